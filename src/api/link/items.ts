@@ -1,0 +1,46 @@
+import type { ConfigMap } from '../kinds/config-map.ts';
+import type { Pod } from '../kinds/pod.ts';
+import type { Secret } from '../kinds/secret.ts';
+
+/**
+ * What a node's document is made of. An item is the projection of an API object that a node acts on: never status, managedFields or
+ * resourceVersion. Its bytes are canonical JSON (src/api/link/canonical.ts), its name in the index is the SHA-256 of those bytes, so
+ * that any release of the server gives the same item the same name. Unknown item kinds and fields are kept as received.
+ *
+ * Keys in the index: `pods/<uid>`, `configmaps/<namespace>/<name>`, `secrets/<namespace>/<name>`.
+ */
+export type PodItem = {
+  readonly kind: 'Pod';
+  readonly metadata: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly uid: string;
+    readonly creationTimestamp: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+    /** Set when the pod is being deleted: the node stops it within the grace period and reports; then the server removes the object. */
+    readonly deletionTimestamp?: string;
+    readonly deletionGracePeriodSeconds?: number;
+  };
+  readonly spec: NonNullable<Pod['spec']>;
+  /** Names of abilities a node must have to act on this item; one it does not know is refused with an event, never ignored. */
+  readonly features?: readonly string[];
+  /** The uid of the pod that this one takes over from. */
+  readonly replaces?: string;
+};
+
+export type ConfigMapItem = {
+  readonly kind: 'ConfigMap';
+  readonly metadata: { readonly namespace: string; readonly name: string };
+  readonly data?: ConfigMap['data'];
+  readonly binaryData?: ConfigMap['binaryData'];
+};
+
+export type SecretItem = {
+  readonly kind: 'Secret';
+  readonly metadata: { readonly namespace: string; readonly name: string };
+  readonly type: string;
+  readonly data?: Secret['data'];
+};
+
+export type Item = PodItem | ConfigMapItem | SecretItem;

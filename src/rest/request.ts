@@ -1,0 +1,86 @@
+import type { KubeObject } from '#api/object.ts';
+
+/** Who asks. Groups include `system:authenticated` or `system:unauthenticated`. */
+export type User = {
+  readonly name: string;
+  readonly uid?: string;
+  readonly groups: readonly string[];
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+};
+
+export const ANONYMOUS: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
+
+export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
+
+/** What is asked for: an object or list of a resource, or a path that is none (`/healthz`). As upstream's RequestInfo. */
+export type Target =
+  | {
+      readonly type: 'resource';
+      readonly verb: Verb;
+      readonly group: string;
+      readonly version: string;
+      readonly resource: string;
+      readonly subresource: string;
+      readonly namespace: string;
+      readonly name: string;
+    }
+  | { readonly type: 'path'; readonly verb: string; readonly path: string };
+
+/** One HTTP request, parsed at the edge (src/rest/http.ts) and a plain value from there on. */
+export type HttpRequest = {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: Uint8Array;
+  readonly user: User;
+  /** Aborts when the client goes away or the server stops. */
+  readonly signal: AbortSignal;
+};
+
+/** What goes back. A stream ends by itself or when the request's signal aborts. A takeover gets the raw socket after an upgrade. */
+export type Answer =
+  | {
+      readonly type: 'value';
+      readonly status: number;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly body: Uint8Array | string;
+    }
+  | {
+      readonly type: 'stream';
+      readonly status: number;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly chunks: AsyncIterable<Uint8Array | string>;
+    };
+
+/**
+ * What a controller, the scheduler or an agent's report asks of the pipeline: a request with its own user and field manager, so that
+ * admission, validation and ownership hold for it as for anyone.
+ */
+export type Change =
+  | { readonly verb: 'create'; readonly resource: string; readonly object: KubeObject }
+  | { readonly verb: 'update'; readonly resource: string; readonly subresource?: string; readonly object: KubeObject }
+  | {
+      readonly verb: 'patch';
+      readonly resource: string;
+      readonly subresource?: string;
+      readonly namespace: string;
+      readonly name: string;
+      readonly patchType: 'strategic' | 'merge' | 'json';
+      readonly patch: unknown;
+      /** The object must still be this one. */
+      readonly uid?: string;
+    }
+  | {
+      readonly verb: 'delete';
+      readonly resource: string;
+      readonly namespace: string;
+      readonly name: string;
+      readonly uid?: string;
+      readonly resourceVersion?: string;
+      readonly gracePeriodSeconds?: number;
+      readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
+    }
+  | { readonly verb: 'bind'; readonly namespace: string; readonly name: string; readonly uid: string; readonly node: string };
+
+export type Author = { readonly user: User; readonly fieldManager: string };

@@ -1,0 +1,22 @@
+import type { KubeObject } from '#api/object.ts';
+import type { Change } from '#rest/request.ts';
+import type { View } from '../view.ts';
+
+/**
+ * A controller is level-triggered and pure: given a key and the state, what should change. It is given a key and never an event; the
+ * same input gives the same output. The shell (src/server/loops.ts) drives every controller with the one runner, carries the changes
+ * out through the pipeline as `system:controller:<name>`, and runs a key again only on a view at or above its last commit.
+ */
+export type Controller = {
+  readonly name: string;
+  /** The keys that one committed write may concern. */
+  readonly keysOf: (news: News, view: View) => readonly string[];
+  /** Every key there is: at start and on the periodic pass. */
+  readonly keys: (view: View) => readonly string[];
+  readonly reconcile: (key: string, view: View, now: number) => Outcome;
+};
+
+export type News = { readonly resource: string; readonly before?: KubeObject; readonly after?: KubeObject };
+
+/** `afterMs`: look again then though nothing changed (a deadline, a progress timeout). */
+export type Outcome = { readonly changes: readonly Change[]; readonly afterMs?: number };

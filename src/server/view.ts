@@ -1,0 +1,17 @@
+import type { KubeObject } from '#api/object.ts';
+
+/**
+ * The committed state as the loops see it: synchronous, in memory, one revision. Objects are immutable; lists are in the order
+ * namespace, name. Implemented by the store; tests build one from a list of objects.
+ */
+export type View = {
+  readonly revision: number;
+  readonly get: (resource: string, namespace: string, name: string) => KubeObject | undefined;
+  readonly list: (resource: string, namespace?: string) => readonly KubeObject[];
+  /** Objects of any resource that name this uid as an owner, with the resource each is kept under. */
+  readonly dependents: (ownerUid: string) => readonly Kept[];
+  /** Pods whose spec.nodeName is this. */
+  readonly podsOn: (node: string) => readonly KubeObject[];
+};
+
+export type Kept = { readonly resource: string; readonly object: KubeObject };

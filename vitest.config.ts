@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config';
+
+/** unit: beside the code, tidy and the simulator; no root needed. e2e: real engines, kubectl and Mosquitto; root needed. */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'build/**/*.test.ts', 'scripts/**/*.test.ts', 'test/*.test.ts', 'test/support/**/*.test.ts', 'test/sim/**/*.test.ts'],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
+  },
+});
