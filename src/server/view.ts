@@ -12,6 +12,11 @@ export type View = {
   readonly dependents: (ownerUid: string) => readonly Kept[];
   /** Pods whose spec.nodeName is this. */
   readonly podsOn: (node: string) => readonly KubeObject[];
+  /**
+   * Milliseconds, by a clock that never jumps, since this object was last written, or since the store was opened if that is later (or
+   * the object is not there). What node liveness is made of: the age of the node's Lease.
+   */
+  readonly sinceWriteMs: (resource: string, namespace: string, name: string) => number;
 };
 
 export type Kept = { readonly resource: string; readonly object: KubeObject };

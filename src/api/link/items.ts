@@ -7,7 +7,7 @@ import type { Secret } from '../kinds/secret.ts';
  * resourceVersion. Its bytes are canonical JSON (src/api/link/canonical.ts), its name in the index is the SHA-256 of those bytes, so
  * that any release of the server gives the same item the same name. Unknown item kinds and fields are kept as received.
  *
- * Keys in the index: `pods/<uid>`, `configmaps/<namespace>/<name>`, `secrets/<namespace>/<name>`.
+ * Keys in the index: `node` (the node itself), `pods/<uid>`, `configmaps/<namespace>/<name>`, `secrets/<namespace>/<name>`.
  */
 export type PodItem = {
   readonly kind: 'Pod';
@@ -43,4 +43,12 @@ export type SecretItem = {
   readonly data?: Secret['data'];
 };
 
-export type Item = PodItem | ConfigMapItem | SecretItem;
+/** What the server allotted to the node: an agent wires no pod before it has its pod CIDR. */
+export type NodeItem = {
+  readonly kind: 'Node';
+  readonly metadata: { readonly name: string; readonly uid: string };
+  /** `10.32.0.0/25`, and the range that all nodes' pod CIDRs are cut from. */
+  readonly spec: { readonly podCIDR?: string; readonly clusterCIDR: string; readonly unschedulable?: boolean };
+};
+
+export type Item = NodeItem | PodItem | ConfigMapItem | SecretItem;
