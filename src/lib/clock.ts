@@ -1,7 +1,9 @@
 /**
  * Time as an argument. Loops and shells take a Clock, pure code takes `now`; the simulator drives its own (test/sim).
- * Only this file may touch Date and the timers.
+ * Only this file may touch the timers and read the time; its text form is src/lib/time.ts.
  */
+export { parseTime, rfc3339, rfc3339Micro } from './time.ts';
+
 export type Clock = {
   /** Wall time in milliseconds since the epoch; may jump. For display and API timestamps, never for ordering. */
   readonly now: () => number;
@@ -35,21 +37,4 @@ export function sleep(clock: Clock, delayMs: number, signal: AbortSignal): Promi
     const cancel = clock.timer(delayMs, done);
     signal.addEventListener('abort', done, { once: true });
   });
-}
-
-/** RFC 3339 in UTC with whole seconds, as Kubernetes' metav1.Time: `2026-11-20T18:37:10Z`. */
-export function rfc3339(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
-}
-
-/** RFC 3339 in UTC with microseconds, as Kubernetes' metav1.MicroTime: `2026-11-20T18:37:10.123000Z`. */
-export function rfc3339Micro(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 23)}000Z`;
-}
-
-/** Milliseconds since the epoch of an RFC 3339 time, or undefined if it is none. */
-export function parseTime(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const ms = Date.parse(text);
-  return Number.isNaN(ms) ? undefined : ms;
 }

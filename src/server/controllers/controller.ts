@@ -1,5 +1,5 @@
 import type { KubeObject } from '#api/object.ts';
-import type { Change } from '#rest/request.ts';
+import type { Change } from '#rest/change.ts';
 import type { View } from '../view.ts';
 
 /**
