@@ -1,0 +1,80 @@
+import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
+
+/** Commands as the lab runs them: argv only, never through a shell, with what they printed in the error when they fail. */
+
+export type Output = { readonly code: number; readonly stdout: string; readonly stderr: string };
+
+/** Runs to the end; rejects with the command and its stderr if it exits non-zero. */
+export async function run(
+  command: string,
+  args: readonly string[],
+  options: { readonly input?: string | Uint8Array; readonly env?: NodeJS.ProcessEnv } = {},
+): Promise<string> {
+  const { code, stdout, stderr } = await tryRun(command, args, options);
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')}: exit code ${code}: ${(stderr || stdout).trim()}`);
+  return stdout;
+}
+
+/** Runs to the end, whatever its exit code; rejects only if it can not be started. */
+export function tryRun(
+  command: string,
+  args: readonly string[],
+  options: { readonly input?: string | Uint8Array; readonly env?: NodeJS.ProcessEnv } = {},
+): Promise<Output> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      ...(options.env === undefined ? {} : { env: options.env }),
+    });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    child.on('error', reject);
+    child.on('close', (code) =>
+      resolve({ code: code ?? 128, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() }),
+    );
+    // A command that ends before it has read its input is judged by its exit code, not by the broken pipe.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(options.input);
+  });
+}
+
+/** Starts a process that goes on; the caller ends it with `end`. */
+export function start(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+  return spawn(command, args, options);
+}
+
+/** Sends `signal` and waits until the process is gone; after `graceMs` it is killed. */
+export function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM', graceMs = 10_000): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  return new Promise((resolve) => {
+    const killer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+    child.once('exit', () => {
+      clearTimeout(killer);
+      resolve();
+    });
+    child.kill(signal);
+  });
+}
+
+/** Asks again every `everyMs` until the answer is not undefined; rejects after `deadlineMs` with what was waited for and the last error. */
+export async function waitFor<T>(
+  what: string,
+  ask: () => Promise<T | undefined> | T | undefined,
+  deadlineMs = 30_000,
+  everyMs = 50,
+): Promise<T> {
+  const end = performance.now() + deadlineMs;
+  let last: unknown;
+  for (;;) {
+    try {
+      const answer = await ask();
+      if (answer !== undefined && answer !== false) return answer;
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() > end) throw new Error(`waited ${deadlineMs / 1000} s for ${what}`, { cause: last });
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}

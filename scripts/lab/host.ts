@@ -1,0 +1,190 @@
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ChildProcess } from 'node:child_process';
+import { run, start, tryRun, waitFor } from './exec.ts';
+import { engineAnswers } from './engine.ts';
+import type { Lan } from './network.ts';
+
+/**
+ * A host of the lab: a network namespace, and a set of mount, pid, uts and ipc namespaces whose pid 1 stands for the power. Its disk is
+ * a folder that survives a power cut; /run does not. It has a Docker engine of its own and runs the agent (or the server).
+ */
+export type Host = {
+  readonly name: string;
+  readonly index: number;
+  readonly address: string;
+  readonly disk: string;
+  /** The engine's socket as seen from outside. */
+  readonly engineSocket: () => string;
+  /** Powers the host on; with `engine` also starts dockerd and waits until it answers. */
+  readonly boot: (options: { readonly engine: boolean }) => Promise<void>;
+  /** kill -9 of everything on it, at once. */
+  readonly cutPower: () => Promise<void>;
+  /** Runs a command on the host to its end. */
+  readonly exec: (...argv: readonly string[]) => Promise<string>;
+  /** Starts a command that goes on; its output goes to `<disk>/log/<name>.log`. */
+  readonly launch: (name: string, argv: readonly string[]) => ChildProcess;
+  readonly logFile: (name: string) => string;
+  readonly startEngine: () => Promise<void>;
+  /** kill -9 of the engine alone. */
+  readonly killEngine: () => Promise<void>;
+  readonly pid: () => number;
+  readonly remove: () => Promise<void>;
+};
+
+const POWER_SCRIPT = `
+mount -t tmpfs tmpfs /run
+mkdir -p /var/lib/docker "$1/docker" "$1/etc-docker"
+mount --bind "$1/docker" /var/lib/docker
+mkdir -p /etc/docker && mount --bind "$1/etc-docker" /etc/docker
+hostname "$2"
+touch /run/up
+trap 'exit 0' TERM
+while :; do sleep 3600 & wait $!; done
+`;
+
+export async function createHost(labId: string, index: number, name: string, root: string, lan: Lan): Promise<Host> {
+  const namespace = `sk${labId}h${index}`;
+  const disk = join(root, name);
+  const cgroup = `/skerry-lab-${labId}/${name}`;
+  mkdirSync(join(disk, 'log'), { recursive: true });
+  let power: ChildProcess | undefined;
+  let pid = 0;
+
+  const enter = () => ['-t', String(pid), '-m', '-u', '-p', '-i', `--net=/run/netns/${namespace}`, '--'];
+  const launch = (logName: string, argv: readonly string[]) => {
+    const log = openSync(logFile(logName), 'a');
+    const child = start('nsenter', [...enter(), ...argv], { stdio: ['ignore', log, log] });
+    closeSync(log);
+    return child;
+  };
+  const logFile = (logName: string) => join(disk, 'log', `${logName}.log`);
+  const engineSocket = () => `/proc/${pid}/root/run/docker.sock`;
+
+  const startEngine = async () => {
+    launch('dockerd', [
+      'dockerd',
+      '--host=unix:///run/docker.sock',
+      '--data-root=/var/lib/docker',
+      '--exec-root=/run/docker',
+      '--pidfile=/run/docker.pid',
+      `--cgroup-parent=${cgroup}`,
+      '--live-restore=true',
+      '--userland-proxy=false',
+      '--storage-driver=overlay2',
+    ]);
+    await waitFor(`the engine of ${name} (log: ${logFile('dockerd')})`, () => engineAnswers(engineSocket()), 60_000);
+  };
+
+  const cutPower = async () => {
+    const child = power;
+    if (child === undefined) return;
+    power = undefined;
+    // The pid namespace dies with its first process, and all that runs in it with the namespace.
+    process.kill(pid, 'SIGKILL');
+    await waitFor(`${name} to lose power`, () => (existsSync(`/proc/${pid}`) ? undefined : true), 10_000, 5);
+    child.kill('SIGKILL');
+    // The network namespace outlives the power: take the cable out and the addresses with it, as a boot makes them anew.
+    await tryRun('ip', ['netns', 'del', namespace]);
+    await waitFor(
+      `the cable of ${name} to be gone`,
+      async () => ((await tryRun('ip', ['-n', lan.namespace, 'link', 'show', `l${index}`])).code === 0 ? undefined : true),
+      10_000,
+    );
+  };
+
+  const boot = async ({ engine }: { readonly engine: boolean }) => {
+    await tryRun('ip', ['netns', 'del', namespace]);
+    await run('ip', ['netns', 'add', namespace]);
+    await lan.plug(index, namespace);
+    const log = openSync(logFile('power'), 'a');
+    power = start(
+      'nsenter',
+      [
+        `--net=/run/netns/${namespace}`,
+        '--',
+        'unshare',
+        '-m',
+        '-u',
+        '-p',
+        '-i',
+        '-f',
+        '--mount-proc',
+        '--kill-child',
+        '/bin/sh',
+        '-ec',
+        POWER_SCRIPT,
+        'power',
+        disk,
+        name,
+      ],
+      {
+        stdio: ['ignore', log, log],
+      },
+    );
+    closeSync(log);
+    const outer = power.pid ?? 0;
+    pid = await waitFor(`${name} to boot (log: ${logFile('power')})`, () => childOf(outer));
+    await waitFor(`${name} to be up (log: ${logFile('power')})`, () =>
+      existsSync(`/proc/${pid}/root/run/up`) ? true : undefined,
+    );
+    if (engine) await startEngine();
+  };
+
+  return {
+    name,
+    index,
+    address: lan.addressOf(index),
+    disk,
+    engineSocket,
+    boot,
+    cutPower,
+    exec: (...argv) => run('nsenter', [...enter(), ...argv]),
+    launch,
+    logFile,
+    startEngine,
+    killEngine: async () => {
+      await run('nsenter', [...enter(), '/bin/sh', '-c', 'kill -9 "$(cat /run/docker.pid)"']);
+    },
+    pid: () => pid,
+    remove: async () => {
+      await cutPower();
+      await tryRun('ip', ['netns', 'del', namespace]);
+      removeCgroups(cgroup);
+      await waitFor(`the disk of ${name} to be free`, () => removeTree(disk), 20_000, 200);
+    },
+  };
+}
+
+/** The process that `unshare -f` forked: nsenter and unshare exec in place, so it is the only child of the pid that was started. */
+function childOf(pid: number): number | undefined {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return children === '' ? undefined : Number(children.split(' ')[0]);
+}
+
+function removeTree(path: string): true {
+  rmSync(path, { recursive: true, force: true });
+  return true;
+}
+
+/** Removes the lab's own groups from every hierarchy, deepest first. Works for cgroup v1 and v2. */
+export function removeCgroups(group: string): void {
+  const roots = [
+    '/sys/fs/cgroup',
+    ...readdirSync('/sys/fs/cgroup', { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => `/sys/fs/cgroup/${entry.name}`),
+  ];
+  for (const root of roots) removeGroup(root + group);
+}
+
+function removeGroup(path: string): void {
+  if (!existsSync(path)) return;
+  for (const entry of readdirSync(path, { withFileTypes: true })) if (entry.isDirectory()) removeGroup(join(path, entry.name));
+  try {
+    // Not rmSync: a cgroup's files can not be unlinked, only the folder itself.
+    rmdirSync(path);
+  } catch (error) {
+    console.error(`cgroup ${path} is still in use: ${String(error)}`);
+  }
+}

@@ -1,0 +1,56 @@
+import { run, tryRun } from './exec.ts';
+
+/**
+ * The lab's LAN: a network namespace with a bridge, one cable (a veth pair) for each host and one for this machine, so that kubectl
+ * can be run from here. Every name carries the lab's id, so that labs can stand side by side.
+ */
+export type Lan = {
+  readonly namespace: string;
+  /** This machine's own address on the LAN. */
+  readonly address: string;
+  /** Address of host `index` (1…200). */
+  readonly addressOf: (index: number) => string;
+  /** Plugs a host's network namespace in, as its eth0. */
+  readonly plug: (index: number, namespace: string) => Promise<void>;
+  readonly setCable: (index: number, state: 'up' | 'down') => Promise<void>;
+  readonly remove: () => Promise<void>;
+};
+
+/** `id`: up to 4 hex digits. The LAN is 198.18.<low byte of id>.0/24, of the range that RFC 2544 keeps for test networks. */
+export async function createLan(id: string): Promise<Lan> {
+  const namespace = `sk${id}lan`;
+  const prefix = `198.18.${Number.parseInt(id, 16) % 256}`;
+  const near = `sk${id}-0`;
+  const remove = async () => {
+    await tryRun('ip', ['link', 'del', near]);
+    await tryRun('ip', ['netns', 'del', namespace]);
+  };
+  await remove();
+  await run('ip', ['netns', 'add', namespace]);
+  await inside(namespace, ['link', 'set', 'lo', 'up']);
+  await inside(namespace, ['link', 'add', 'br0', 'type', 'bridge']);
+  await inside(namespace, ['link', 'set', 'br0', 'up']);
+  await run('ip', ['link', 'add', near, 'type', 'veth', 'peer', 'name', 'l0', 'netns', namespace]);
+  await inside(namespace, ['link', 'set', 'l0', 'master', 'br0', 'up']);
+  await run('ip', ['addr', 'add', `${prefix}.254/24`, 'dev', near]);
+  await run('ip', ['link', 'set', near, 'up']);
+  return {
+    namespace,
+    address: `${prefix}.254`,
+    addressOf: (index) => `${prefix}.${index}`,
+    plug: async (index, host) => {
+      await inside(namespace, ['link', 'add', `l${index}`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', host]);
+      await inside(namespace, ['link', 'set', `l${index}`, 'master', 'br0', 'up']);
+      await inside(host, ['link', 'set', 'lo', 'up']);
+      await inside(host, ['addr', 'add', `${prefix}.${index}/24`, 'dev', 'eth0']);
+      await inside(host, ['link', 'set', 'eth0', 'up']);
+      await inside(host, ['route', 'add', 'default', 'via', `${prefix}.254`]);
+    },
+    setCable: (index, state) => inside(namespace, ['link', 'set', `l${index}`, state]),
+    remove,
+  };
+}
+
+async function inside(namespace: string, args: readonly string[]): Promise<void> {
+  await run('ip', ['-n', namespace, ...args]);
+}

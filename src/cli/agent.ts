@@ -1,0 +1,29 @@
+import { Command } from 'commander';
+import { DATA_DIR, type AgentFlags, type Context } from './context.ts';
+import { capacity, duration, httpsUrl, logLevel, pairs, unixSocket } from './flags.ts';
+
+export function agentCommand(context: Context): Command {
+  return new Command('agent')
+    .description('Run the agent of this node: it joins a server once, then runs pods with or without it.')
+    .option('--server <url>', 'the server to join', httpsUrl)
+    .option('--token <token>', 'a join token from `skerry token create`; needed once')
+    .option('--data-dir <dir>', 'where all state is kept', DATA_DIR)
+    .option('--node-name <name>', 'name of the node', context.hostname().toLowerCase())
+    .option('--docker <socket>', 'the Docker-compatible engine', unixSocket, '/var/run/docker.sock')
+    .option('--keepalive <duration>', 'how often an idle link is probed; 240s suits a metered one', duration, 30_000)
+    .option('--node-ip <address>', 'the address that the node reports (default: that of the route to the server)')
+    .option('--labels <k=v,…>', 'labels of the node', pairs, {})
+    .option('--capacity <k=v,…>', 'caps what the node offers: cpu, memory, ephemeral-storage, pods', capacity, {})
+    .option('--log-level <level>', 'debug, info, warn, error or silent', logLevel, 'info')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  skerry agent --server https://10.0.0.1:6443 --token skr1.…
+  skerry agent --server https://10.0.0.1:6443 --token skr1.… --labels site=harbour --capacity cpu=2,memory=512Mi --keepalive 240s
+  skerry agent                                        # once joined, neither token nor network is needed`,
+    )
+    .action(({ keepalive, ...flags }: Omit<AgentFlags, 'keepaliveMs'> & { readonly keepalive: number }) =>
+      context.runAgent({ ...flags, keepaliveMs: keepalive }),
+    );
+}

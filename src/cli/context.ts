@@ -1,0 +1,40 @@
+import type { Clock } from '#lib/clock.ts';
+import type { Ids } from '#lib/ids.ts';
+import type { LogLevel } from '#lib/log.ts';
+
+/** What main.ts lends the command line: the outside world, and the two modes that the cli folder may not import. */
+export type Context = {
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly release: string;
+  readonly hostname: () => string;
+  /** Each runs until it is told to stop by a signal, or rejects with why it can not. */
+  readonly runServer: (flags: ServerFlags) => Promise<void>;
+  readonly runAgent: (flags: AgentFlags) => Promise<void>;
+};
+
+export type ServerFlags = {
+  readonly dataDir: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Whether the server runs an agent on its own node. */
+  readonly agent: boolean;
+  readonly logLevel: LogLevel;
+};
+
+export type AgentFlags = {
+  readonly server?: string;
+  readonly token?: string;
+  readonly dataDir: string;
+  readonly nodeName: string;
+  /** Path of the engine's socket. */
+  readonly docker: string;
+  readonly keepaliveMs: number;
+  readonly nodeIp?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly capacity: Readonly<Record<string, string>>;
+  readonly logLevel: LogLevel;
+};
+
+export const DATA_DIR = '/var/lib/skerry';

@@ -1,0 +1,68 @@
+import { InvalidArgumentError } from 'commander';
+import { LOG_LEVELS, type LogLevel } from '#lib/log.ts';
+
+/** Parsers of flag values: each takes what the user typed and gives the value, or says what would have been right. */
+
+/** `30s`, `5m`, `24h`, `1h30m`, `500ms` → milliseconds. */
+export function duration(text: string): number {
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)];
+  if (parts.length === 0 || parts.map((part) => part[0]).join('') !== text) {
+    throw new InvalidArgumentError('Use a number with a unit, like 30s, 5m or 24h.');
+  }
+  return parts.reduce((sum, part) => sum + Number(part[1]) * (UNIT_MS[part[2] ?? ''] ?? 0), 0);
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** A whole number of at least 1. */
+export function count(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('Use a whole number of at least 1.');
+  return Number(text);
+}
+
+/** `HOST:PORT`, `:PORT`, `[v6]:PORT`. */
+export function hostPort(text: string): { readonly host: string; readonly port: number } {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) throw new InvalidArgumentError('Use HOST:PORT, like 0.0.0.0:6443.');
+  const host = match[1] ?? match[2] ?? '';
+  return { host: host === '' ? '0.0.0.0' : host, port };
+}
+
+/** `a=b,c=d` → { a: 'b', c: 'd' }. */
+export function pairs(text: string): Readonly<Record<string, string>> {
+  const entries = text.split(',').map((pair) => {
+    const at = pair.indexOf('=');
+    if (at < 1) throw new InvalidArgumentError(`"${pair}" has no key and value: use key=value,key=value.`);
+    return [pair.slice(0, at), pair.slice(at + 1)] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** What a node offers at most: `cpu=2,memory=512Mi`. */
+export function capacity(text: string): Readonly<Record<string, string>> {
+  const given = pairs(text);
+  const wrong = Object.keys(given).find((key) => !['cpu', 'memory', 'ephemeral-storage', 'pods'].includes(key));
+  if (wrong !== undefined)
+    throw new InvalidArgumentError(`"${wrong}" can not be capped: use cpu, memory, ephemeral-storage or pods.`);
+  return given;
+}
+
+export function httpsUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== 'https:') throw new InvalidArgumentError('Use an https URL, like https://server.example:6443.');
+  return url.origin;
+}
+
+export function logLevel(text: string): LogLevel {
+  const level = LOG_LEVELS.find((known) => known === text);
+  if (level === undefined) throw new InvalidArgumentError(`Use one of ${LOG_LEVELS.join(', ')}.`);
+  return level;
+}
+
+/** `unix:///run/docker.sock` → the socket's path. */
+export function unixSocket(text: string): string {
+  const match = /^unix:\/\/(\/.+)$/.exec(text);
+  if (match === null) throw new InvalidArgumentError('Use a socket like unix:///run/docker.sock.');
+  return match[1] ?? '';
+}

@@ -1,0 +1,47 @@
+import { Command, CommanderError } from 'commander';
+import type { Context } from './context.ts';
+import { agentCommand } from './agent.ts';
+import { confirmCommand } from './confirm.ts';
+import { exitCodeOf } from './exit-code.ts';
+import { serverCommand } from './server.ts';
+import { tokenCommand } from './token.ts';
+import { versionCommand } from './version.ts';
+import { explain } from '#lib/error.ts';
+
+/** Runs the command line and gives the exit code; never throws and never exits by itself. */
+export async function runProgram(argv: readonly string[], context: Context): Promise<number> {
+  try {
+    await program(context).parseAsync(argv, { from: 'user' });
+    return 0;
+  } catch (error) {
+    // Commander has already printed its own message, help among them.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_EXIT_CODE;
+    context.stderr(`skerry: ${explain(error)}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+/** As sysexits' EX_USAGE would be 64; kubectl and most tools of the field use 1 for failure and 2 for wrong usage. */
+const USAGE_EXIT_CODE = 2;
+
+function program(context: Context): Command {
+  const root = new Command('skerry')
+    .description('A container orchestrator for edge and IoT fleets that speaks the Kubernetes API.')
+    .showHelpAfterError('(try --help)')
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({ writeOut: context.stdout, writeErr: context.stderr })
+    .addHelpText(
+      'after',
+      `
+Examples:
+  skerry server                                       # a server with its own node; kubeconfig in /var/lib/skerry/admin.kubeconfig
+  skerry token create                                 # a token for one more node
+  skerry agent --server https://10.0.0.1:6443 --token skr1.…
+  kubectl --kubeconfig /var/lib/skerry/admin.kubeconfig get nodes`,
+    );
+  for (const verb of [serverCommand, agentCommand, tokenCommand, confirmCommand, versionCommand]) {
+    root.addCommand(verb(context).copyInheritedSettings(root));
+  }
+  return root;
+}
