@@ -42,11 +42,17 @@ export type Cell = string | number | boolean | null;
 /**
  * status: writes reach only `status` (and the metadata that is free to change).
  * scale: a view of another kind on the same object.
+ * update: PUT of the same kind that reaches only what `prepare` takes over from it (namespaces/finalize).
  * create: POST of another kind that changes the object (binding, eviction).
  * connect: answered by a connector of the server (log, exec).
  */
 export type Subresource<T extends KubeObject = KubeObject> =
   | { readonly type: 'status' }
+  | {
+      readonly type: 'update';
+      /** `old` with the fields of `next` that this subresource may write. */
+      readonly prepare: (next: T, old: T) => T;
+    }
   | {
       readonly type: 'scale';
       readonly toScale: (object: T) => KubeObject;
