@@ -1,0 +1,70 @@
+/** Whether a node is one that a pod may or would rather run on (k8s.io/component-helpers/scheduling/corev1/nodeaffinity). */
+import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodSpec } from '../../generated/types.ts';
+
+export type SelectableNode = { readonly name: string; readonly labels: Readonly<Record<string, string>> };
+
+/** nodeSelector and required node affinity both. */
+export function matchesRequiredAffinity(spec: PodSpec, node: SelectableNode): boolean {
+  const wanted = Object.entries(spec.nodeSelector ?? {});
+  if (!wanted.every(([key, value]) => node.labels[key] === value)) return false;
+  const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  return required === undefined || matchesNodeSelector(required, node);
+}
+
+/** The weights of the preferred terms that match, summed. */
+export function preferredAffinityWeight(spec: PodSpec, node: SelectableNode): number {
+  const terms = spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+  return terms.reduce((total, { weight, preference }) => total + (matchesPreference(preference, node) ? weight : 0), 0);
+}
+
+/** Any of the terms. */
+export function matchesNodeSelector(selector: NodeSelector, node: SelectableNode): boolean {
+  return (selector.nodeSelectorTerms ?? []).some((term) => matchesNodeSelectorTerm(term, node));
+}
+
+/** All requirements of the term; an empty term matches no node. */
+export function matchesNodeSelectorTerm(term: NodeSelectorTerm, node: SelectableNode): boolean {
+  return !isEmptyTerm(term) && matchesEveryRequirement(term, node);
+}
+
+/** Upstream: an empty preference matches every node. */
+function matchesPreference(term: NodeSelectorTerm, node: SelectableNode): boolean {
+  return matchesEveryRequirement(term, node);
+}
+
+function isEmptyTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm): boolean {
+  return matchExpressions.length === 0 && matchFields.length === 0;
+}
+
+function matchesEveryRequirement({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, node: SelectableNode): boolean {
+  return (
+    matchExpressions.every((requirement) => matchesRequirement(requirement, node.labels[requirement.key])) &&
+    matchFields.every((requirement) => matchesRequirement(requirement, requirement.key === 'metadata.name' ? node.name : undefined))
+  );
+}
+
+/** `value` is undefined where the node has no such label. */
+function matchesRequirement({ operator, values = [] }: NodeSelectorRequirement, value: string | undefined): boolean {
+  switch (operator) {
+    case 'In':
+      return value !== undefined && values.includes(value);
+    case 'NotIn':
+      return value === undefined || !values.includes(value);
+    case 'Exists':
+      return value !== undefined;
+    case 'DoesNotExist':
+      return value === undefined;
+    case 'Gt':
+    case 'Lt':
+      return value !== undefined && compares(operator, value, values[0]);
+    default:
+      return false;
+  }
+}
+
+function compares(operator: 'Gt' | 'Lt', value: string, bound: string | undefined): boolean {
+  const integer = /^[+-]?\d+$/;
+  if (bound === undefined || !integer.test(value) || !integer.test(bound)) return false;
+  const [left, right] = [BigInt(value.replace('+', '')), BigInt(bound.replace('+', ''))];
+  return operator === 'Gt' ? left > right : left < right;
+}
