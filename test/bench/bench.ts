@@ -1,0 +1,232 @@
+import { readdirSync } from 'node:fs';
+import { createLab, type Lab } from '../../scripts/lab/lab.ts';
+import { run, waitFor } from '../../scripts/lab/exec.ts';
+import { LAB, ensure } from '../../scripts/lab/requirements.ts';
+import type { Host } from '../../scripts/lab/host.ts';
+import { createApi, type Api } from './api.ts';
+import { findPid, memoryOf } from './memory.ts';
+import { median, printTable, row, throughput, type Row } from './statistics.ts';
+
+/**
+ * `npm run bench`: the figures of DESIGN's budgets that this release can be measured on, on real engines in the lab, beside a plain
+ * loop of `docker run` on the same engine in the same run. Medians where there are several runs. Machines are noisy: read ratios.
+ */
+
+const IMAGE = { reference: 'bench/sleep:1', command: ['sleep', '36000'] };
+const NAMESPACE = '/api/v1/namespaces/default';
+const REPLICAS = 50;
+const CLIENTS = 64;
+
+const rows: Row[] = [];
+
+await ensure(LAB, (text) => console.log(text));
+const lab = await createLab({ nodes: 1 });
+try {
+  await bench(lab);
+  printTable(rows);
+} finally {
+  await lab.remove();
+}
+
+async function bench(stage: Lab): Promise<void> {
+  const host = stage.nodes[0] as Host;
+  await stage.server.boot({ engine: false });
+  const since = performance.now();
+  await stage.startServer('--log-level', 'warn');
+  rows.push(
+    row(
+      'server start to ready (first start, from sources)',
+      ms(performance.now() - since),
+      '≤ 1 s',
+      performance.now() - since <= 1000,
+    ),
+  );
+  await host.boot({ engine: true });
+  await stage.loadImages(host, [IMAGE]);
+  stage.startAgent(host, '--server', stage.serverUrl, '--token', await stage.createToken(), '--log-level', 'warn');
+  const api = createApi(stage.kubeconfig, CLIENTS);
+  try {
+    await waitFor('the node', () => isReady(api), 60_000);
+    await new Promise((resolve) => setTimeout(resolve, 5000));
+    memory(stage, 'idle', { server: 90, agent: 70, agentPrivate: 25 });
+    await applyToRunning(api, host);
+    await fiftyReplicas(api, host);
+    memory(stage, `with ${REPLICAS} pods`);
+    await requests(api);
+  } finally {
+    await api.close();
+  }
+}
+
+async function isReady(api: Api): Promise<true | undefined> {
+  const node = JSON.parse((await api.call('GET', '/api/v1/nodes/edge-1')).text) as {
+    status?: { conditions?: readonly { type: string; status: string }[] };
+  };
+  return node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true ? true : undefined;
+}
+
+async function applyToRunning(api: Api, host: Host): Promise<void> {
+  const reported: number[] = [];
+  for (let turn = 0; turn < 10; turn++) {
+    const name = `one-${turn}`;
+    const abort = new AbortController();
+    const since = performance.now();
+    const seen = new Promise<void>((resolve, reject) => {
+      api
+        .watch(
+          `${NAMESPACE}/pods?watch=true&fieldSelector=metadata.name%3D${name}`,
+          (pod) => ((pod as { status?: { phase?: string } }).status?.phase === 'Running' ? resolve() : undefined),
+          abort.signal,
+        )
+        .catch((error: unknown) => (abort.signal.aborted ? undefined : reject(error as Error)));
+    });
+    await api.call('POST', `${NAMESPACE}/pods`, pod(name));
+    await seen;
+    reported.push(performance.now() - since);
+    abort.abort();
+    await api.call('DELETE', `${NAMESPACE}/pods/${name}?gracePeriodSeconds=0`);
+  }
+  rows.push(
+    row(
+      'apply → reported Running, p50 of 10',
+      ms(median(reported)),
+      '≤ 0.40 s',
+      median(reported) <= 400,
+      `docker run ${ms(await dockerRun(host, 5, 1))}`,
+    ),
+  );
+}
+
+async function fiftyReplicas(api: Api, host: Host): Promise<void> {
+  const peer = (await dockerRun(host, REPLICAS, 4)) * REPLICAS;
+  const since = performance.now();
+  await api.call('POST', '/apis/apps/v1/namespaces/default/deployments', deployment('many', REPLICAS));
+  await waitFor(
+    `${REPLICAS} replicas`,
+    async () => {
+      const { status } = JSON.parse((await api.call('GET', '/apis/apps/v1/namespaces/default/deployments/many')).text) as {
+        status?: { readyReplicas?: number };
+      };
+      return status?.readyReplicas === REPLICAS ? true : undefined;
+    },
+    120_000,
+  );
+  const took = performance.now() - since;
+  rows.push(
+    row(
+      `${REPLICAS} replicas on one node, reported Running`,
+      ms(took),
+      '≤ 5 s',
+      took <= 5000,
+      `docker run ×4: ${ms(peer)}, ratio ${(took / peer).toFixed(2)}`,
+    ),
+  );
+}
+
+/** Mean milliseconds of a container by `docker run`, `parallel` at a time. */
+async function dockerRun(host: Host, count: number, parallel: number): Promise<number> {
+  const docker = (...argv: readonly string[]) => run('docker', ['-H', `unix://${host.engineSocket()}`, ...argv]);
+  const perSecond = await throughput(count, parallel, async (turn) => {
+    await docker('run', '-d', '--name', `peer-${turn}`, '--network', 'none', IMAGE.reference);
+  });
+  await docker('rm', '-f', ...Array.from({ length: count }, (_, turn) => `peer-${turn}`));
+  return 1000 / perSecond;
+}
+
+async function requests(api: Api): Promise<void> {
+  const names = Array.from({ length: 500 }, (_, at) => `config-${at}`);
+  const body = (name: string, turn: number) => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name },
+    data: { turn: String(turn), filling: 'x'.repeat(3500) },
+  });
+  for (const name of names) await api.call('POST', `${NAMESPACE}/configmaps`, body(name, 0));
+  const gets = await rates(async (turn) =>
+    expectOk(await api.call('GET', `${NAMESPACE}/configmaps/${names[turn % names.length]}`)),
+  );
+  const puts = await rates(async (turn) =>
+    expectOk(
+      await api.call(
+        'PUT',
+        `${NAMESPACE}/configmaps/${names[turn % names.length]}`,
+        body(names[turn % names.length] ?? '', turn + 1),
+      ),
+    ),
+  );
+  rows.push(row(`GET over TLS, ${CLIENTS} clients (measured from Node on the same cores)`, `${Math.round(gets)}/s`));
+  rows.push(
+    row(
+      `durable PUT over TLS, ${CLIENTS} clients`,
+      `${Math.round(puts)}/s`,
+      '≥ 5 × 906/s (kube-apiserver + etcd)',
+      puts >= 5 * 906,
+    ),
+  );
+}
+
+async function rates(work: (turn: number) => Promise<void>): Promise<number> {
+  const runs: number[] = [];
+  for (let turn = 0; turn < 3; turn++) runs.push(await throughput(6000, CLIENTS, work));
+  return median(runs);
+}
+
+function expectOk({ status, text }: { readonly status: number; readonly text: string }): void {
+  if (status >= 300) throw new Error(`HTTP ${status}: ${text.slice(0, 300)}`);
+}
+
+function memory(
+  stage: Lab,
+  when: string,
+  budget?: { readonly server: number; readonly agent: number; readonly agentPrivate: number },
+): void {
+  const pids = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+  const server = memoryOf(findPid(['server', stage.server.disk], pids));
+  const agent = memoryOf(findPid(['agent', (stage.nodes[0] as Host).disk], pids));
+  rows.push(
+    row(
+      `server memory, ${when} (RSS / private)`,
+      `${server.rssMb} / ${server.privateMb} MB`,
+      budget === undefined ? '' : `≤ ${budget.server} MB`,
+      budget === undefined ? undefined : server.rssMb <= budget.server,
+    ),
+  );
+  rows.push(
+    row(
+      `agent memory, ${when} (RSS / private)`,
+      `${agent.rssMb} / ${agent.privateMb} MB`,
+      budget === undefined ? '' : `≤ ${budget.agent} / ${budget.agentPrivate} MB`,
+      budget === undefined ? undefined : agent.rssMb <= budget.agent && agent.privateMb <= budget.agentPrivate,
+    ),
+  );
+}
+
+function pod(name: string) {
+  return { apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: podSpec() };
+}
+
+function podSpec() {
+  return {
+    terminationGracePeriodSeconds: 0,
+    containers: [{ name: 'sleep', image: IMAGE.reference, resources: { requests: { cpu: '1m', memory: '1Mi' } } }],
+  };
+}
+
+function deployment(name: string, replicas: number) {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name },
+    spec: {
+      replicas,
+      selector: { matchLabels: { app: name } },
+      template: { metadata: { labels: { app: name } }, spec: podSpec() },
+    },
+  };
+}
+
+function ms(value: number): string {
+  return value < 1000 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(2)} s`;
+}
