@@ -24,7 +24,10 @@ export const ipProblems = (text: string): readonly string[] => (parseIp(text) ==
 export const cidrProblems = (text: string): readonly string[] => (parseCidr(text) === undefined ? [CIDR_PROBLEM] : []);
 
 export function contains(network: IpNetwork, address: IpAddress): boolean {
-  return network.address.family === address.family && networkBits(network.address, network.prefix) === networkBits(address, network.prefix);
+  return (
+    network.address.family === address.family &&
+    networkBits(network.address, network.prefix) === networkBits(address, network.prefix)
+  );
 }
 
 /** True where they share an address. */

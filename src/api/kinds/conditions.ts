@@ -18,7 +18,11 @@ export function isConditionTrue(conditions: readonly ConditionLike[] | undefined
 }
 
 /** The list with this condition, in the place of the one of its type or at the end. The same list if it says nothing new. */
-export function setCondition<T extends ConditionLike>(conditions: readonly T[] | undefined, condition: T, now: number): readonly T[] {
+export function setCondition<T extends ConditionLike>(
+  conditions: readonly T[] | undefined,
+  condition: T,
+  now: number,
+): readonly T[] {
   const list = conditions ?? [];
   const old = findCondition(list, condition.type);
   const time = old !== undefined && old.status === condition.status ? old.lastTransitionTime : undefined;

@@ -3,6 +3,7 @@ import { notSupported, required, type FieldError } from '../../field-error.ts';
 import type { Binding, Pod, PodCondition } from '../../generated/types.ts';
 import { conflictError } from '../../status.ts';
 import { setCondition } from '../conditions.ts';
+import { omit } from '../omit.ts';
 
 const BINDINGS = { group: '', name: 'pods/binding' };
 
@@ -27,7 +28,7 @@ export function bindPod(pod: Pod, binding: Binding, now: number): Pod {
   if ((pod.spec?.schedulingGates ?? []).length > 0) throw refuse(`pod ${name} has non-empty .spec.schedulingGates`);
   const { annotations, labels } = binding.metadata;
   const scheduled: PodCondition = { type: 'PodScheduled', status: 'True' };
-  const { nominatedNodeName: _cleared, ...status } = pod.status ?? {};
+  const status = omit(pod.status ?? {}, 'nominatedNodeName');
   return {
     ...pod,
     metadata: {

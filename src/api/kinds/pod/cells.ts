@@ -98,7 +98,11 @@ function summarizeInit(pod: Pod, isSidecar: (name: string) => boolean): InitSumm
       if (status.ready) ready += 1;
       continue;
     }
-    return { ready, reason: initText(status, index, pod.spec?.initContainers?.length ?? 0), statuses: statuses.slice(0, index + 1) };
+    return {
+      ready,
+      reason: initText(status, index, pod.spec?.initContainers?.length ?? 0),
+      statuses: statuses.slice(0, index + 1),
+    };
   }
   return { ready, statuses };
 }
@@ -130,7 +134,15 @@ function settle({ ready, reason }: MainSummary, conditions: NonNullable<Pod['sta
   return isConditionTrue(conditions, 'Ready') ? 'Running' : 'NotReady';
 }
 
-function terminatedText({ reason, signal, exitCode }: { readonly reason?: string; readonly signal?: number; readonly exitCode: number }): string {
+function terminatedText({
+  reason,
+  signal,
+  exitCode,
+}: {
+  readonly reason?: string;
+  readonly signal?: number;
+  readonly exitCode: number;
+}): string {
   if (reason !== undefined && reason !== '') return reason;
   return signal !== undefined && signal !== 0 ? `Signal:${signal}` : `ExitCode:${exitCode}`;
 }

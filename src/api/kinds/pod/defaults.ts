@@ -2,7 +2,17 @@
  * What Kubernetes fills in where a pod leaves it out (pkg/apis/core/v1/defaults.go, 1.36). Pod templates get less than pods. What
  * admission adds (tolerations, service account, priority) is not here.
  */
-import type { Container, EphemeralContainer, HTTPGetAction, Lifecycle, LifecycleHandler, Pod, PodSpec, PodTemplateSpec, Probe } from '../../generated/types.ts';
+import type {
+  Container,
+  EphemeralContainer,
+  HTTPGetAction,
+  Lifecycle,
+  LifecycleHandler,
+  Pod,
+  PodSpec,
+  PodTemplateSpec,
+  Probe,
+} from '../../generated/types.ts';
 import type { ContainerPort, EnvVar, ResourceRequirements } from '../../generated/types.ts';
 import { isBlank, orDefault } from '../blank.ts';
 import { pullPolicyOf } from './image.ts';
@@ -114,5 +124,8 @@ function withRequests(container: Container): Container {
 /** On the host's network a container port is a host port. */
 function withHostPorts(container: Container, hostNetwork: boolean): Container {
   if (!hostNetwork || container.ports === undefined) return container;
-  return { ...container, ports: container.ports.map((port) => ({ ...port, hostPort: orDefault(port.hostPort, port.containerPort) })) };
+  return {
+    ...container,
+    ports: container.ports.map((port) => ({ ...port, hostPort: orDefault(port.hostPort, port.containerPort) })),
+  };
 }

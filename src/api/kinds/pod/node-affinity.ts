@@ -39,7 +39,9 @@ function isEmptyTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTe
 function matchesEveryRequirement({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, node: SelectableNode): boolean {
   return (
     matchExpressions.every((requirement) => matchesRequirement(requirement, node.labels[requirement.key])) &&
-    matchFields.every((requirement) => matchesRequirement(requirement, requirement.key === 'metadata.name' ? node.name : undefined))
+    matchFields.every((requirement) =>
+      matchesRequirement(requirement, requirement.key === 'metadata.name' ? node.name : undefined),
+    )
   );
 }
 

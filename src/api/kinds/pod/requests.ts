@@ -1,6 +1,14 @@
 /** What a pod asks of a node, and its quality of service (k8s.io/component-helpers/resource, pkg/apis/core/helper/qos). */
 import type { Container, Pod } from '../../generated/types.ts';
-import { addQuantities, compareQuantities, parseQuantity, quantityMilliValue, quantityValue, ZERO_QUANTITY, type Quantity } from '../../quantity.ts';
+import {
+  addQuantities,
+  compareQuantities,
+  parseQuantity,
+  quantityMilliValue,
+  quantityValue,
+  ZERO_QUANTITY,
+  type Quantity,
+} from '../../quantity.ts';
 import { isRestartableInit } from './state.ts';
 
 /** By resource: `cpu` in thousandths, `memory` and `ephemeral-storage` in bytes, `pods` 1, the others in their own unit. */

@@ -31,15 +31,18 @@ export function defaultVolume(volume: Volume): Volume {
           ephemeral: {
             volumeClaimTemplate: {
               ...ephemeral.volumeClaimTemplate,
-              spec: { ...ephemeral.volumeClaimTemplate.spec, volumeMode: ephemeral.volumeClaimTemplate.spec.volumeMode ?? 'Filesystem' },
+              spec: {
+                ...ephemeral.volumeClaimTemplate.spec,
+                volumeMode: ephemeral.volumeClaimTemplate.spec.volumeMode ?? 'Filesystem',
+              },
             },
           },
         }),
   };
 }
 
-function hasSource({ name: _name, ...sources }: Volume): boolean {
-  return Object.values(sources).some((source) => source !== undefined);
+function hasSource(volume: Volume): boolean {
+  return Object.entries(volume).some(([field, source]) => field !== 'name' && source !== undefined);
 }
 
 function defaultProjection(projection: VolumeProjection): VolumeProjection {
@@ -49,7 +52,12 @@ function defaultProjection(projection: VolumeProjection): VolumeProjection {
     ...(downwardAPI === undefined ? {} : { downwardAPI: defaultItems(downwardAPI) }),
     ...(serviceAccountToken === undefined
       ? {}
-      : { serviceAccountToken: { ...serviceAccountToken, expirationSeconds: serviceAccountToken.expirationSeconds ?? TOKEN_SECONDS } }),
+      : {
+          serviceAccountToken: {
+            ...serviceAccountToken,
+            expirationSeconds: serviceAccountToken.expirationSeconds ?? TOKEN_SECONDS,
+          },
+        }),
   };
 }
 

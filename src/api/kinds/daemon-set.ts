@@ -1,0 +1,130 @@
+/** DaemonSets: the row. */
+import { semanticEqual } from '../equal.ts';
+import type { DaemonSet, DaemonSetStatus, DaemonSetUpdateStrategy } from '../generated/types.ts';
+import { defineResource, type Resource } from '../resource.ts';
+import { age } from './age.ts';
+import { isBlank } from './blank.ts';
+import { AGE_COLUMN, column, formatLabels, NAME_COLUMN } from './columns.ts';
+import { defaultPodTemplate } from './pod/defaults.ts';
+import {
+  CONTAINERS_COLUMN,
+  containerImages,
+  containerNames,
+  formatLabelSelector,
+  IMAGES_COLUMN,
+  SELECTOR_COLUMN,
+} from './workload/template-cells.ts';
+
+export type {
+  DaemonSet,
+  DaemonSetCondition,
+  DaemonSetSpec,
+  DaemonSetStatus,
+  DaemonSetUpdateStrategy,
+} from '../generated/types.ts';
+
+/** Counts changes of the template; clients of apps/v1 no longer use it, upstream still writes it. */
+export const TEMPLATE_GENERATION = 'deprecated.daemonset.template.generation';
+const HISTORY_DEFAULT = 10;
+const NO_STATUS: DaemonSetStatus = {
+  currentNumberScheduled: 0,
+  numberMisscheduled: 0,
+  desiredNumberScheduled: 0,
+  numberReady: 0,
+};
+
+export const daemonSetResource: Resource = defineResource<DaemonSet>({
+  id: 'daemonsets.apps',
+  group: 'apps',
+  plural: 'daemonsets',
+  singular: 'daemonset',
+  kind: 'DaemonSet',
+  shortNames: ['ds'],
+  categories: ['all'],
+  namespaced: true,
+  versions: [{ version: 'v1', definition: 'io.k8s.api.apps.v1.DaemonSet' }],
+  fields: {},
+  columns: [
+    NAME_COLUMN,
+    column('Desired', 'integer', 'The total number of nodes that should be running the daemon pod.'),
+    column(
+      'Current',
+      'integer',
+      'The number of nodes that are running at least 1 daemon pod and are supposed to run the daemon pod.',
+    ),
+    column(
+      'Ready',
+      'integer',
+      'The number of nodes that should be running the daemon pod and have one or more of the daemon pod running with a Ready Condition.',
+    ),
+    column('Up-to-date', 'integer', 'The total number of nodes that are running updated daemon pod'),
+    column(
+      'Available',
+      'integer',
+      'The number of nodes that should be running the daemon pod and have one or more of the daemon pod running and available',
+    ),
+    column('Node Selector', 'string', 'Selector which must match a node’s labels for the pod to be scheduled on that node.'),
+    AGE_COLUMN,
+    CONTAINERS_COLUMN,
+    IMAGES_COLUMN,
+    SELECTOR_COLUMN,
+  ],
+  cells: ({ metadata, spec, status }, now) => [
+    metadata.name ?? '',
+    status?.desiredNumberScheduled ?? 0,
+    status?.currentNumberScheduled ?? 0,
+    status?.numberReady ?? 0,
+    status?.updatedNumberScheduled ?? 0,
+    status?.numberAvailable ?? 0,
+    formatLabels(spec?.template?.spec?.nodeSelector),
+    age(metadata.creationTimestamp, now),
+    containerNames(spec?.template),
+    containerImages(spec?.template),
+    formatLabelSelector(spec?.selector),
+  ],
+  subresources: { status: { type: 'status' } },
+  strategy: {
+    default: defaultDaemonSet,
+    prepareForCreate: (set) => ({ ...withTemplateGeneration(set, 1), status: NO_STATUS }),
+    prepareForUpdate: (next, old) => {
+      const before = templateGeneration(old);
+      return withTemplateGeneration(next, semanticEqual(next.spec?.template, old.spec?.template) ? before : before + 1);
+    },
+    validate: () => [],
+    generation: true,
+  },
+});
+
+function defaultDaemonSet(set: DaemonSet): DaemonSet {
+  return {
+    ...set,
+    spec: {
+      ...set.spec,
+      // Sound: a selector that is not there is what validation reports; nothing before it reads one.
+      ...({} as Pick<NonNullable<DaemonSet['spec']>, 'selector'>),
+      template: defaultPodTemplate(set.spec?.template),
+      updateStrategy: defaultUpdateStrategy(set.spec?.updateStrategy),
+      revisionHistoryLimit: set.spec?.revisionHistoryLimit ?? HISTORY_DEFAULT,
+    },
+    status: { ...NO_STATUS, ...set.status },
+  };
+}
+
+function defaultUpdateStrategy(strategy: DaemonSetUpdateStrategy | undefined): DaemonSetUpdateStrategy {
+  const type = isBlank(strategy?.type) ? 'RollingUpdate' : strategy?.type;
+  if (type !== 'RollingUpdate') return { ...strategy, ...(type === undefined ? {} : { type }) };
+  const { maxUnavailable = 1, maxSurge = 0 } = strategy?.rollingUpdate ?? {};
+  return { ...strategy, type, rollingUpdate: { ...strategy?.rollingUpdate, maxUnavailable, maxSurge } };
+}
+
+function templateGeneration({ metadata }: DaemonSet): number {
+  const count = Number(metadata.annotations?.[TEMPLATE_GENERATION] ?? 1);
+  return Number.isSafeInteger(count) && count > 0 ? count : 1;
+}
+
+function withTemplateGeneration(set: DaemonSet, count: number): DaemonSet {
+  return {
+    ...set,
+    metadata: { ...set.metadata, annotations: { ...set.metadata.annotations, [TEMPLATE_GENERATION]: String(count) } },
+  };
+}

@@ -1,0 +1,53 @@
+/** Leases (coordination.k8s.io): the row. Those of nodes live in memory: a heartbeat never reaches the disk. */
+import type { Lease } from '../generated/types.ts';
+import { invalid, required, type FieldError } from '../field-error.ts';
+import { NOT_NEGATIVE } from '../names.ts';
+import { defineResource, type Resource } from '../resource.ts';
+import { age } from './age.ts';
+import { AGE_COLUMN, column, NAME_COLUMN } from './columns.ts';
+
+export type { Lease, LeaseSpec } from '../generated/types.ts';
+
+export const NODE_LEASE_NAMESPACE = 'kube-node-lease';
+const STRATEGIES = ['OldestEmulationVersion'];
+
+export const leaseResource: Resource = defineResource<Lease>({
+  id: 'leases.coordination.k8s.io',
+  group: 'coordination.k8s.io',
+  plural: 'leases',
+  singular: 'lease',
+  kind: 'Lease',
+  shortNames: [],
+  categories: [],
+  namespaced: true,
+  versions: [{ version: 'v1', definition: 'io.k8s.api.coordination.v1.Lease' }],
+  fields: {},
+  columns: [NAME_COLUMN, column('Holder', 'string', 'The identity of the holder of a current lease.'), AGE_COLUMN],
+  cells: ({ metadata, spec }, now) => [metadata.name ?? '', spec?.holderIdentity ?? '', age(metadata.creationTimestamp, now)],
+  subresources: {},
+  strategy: {
+    default: (lease) => ({ ...lease, spec: lease.spec ?? {} }),
+    validate,
+    createOnUpdate: true,
+    backend: ({ metadata }) => (metadata.namespace === NODE_LEASE_NAMESPACE ? 'memory' : 'disk'),
+  },
+});
+
+function validate({ spec }: Lease): readonly FieldError[] {
+  const { leaseDurationSeconds, leaseTransitions, strategy, holderIdentity, preferredHolder } = spec ?? {};
+  return [
+    ...(leaseDurationSeconds !== undefined && leaseDurationSeconds <= 0
+      ? [invalid('spec.leaseDurationSeconds', leaseDurationSeconds, 'must be greater than 0')]
+      : []),
+    ...(leaseTransitions !== undefined && leaseTransitions < 0
+      ? [invalid('spec.leaseTransitions', leaseTransitions, NOT_NEGATIVE)]
+      : []),
+    ...(strategy !== undefined && !STRATEGIES.includes(strategy) && !strategy.includes('/')
+      ? [invalid('spec.strategy', strategy, `must be one of ${STRATEGIES.join(', ')} or a name with a domain prefix`)]
+      : []),
+    ...(holderIdentity === '' ? [invalid('spec.holderIdentity', holderIdentity, 'must not be empty')] : []),
+    ...(preferredHolder !== undefined && preferredHolder !== '' && strategy === undefined
+      ? [required('spec.strategy', 'must be specified when preferredHolder is set')]
+      : []),
+  ];
+}

@@ -1,0 +1,63 @@
+/** Namespaces: the row. Emptying one that is being deleted is a controller's work, done through spec.finalizers. */
+import type { Namespace } from '../generated/types.ts';
+import { defineResource, type Resource } from '../resource.ts';
+import { age } from './age.ts';
+import { AGE_COLUMN, column, NAME_COLUMN } from './columns.ts';
+
+export type { Namespace, NamespaceSpec, NamespaceStatus } from '../generated/types.ts';
+
+/** The finalizer that keeps a namespace until everything in it is gone. */
+export const NAMESPACE_FINALIZER = 'kubernetes';
+const NAME_LABEL = 'kubernetes.io/metadata.name';
+
+export const namespaceResource: Resource = defineResource<Namespace>({
+  id: 'namespaces',
+  group: '',
+  plural: 'namespaces',
+  singular: 'namespace',
+  kind: 'Namespace',
+  shortNames: ['ns'],
+  categories: [],
+  namespaced: false,
+  versions: [{ version: 'v1', definition: 'io.k8s.api.core.v1.Namespace' }],
+  fields: { 'status.phase': ({ status }) => status?.phase ?? '' },
+  columns: [NAME_COLUMN, column('Status', 'string', 'The status of the namespace'), AGE_COLUMN],
+  cells: ({ metadata, status }, now) => [metadata.name ?? '', status?.phase ?? '', age(metadata.creationTimestamp, now)],
+  subresources: {
+    status: { type: 'status' },
+    finalize: {
+      type: 'update',
+      prepare: (next, old) => ({ ...old, spec: { ...old.spec, finalizers: next.spec?.finalizers ?? [] } }),
+    },
+  },
+  strategy: {
+    default: withNameLabel,
+    prepareForCreate: (namespace) => {
+      const finalizers = namespace.spec?.finalizers ?? [];
+      return {
+        ...withNameLabel(namespace),
+        spec: {
+          ...namespace.spec,
+          finalizers: finalizers.includes(NAMESPACE_FINALIZER) ? finalizers : [...finalizers, NAMESPACE_FINALIZER],
+        },
+        status: { phase: 'Active' },
+      };
+    },
+    /** Finalizers change through namespaces/finalize only. */
+    prepareForUpdate: (next, old) => ({ ...next, spec: { ...next.spec, ...finalizersOf(old) } }),
+    validate: () => [],
+    nameRule: 'label',
+  },
+});
+
+function finalizersOf({ spec }: Namespace): { readonly finalizers?: readonly string[] } {
+  return spec?.finalizers === undefined ? {} : { finalizers: spec.finalizers };
+}
+
+/** Every namespace can be selected by its name. A name still to be generated is labelled when it is there. */
+function withNameLabel(namespace: Namespace): Namespace {
+  const { name = '', labels } = namespace.metadata;
+  const plain = { ...namespace, spec: { ...namespace.spec }, status: { ...namespace.status } };
+  if (name === '' || labels?.[NAME_LABEL] === name) return plain;
+  return { ...plain, metadata: { ...namespace.metadata, labels: { ...labels, [NAME_LABEL]: name } } };
+}

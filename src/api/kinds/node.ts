@@ -1,0 +1,137 @@
+/** Nodes: the row, and the questions others ask of a node. Who writes which condition is the node lifecycle's affair. */
+import type { Node, NodeCondition, NodeSystemInfo, Taint } from '../generated/types.ts';
+import { defineResource, type Cell, type Resource } from '../resource.ts';
+import { age } from './age.ts';
+import { AGE_COLUMN, column, NAME_COLUMN, NONE, wideColumn } from './columns.ts';
+import { findCondition } from './conditions.ts';
+
+export type { Node, NodeAddress, NodeCondition, NodeSpec, NodeStatus, NodeSystemInfo, Taint } from '../generated/types.ts';
+export type { SelectableNode } from './pod/node-affinity.ts';
+
+export const TAINT_NOT_READY = 'node.kubernetes.io/not-ready';
+export const TAINT_UNREACHABLE = 'node.kubernetes.io/unreachable';
+export const TAINT_UNSCHEDULABLE = 'node.kubernetes.io/unschedulable';
+
+export const nodeResource: Resource = defineResource<Node>({
+  id: 'nodes',
+  group: '',
+  plural: 'nodes',
+  singular: 'node',
+  kind: 'Node',
+  shortNames: ['no'],
+  categories: [],
+  namespaced: false,
+  versions: [{ version: 'v1', definition: 'io.k8s.api.core.v1.Node' }],
+  fields: { 'spec.unschedulable': ({ spec }) => String(spec?.unschedulable ?? false) },
+  columns: [
+    NAME_COLUMN,
+    column('Status', 'string', 'The status of the node'),
+    column('Roles', 'string', 'The roles of the node'),
+    AGE_COLUMN,
+    column('Version', 'string', 'Kubelet Version reported by the node.'),
+    wideColumn('Internal-IP', 'string', 'List of addresses reachable to the node.'),
+    wideColumn('External-IP', 'string', 'List of addresses reachable to the node.'),
+    wideColumn('OS-Image', 'string', 'OS Image reported by the node from /etc/os-release (e.g. Debian GNU/Linux 7 (wheezy)).'),
+    wideColumn('Kernel-Version', 'string', "Kernel Version reported by the node from 'uname -r' (e.g. 3.16.0-0.bpo.4-amd64)."),
+    wideColumn(
+      'Container-Runtime',
+      'string',
+      'ContainerRuntime Version reported by the node through runtime remote API (e.g. containerd://1.4.2).',
+    ),
+  ],
+  cells: nodeCells,
+  subresources: { status: { type: 'status' } },
+  strategy: {
+    default: defaultNode,
+    prepareForCreate: withNotReadyTaint,
+    validate: () => [],
+    claims: ({ spec }) => (spec?.podCIDR === undefined || spec.podCIDR === '' ? [] : [`pod-cidr/${spec.podCIDR}`]),
+  },
+});
+
+export function nodeCondition(node: Node, type: string): NodeCondition | undefined {
+  return findCondition(node.status?.conditions, type);
+}
+
+export function isNodeReady(node: Node): boolean {
+  return nodeCondition(node, 'Ready')?.status === 'True';
+}
+
+export function nodeAddress(node: Node, type: string): string | undefined {
+  return node.status?.addresses?.find((address) => address.type === type)?.address;
+}
+
+const NODE_INFO: NodeSystemInfo = {
+  machineID: '',
+  systemUUID: '',
+  bootID: '',
+  kernelVersion: '',
+  osImage: '',
+  containerRuntimeVersion: '',
+  kubeletVersion: '',
+  kubeProxyVersion: '',
+  operatingSystem: '',
+  architecture: '',
+};
+
+/** Every field that upstream's types always carry; capacity stands in for allocatable where only the first is known. */
+function defaultNode(node: Node): Node {
+  const { capacity, allocatable, daemonEndpoints } = node.status ?? {};
+  const offered = allocatable ?? capacity;
+  return {
+    ...node,
+    spec: { ...node.spec },
+    status: {
+      ...node.status,
+      ...(offered === undefined ? {} : { allocatable: offered }),
+      daemonEndpoints: {
+        ...daemonEndpoints,
+        kubeletEndpoint: { ...daemonEndpoints?.kubeletEndpoint, Port: daemonEndpoints?.kubeletEndpoint?.Port ?? 0 },
+      },
+      nodeInfo: { ...NODE_INFO, ...node.status?.nodeInfo },
+    },
+  };
+}
+
+/** Upstream's admission TaintNodesByCondition: nothing is scheduled to a node before it has been seen ready. */
+function withNotReadyTaint(node: Node): Node {
+  const taints = node.spec?.taints ?? [];
+  const taint: Taint = { key: TAINT_NOT_READY, effect: 'NoSchedule' };
+  if (taints.some(({ key, effect }) => key === taint.key && effect === taint.effect)) return node;
+  return { ...node, spec: { ...node.spec, taints: [...taints, taint] } };
+}
+
+function nodeCells(node: Node, now: number): readonly Cell[] {
+  const info = node.status?.nodeInfo;
+  return [
+    node.metadata.name ?? '',
+    statusText(node),
+    rolesText(node),
+    age(node.metadata.creationTimestamp, now),
+    info?.kubeletVersion ?? '',
+    nodeAddress(node, 'InternalIP') ?? NONE,
+    nodeAddress(node, 'ExternalIP') ?? NONE,
+    orUnknown(info?.osImage),
+    orUnknown(info?.kernelVersion),
+    orUnknown(info?.containerRuntimeVersion),
+  ];
+}
+
+function statusText(node: Node): string {
+  const ready = nodeCondition(node, 'Ready');
+  const status = ready === undefined ? 'Unknown' : ready.status === 'True' ? 'Ready' : 'NotReady';
+  return node.spec?.unschedulable === true ? `${status},SchedulingDisabled` : status;
+}
+
+function rolesText({ metadata }: Node): string {
+  const prefix = 'node-role.kubernetes.io/';
+  const roles = Object.entries(metadata.labels ?? {}).flatMap(([key, value]) => {
+    if (key.startsWith(prefix)) return key.length > prefix.length ? [key.slice(prefix.length)] : [];
+    return key === 'kubernetes.io/role' && value !== '' ? [value] : [];
+  });
+  return roles.length === 0 ? NONE : [...new Set(roles)].toSorted().join(',');
+}
+
+function orUnknown(text: string | undefined): string {
+  return text === undefined || text === '' ? '<unknown>' : text;
+}
