@@ -15,6 +15,8 @@ const USER_ID_MAX = 4_294_967_295;
 
 const DNS_LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const DNS_SUBDOMAIN = String.raw`${DNS_LABEL}(\.${DNS_LABEL})*`;
+const DNS_LABEL_UNDERSCORE = '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?';
+const DNS_SUBDOMAIN_UNDERSCORE = String.raw`${DNS_LABEL_UNDERSCORE}(\.${DNS_LABEL_UNDERSCORE})*`;
 const DNS_1035_LABEL = '[a-z]([-a-z0-9]*[a-z0-9])?';
 const LABEL_KEY = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
 const LABEL_VALUE = `(${LABEL_KEY})?`;
@@ -58,6 +60,16 @@ export function dnsSubdomainProblems(value: string): Problems {
   return [
     ...lengthProblems(value, DNS_SUBDOMAIN_BYTES_MAX),
     ...(matches(DNS_SUBDOMAIN, value) ? [] : [regexRule(rule, DNS_SUBDOMAIN, 'example.com')]),
+  ];
+}
+
+/** A DNS search domain: a subdomain that may hold underscores. */
+export function searchDomainProblems(value: string): Problems {
+  const rule =
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character";
+  return [
+    ...lengthProblems(value, DNS_SUBDOMAIN_BYTES_MAX),
+    ...(matches(DNS_SUBDOMAIN_UNDERSCORE, value) ? [] : [regexRule(rule, DNS_SUBDOMAIN_UNDERSCORE, 'example.com')]),
   ];
 }
 

@@ -6,6 +6,8 @@ import { age } from './age.ts';
 import { isBlank } from './blank.ts';
 import { AGE_COLUMN, column, formatLabels, NAME_COLUMN } from './columns.ts';
 import { defaultPodTemplate } from './pod/defaults.ts';
+import { validateDaemonSet, validateDaemonSetStatusUpdate } from './workload/validate-daemon-set.ts';
+import { validateSelectorUpdate } from './workload/validate.ts';
 import {
   CONTAINERS_COLUMN,
   containerImages,
@@ -90,7 +92,9 @@ export const daemonSetResource: Resource = defineResource<DaemonSet>({
       const before = templateGeneration(old);
       return withTemplateGeneration(next, semanticEqual(next.spec?.template, old.spec?.template) ? before : before + 1);
     },
-    validate: () => [],
+    validate: validateDaemonSet,
+    validateUpdate: (next, old) => validateSelectorUpdate(next.spec?.selector, old.spec?.selector),
+    validateStatusUpdate: validateDaemonSetStatusUpdate,
     generation: true,
   },
 });

@@ -6,6 +6,8 @@ import { isBlank } from './blank.ts';
 import { AGE_COLUMN, column, NAME_COLUMN } from './columns.ts';
 import { defaultPodTemplate } from './pod/defaults.ts';
 import { scaleSubresource } from './workload/scale.ts';
+import { validateDeployment, validateDeploymentStatusUpdate } from './workload/validate-deployment.ts';
+import { validateSelectorUpdate } from './workload/validate.ts';
 import {
   CONTAINERS_COLUMN,
   containerImages,
@@ -70,7 +72,9 @@ export const deploymentResource: Resource = defineResource<Deployment>({
   strategy: {
     default: defaultDeployment,
     prepareForCreate: (deployment) => ({ ...deployment, status: {} }),
-    validate: () => [],
+    validate: validateDeployment,
+    validateUpdate: (next, old) => validateSelectorUpdate(next.spec?.selector, old.spec?.selector),
+    validateStatusUpdate: validateDeploymentStatusUpdate,
     generation: true,
   },
 });

@@ -85,7 +85,7 @@ function eventCells(event: CoreEvent, now: number): readonly Cell[] {
     instance === '' ? component : `${component}, ${instance}`,
     (event.message ?? '').trim(),
     first,
-    String(series === undefined ? Math.max(event.count ?? 0, 1) : (series.count ?? 0)),
+    series === undefined ? Math.max(event.count ?? 0, 1) : (series.count ?? 0),
     event.metadata.name ?? '',
   ];
 }

@@ -1,9 +1,9 @@
 /** Leases (coordination.k8s.io): the row. Those of nodes live in memory: a heartbeat never reaches the disk. */
 import type { Lease } from '../generated/types.ts';
-import { invalid, required, type FieldError } from '../field-error.ts';
-import { NOT_NEGATIVE } from '../names.ts';
+import { forbidden, invalid, type FieldError } from '../field-error.ts';
 import { defineResource, type Resource } from '../resource.ts';
 import { age } from './age.ts';
+import { notNegative, oneOf } from './check.ts';
 import { AGE_COLUMN, column, NAME_COLUMN } from './columns.ts';
 
 export type { Lease, LeaseSpec } from '../generated/types.ts';
@@ -34,20 +34,15 @@ export const leaseResource: Resource = defineResource<Lease>({
 });
 
 function validate({ spec }: Lease): readonly FieldError[] {
-  const { leaseDurationSeconds, leaseTransitions, strategy, holderIdentity, preferredHolder } = spec ?? {};
+  const { leaseDurationSeconds, leaseTransitions, strategy = '', preferredHolder = '' } = spec ?? {};
   return [
     ...(leaseDurationSeconds !== undefined && leaseDurationSeconds <= 0
       ? [invalid('spec.leaseDurationSeconds', leaseDurationSeconds, 'must be greater than 0')]
       : []),
-    ...(leaseTransitions !== undefined && leaseTransitions < 0
-      ? [invalid('spec.leaseTransitions', leaseTransitions, NOT_NEGATIVE)]
-      : []),
-    ...(strategy !== undefined && !STRATEGIES.includes(strategy) && !strategy.includes('/')
-      ? [invalid('spec.strategy', strategy, `must be one of ${STRATEGIES.join(', ')} or a name with a domain prefix`)]
-      : []),
-    ...(holderIdentity === '' ? [invalid('spec.holderIdentity', holderIdentity, 'must not be empty')] : []),
-    ...(preferredHolder !== undefined && preferredHolder !== '' && strategy === undefined
-      ? [required('spec.strategy', 'must be specified when preferredHolder is set')]
+    ...notNegative('spec.leaseTransitions', leaseTransitions),
+    ...(strategy === '' || strategy.includes('/') ? [] : oneOf('spec.strategy', strategy, STRATEGIES)),
+    ...(preferredHolder !== '' && strategy === ''
+      ? [forbidden('spec.preferredHolder', 'may only be specified if `strategy` is defined')]
       : []),
   ];
 }

@@ -144,11 +144,21 @@ function ownerError(owner: Partial<OwnerReference>, path: string): readonly Fiel
   ];
 }
 
+/** A name without a prefix must be one of Kubernetes' own. */
+export function validateKnownFinalizer(finalizer: string, path: string): readonly FieldError[] {
+  return finalizer.includes('/') || STANDARD_FINALIZERS.includes(finalizer)
+    ? []
+    : [invalid(path, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')];
+}
+
+const STANDARD_FINALIZERS = ['kubernetes', 'orphan', 'foregroundDeletion'];
+
 function finalizerErrors(finalizers: readonly string[]): readonly FieldError[] {
   const path = `${META}.finalizers`;
   const both = finalizers.includes('orphan') && finalizers.includes('foregroundDeletion');
   return [
     ...finalizers.flatMap((finalizer) => qualifiedNameProblems(finalizer).map((problem) => invalid(path, finalizer, problem))),
     ...(both ? [invalid(path, finalizers, 'finalizer orphan and foregroundDeletion cannot be both set')] : []),
+    ...finalizers.flatMap((finalizer, index) => validateKnownFinalizer(finalizer, `${path}[${index}]`)),
   ];
 }

@@ -1,8 +1,13 @@
 /** Namespaces: the row. Emptying one that is being deleted is a controller's work, done through spec.finalizers. */
+import { invalid } from '../field-error.ts';
 import type { Namespace } from '../generated/types.ts';
+import { qualifiedNameProblems } from '../names.ts';
 import { defineResource, type Resource } from '../resource.ts';
 import { age } from './age.ts';
+import { at } from './blank.ts';
+import { invalidFor, NO_ERRORS } from './check.ts';
 import { AGE_COLUMN, column, NAME_COLUMN } from './columns.ts';
+import { validateKnownFinalizer } from './meta.ts';
 
 export type { Namespace, NamespaceSpec, NamespaceStatus } from '../generated/types.ts';
 
@@ -45,7 +50,22 @@ export const namespaceResource: Resource = defineResource<Namespace>({
     },
     /** Finalizers change through namespaces/finalize only. */
     prepareForUpdate: (next, old) => ({ ...next, spec: { ...next.spec, ...finalizersOf(old) } }),
-    validate: () => [],
+    validate: ({ spec }) =>
+      (spec?.finalizers ?? []).flatMap((finalizer, index) => [
+        ...invalidFor('spec.finalizers', finalizer, qualifiedNameProblems(finalizer)),
+        ...validateKnownFinalizer(finalizer, at('spec.finalizers', index)),
+      ]),
+    validateStatusUpdate: ({ metadata, status }) => {
+      const phase = status?.phase ?? '';
+      if (metadata.deletionTimestamp === undefined) {
+        return phase === 'Active'
+          ? NO_ERRORS
+          : [invalid('status.Phase', phase, "may only be 'Active' if `deletionTimestamp` is empty")];
+      }
+      return phase === 'Terminating'
+        ? NO_ERRORS
+        : [invalid('status.Phase', phase, "may only be 'Terminating' if `deletionTimestamp` is not empty")];
+    },
     nameRule: 'label',
   },
 });

@@ -1,9 +1,10 @@
 /** Nodes: the row, and the questions others ask of a node. Who writes which condition is the node lifecycle's affair. */
-import type { Node, NodeCondition, NodeSystemInfo, Taint } from '../generated/types.ts';
+import type { Node, NodeCondition, NodeSpec, NodeSystemInfo, Taint } from '../generated/types.ts';
 import { defineResource, type Cell, type Resource } from '../resource.ts';
 import { age } from './age.ts';
 import { AGE_COLUMN, column, NAME_COLUMN, NONE, wideColumn } from './columns.ts';
 import { findCondition } from './conditions.ts';
+import { validateNode, validateNodeUpdate } from './node-validation.ts';
 
 export type { Node, NodeAddress, NodeCondition, NodeSpec, NodeStatus, NodeSystemInfo, Taint } from '../generated/types.ts';
 export type { SelectableNode } from './pod/node-affinity.ts';
@@ -44,8 +45,10 @@ export const nodeResource: Resource = defineResource<Node>({
   strategy: {
     default: defaultNode,
     prepareForCreate: withNotReadyTaint,
-    validate: () => [],
-    claims: ({ spec }) => (spec?.podCIDR === undefined || spec.podCIDR === '' ? [] : [`pod-cidr/${spec.podCIDR}`]),
+    validate: validateNode,
+    validateUpdate: validateNodeUpdate,
+    validateStatusUpdate: (next) => validateNode(next),
+    claims: ({ spec }) => (spec?.podCIDRs ?? []).map((cidr) => `pod-cidr/${cidr}`),
   },
 });
 
@@ -74,13 +77,16 @@ const NODE_INFO: NodeSystemInfo = {
   architecture: '',
 };
 
-/** Every field that upstream's types always carry; capacity stands in for allocatable where only the first is known. */
+/**
+ * Every field that upstream's types always carry; capacity stands in for allocatable where only the first is known; podCIDR is the
+ * first of podCIDRs.
+ */
 function defaultNode(node: Node): Node {
   const { capacity, allocatable, daemonEndpoints } = node.status ?? {};
   const offered = allocatable ?? capacity;
   return {
     ...node,
-    spec: { ...node.spec },
+    spec: withBothPodCidrs(node.spec ?? {}),
     status: {
       ...node.status,
       ...(offered === undefined ? {} : { allocatable: offered }),
@@ -91,6 +97,12 @@ function defaultNode(node: Node): Node {
       nodeInfo: { ...NODE_INFO, ...node.status?.nodeInfo },
     },
   };
+}
+
+function withBothPodCidrs(spec: NodeSpec): NodeSpec {
+  const { podCIDR = '', podCIDRs = [] } = spec;
+  if (podCIDR !== '') return podCIDRs[0] === podCIDR ? spec : { ...spec, podCIDRs: [podCIDR] };
+  return podCIDRs[0] === undefined ? spec : { ...spec, podCIDR: podCIDRs[0] };
 }
 
 /** Upstream's admission TaintNodesByCondition: nothing is scheduled to a node before it has been seen ready. */

@@ -6,6 +6,8 @@ import { POD_COLUMNS, podCells } from './pod/cells.ts';
 import { defaultPod } from './pod/defaults.ts';
 import { podQosClass } from './pod/requests.ts';
 import { podGracePeriodSeconds } from './pod/state.ts';
+import { validatePodStatusUpdate, validatePodUpdate } from './pod/validate-update.ts';
+import { validatePod } from './pod/validate.ts';
 
 export type {
   Container,
@@ -85,7 +87,9 @@ export const podResource: Resource = defineResource<Pod>({
   strategy: {
     default: defaultPod,
     prepareForCreate,
-    validate: () => [],
+    validate: validatePod,
+    validateUpdate: validatePodUpdate,
+    validateStatusUpdate: validatePodStatusUpdate,
     generation: true,
     gracePeriodSeconds: podGracePeriodSeconds,
   },

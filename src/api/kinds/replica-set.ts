@@ -5,6 +5,8 @@ import { age } from './age.ts';
 import { AGE_COLUMN, column, NAME_COLUMN } from './columns.ts';
 import { defaultPodTemplate } from './pod/defaults.ts';
 import { scaleSubresource } from './workload/scale.ts';
+import { validateReplicaSet, validateReplicaSetStatusUpdate } from './workload/validate-replica-set.ts';
+import { validateSelectorUpdate } from './workload/validate.ts';
 import {
   CONTAINERS_COLUMN,
   containerImages,
@@ -61,7 +63,9 @@ export const replicaSetResource: Resource = defineResource<ReplicaSet>({
       status: { ...set.status, replicas: set.status?.replicas ?? 0 },
     }),
     prepareForCreate: (set) => ({ ...set, status: { replicas: 0 } }),
-    validate: () => [],
+    validate: validateReplicaSet,
+    validateUpdate: (next, old) => validateSelectorUpdate(next.spec?.selector, old.spec?.selector),
+    validateStatusUpdate: (next) => validateReplicaSetStatusUpdate(next),
     generation: true,
   },
 });

@@ -4,6 +4,8 @@ import { defineResource, type Cell, type Resource } from '../resource.ts';
 import { age } from './age.ts';
 import { AGE_COLUMN, column, formatLabels, NAME_COLUMN, NONE, orNone, wideColumn } from './columns.ts';
 import { defaultService } from './service/defaults.ts';
+import { validateServiceUpdate } from './service/validate-addresses.ts';
+import { validateService } from './service/validate.ts';
 import { prepareServiceForCreate, prepareServiceForUpdate } from './service/prepare.ts';
 
 export type { Service, ServicePort, ServiceSpec, ServiceStatus } from '../generated/types.ts';
@@ -35,7 +37,8 @@ export const serviceResource: Resource = defineResource<Service>({
     default: defaultService,
     prepareForCreate: prepareServiceForCreate,
     prepareForUpdate: prepareServiceForUpdate,
-    validate: () => [],
+    validate: validateService,
+    validateUpdate: validateServiceUpdate,
     nameRule: 'service',
     createOnUpdate: true,
     claims: serviceClaims,

@@ -10,6 +10,7 @@ import type {
   LifecycleHandler,
   Pod,
   PodSpec,
+  PodStatus,
   PodTemplateSpec,
   Probe,
 } from '../../generated/types.ts';
@@ -26,6 +27,7 @@ export function defaultPod(pod: Pod): Pod {
   const own = (container: Container): Container => withHostPorts(withRequests(container), hostNetwork);
   return {
     ...pod,
+    ...(pod.status === undefined ? {} : { status: withBothAddresses(pod.status) }),
     spec: {
       ...spec,
       containers: spec.containers.map(own),
@@ -111,6 +113,14 @@ function defaultHandler(handler: LifecycleHandler): LifecycleHandler {
 
 function defaultHttpGet(action: HTTPGetAction): HTTPGetAction {
   return { ...action, path: orDefault(action.path, '/'), scheme: orDefault(action.scheme, 'HTTP') };
+}
+
+/** podIP is the first of podIPs; where they differ, the one that old clients write holds. */
+function withBothAddresses(status: PodStatus): PodStatus {
+  const { podIP = '', podIPs = [] } = status;
+  const first = podIPs[0]?.ip ?? '';
+  if (podIP !== '' && podIP !== first) return { ...status, podIPs: [{ ip: podIP }] };
+  return podIP === '' && first !== '' ? { ...status, podIP: first } : status;
 }
 
 /** A limit without a request is the request. */

@@ -1,0 +1,69 @@
+/** Label selectors, as k8s.io/apimachinery/pkg/apis/meta/v1/validation. What selects objects in a request is src/api/selectors' affair. */
+import { forbidden, invalid, required, type FieldError } from '../../field-error.ts';
+import type { LabelSelector, LabelSelectorRequirement } from '../../generated/types.ts';
+import { labelValueProblems, qualifiedNameProblems } from '../../names.ts';
+import { at } from '../blank.ts';
+import { invalidFor } from '../check.ts';
+import { validateLabels } from '../meta.ts';
+
+export function validateLabelSelector(selector: LabelSelector | undefined, path: string): readonly FieldError[] {
+  const { matchLabels, matchExpressions = [] } = selector ?? {};
+  return [
+    ...validateLabels(matchLabels, `${path}.matchLabels`),
+    ...matchExpressions.flatMap((requirement, index) => validateRequirement(requirement, at(`${path}.matchExpressions`, index))),
+  ];
+}
+
+export function isEmptySelector({ matchLabels = {}, matchExpressions = [] }: LabelSelector): boolean {
+  return Object.keys(matchLabels).length + matchExpressions.length === 0;
+}
+
+/** For a selector that has passed validation. */
+export function matchesLabelSelector(
+  { matchLabels = {}, matchExpressions = [] }: LabelSelector,
+  labels: Readonly<Record<string, string>>,
+): boolean {
+  return (
+    Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
+    matchExpressions.every((requirement) => matchesRequirement(requirement, labels[requirement.key]))
+  );
+}
+
+function matchesRequirement({ operator, values = [] }: LabelSelectorRequirement, value: string | undefined): boolean {
+  switch (operator) {
+    case 'In':
+      return value !== undefined && values.includes(value);
+    case 'NotIn':
+      return value === undefined || !values.includes(value);
+    case 'Exists':
+      return value !== undefined;
+    default:
+      return value === undefined;
+  }
+}
+
+function validateRequirement(
+  { key = '', operator = '', values = [] }: Partial<LabelSelectorRequirement>,
+  path: string,
+): readonly FieldError[] {
+  return [
+    ...validateOperator(operator, values, path),
+    ...invalidFor(`${path}.key`, key, qualifiedNameProblems(key)),
+    ...values.flatMap((value, index) => invalidFor(at(`${path}.values`, index), value, labelValueProblems(value))),
+  ];
+}
+
+function validateOperator(operator: string, values: readonly string[], path: string): readonly FieldError[] {
+  switch (operator) {
+    case 'In':
+    case 'NotIn':
+      return values.length === 0 ? [required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'")] : [];
+    case 'Exists':
+    case 'DoesNotExist':
+      return values.length === 0
+        ? []
+        : [forbidden(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")];
+    default:
+      return [invalid(`${path}.operator`, operator, 'not a valid selector operator')];
+  }
+}
