@@ -33,8 +33,11 @@ export function rejectionsOf(pod: PodFacts, nodes: SchedulerState['nodes'], slot
     const rejection = reject(pod, node);
     if (rejection !== undefined) return [rejection];
   }
-  const full = FILTERS.room.find(({ passes }) => !passes(pod, nodes, slot));
-  return full?.explain(pod, nodes, slot) ?? [];
+  for (const { reject } of FILTERS.room) {
+    const rejections = reject(pod, nodes, slot);
+    if (rejections.length > 0) return rejections;
+  }
+  return [];
 }
 
 function count(counts: Map<string, number>, reason: string): void {

@@ -12,14 +12,15 @@ export type Rejection = { readonly reason: string; readonly final: boolean };
 
 /**
  * A spec filter looks at what the pod's template and the node's spec say: its answers are kept until the node changes.
- * A room filter looks at what other pods use: it is asked each time.
+ * A room filter looks at what other pods use: it is asked each time, for all nodes at once.
  */
 export type SpecFilter = { readonly name: string; readonly reject: (pod: PodFacts, node: NodeFacts) => Rejection | undefined };
 export type RoomFilter = {
   readonly name: string;
-  readonly passes: (pod: PodFacts, nodes: NodeTable, slot: number) => boolean;
-  /** Asked only where it does not pass. */
-  readonly explain: (pod: PodFacts, nodes: NodeTable, slot: number) => readonly Rejection[];
+  /** Why this one node has no room; empty: it has. */
+  readonly reject: (pod: PodFacts, nodes: NodeTable, slot: number) => readonly Rejection[];
+  /** Sets `open` to 0 for every slot that `reject` would reject. */
+  readonly strike: (pod: PodFacts, nodes: NodeTable, open: Uint8Array) => void;
 };
 
 const nodeUnschedulable: SpecFilter = {
@@ -51,35 +52,47 @@ const nodeAffinity: SpecFilter = {
 
 const nodePorts: RoomFilter = {
   name: 'NodePorts',
-  passes: ({ hostPorts }, nodes, slot) => hostPorts.every((wanted) => !clashes(wanted, nodes.ipsInUse(slot, wanted.port))),
-  explain: () => [PORTS_TAKEN],
+  reject: ({ hostPorts }, nodes, slot) =>
+    hostPorts.some((wanted) => clashes(wanted, nodes.ipsBySlot(wanted.port)?.get(slot) ?? [])) ? [PORTS_TAKEN] : [],
+  strike: ({ hostPorts }, nodes, open) => {
+    for (const wanted of hostPorts)
+      for (const [slot, ips] of nodes.ipsBySlot(wanted.port) ?? []) if (clashes(wanted, ips)) open[slot] = 0;
+  },
 };
 
 const nodeResourcesFit: RoomFilter = {
   name: 'NodeResourcesFit',
-  passes: ({ requests }, { columns }, slot) => {
-    for (const { resource, amount } of requests) {
-      const column = columns.get(resource);
-      if (column === undefined || (column.used[slot] ?? 0) + amount > (column.allocatable[slot] ?? 0)) return false;
-    }
-    return true;
-  },
-  explain: ({ requests }, { columns }, slot) =>
+  reject: ({ requests }, { columns }, slot) =>
     requests.flatMap(({ resource, amount }) => {
-      const allocatable = columns.get(resource)?.allocatable[slot] ?? 0;
-      const used = columns.get(resource)?.used[slot] ?? 0;
-      if (used + amount <= allocatable) return [];
+      const { allocatable = NOTHING, free = NOTHING } = columns.get(resource) ?? {};
+      if (amount <= (free[slot] ?? 0)) return [];
       const reason = resource === 'pods' ? 'Too many pods' : `Insufficient ${resource}`;
-      return [{ reason, final: amount > allocatable }];
+      return [{ reason, final: amount > (allocatable[slot] ?? 0) }];
     }),
+  strike: ({ requests }, { columns }, open) => {
+    // Nearly every pod asks for these three, so they share one walk. What is not asked for fits everywhere, over-committed nodes too.
+    const wanted = (name: string) => requests.find(({ resource }) => resource === name)?.amount ?? Number.NEGATIVE_INFINITY;
+    const free = (name: string) => columns.get(name)?.free ?? NOTHING;
+    const [pods, cpu, memory] = [free('pods'), free('cpu'), free('memory')];
+    const [podsWanted, cpuWanted, memoryWanted] = [wanted('pods'), wanted('cpu'), wanted('memory')];
+    for (let slot = 0; slot < open.length; slot += 1)
+      if (podsWanted > (pods[slot] ?? 0) || cpuWanted > (cpu[slot] ?? 0) || memoryWanted > (memory[slot] ?? 0)) open[slot] = 0;
+    for (const { resource, amount } of requests) {
+      if (COMMON.has(resource)) continue;
+      const left = free(resource);
+      for (let slot = 0; slot < open.length; slot += 1) if (amount > (left[slot] ?? 0)) open[slot] = 0;
+    }
+  },
 };
 
-/** Resources before ports would be quicker; upstream's order decides which reason is told. */
+/** The order is upstream's: it decides which reason is told. */
 export const FILTERS = {
   spec: [nodeUnschedulable, nodeName, taintToleration, nodeAffinity],
   room: [nodePorts, nodeResourcesFit],
 } as const satisfies { readonly spec: readonly SpecFilter[]; readonly room: readonly RoomFilter[] };
 
+const NOTHING = new Float64Array();
+const COMMON: ReadonlySet<string> = new Set(['pods', 'cpu', 'memory']);
 const CORDON = { key: TAINT_UNSCHEDULABLE, effect: 'NoSchedule' };
 const UNSCHEDULABLE: Rejection = { reason: 'node(s) were unschedulable', final: true };
 const OTHER_NAME: Rejection = { reason: "node(s) didn't match the requested node name", final: true };

@@ -16,20 +16,22 @@ export type NodeFacts = {
   readonly unschedulable: boolean;
 };
 
-export type Column = { readonly allocatable: Float64Array; readonly used: Float64Array };
+/** What is left may be negative: pods can be bound without asking the scheduler. */
+export type Column = { readonly allocatable: Float64Array; readonly free: Float64Array };
 
 /** Node statuses are written by nodes: one that invents resources gets no more columns than this. */
 export const COLUMNS_MAX = 256;
 /** These have their columns whatever nodes offer. */
 const STANDARD = ['cpu', 'memory', 'ephemeral-storage', 'pods'];
 const SLOTS_MIN = 64;
-const NO_IPS: readonly string[] = [];
 
 export class NodeTable {
   readonly slots = new Map<string, number>();
   readonly columns = new Map<string, Column>(STANDARD.map((name) => [name, emptyColumn(SLOTS_MIN)]));
   /** Slots in use are below this; some of those may be free. */
   end = 0;
+  /** Grows with any slot's version. */
+  generation = 0;
   facts: (NodeFacts | undefined)[] = [];
   version = new Uint32Array(SLOTS_MIN);
   /** Allocatable cpu and memory once more, as what one unit is worth, and use as scores count it. */
@@ -40,8 +42,12 @@ export class NodeTable {
   /** Place of the node among all by name: the smaller wins a tie. */
   rank = new Int32Array(SLOTS_MIN);
   #specs = new Map<string, string>();
-  #ports = new Map<number, Map<string, readonly string[]>>();
+  /** By port, then slot. */
+  #ports = new Map<string, Map<number, readonly string[]>>();
+  /** By owner, then slot; and those of the owner asked for last once more as a column, for replicas come in a row. */
   #owners = new Map<string, Map<number, number>>();
+  #lastOwner = '';
+  #lastOwnersPods = new Int32Array(SLOTS_MIN);
   #free: number[] = [];
   #ranked = true;
 
@@ -67,7 +73,7 @@ export class NodeTable {
     const slot = known ?? this.#take(name);
     this.#specs.set(name, spec);
     this.facts[slot] = { name, labels, taints, unschedulable };
-    this.version[slot] = (this.version[slot] ?? 0) + 1;
+    this.#touch(slot);
     const newColumns = this.#offer(slot, resourceAmounts(allocatable));
     return { slot, isNew: known === undefined, changed: true, newColumns };
   }
@@ -78,12 +84,13 @@ export class NodeTable {
     if (slot === undefined) return;
     this.slots.delete(name);
     this.#specs.delete(name);
-    this.#ports.delete(slot);
+    for (const ips of this.#ports.values()) ips.delete(slot);
     for (const counts of this.#owners.values()) counts.delete(slot);
-    for (const { allocatable, used } of this.columns.values()) allocatable[slot] = used[slot] = 0;
+    this.#lastOwnersPods[slot] = 0;
+    for (const { allocatable, free } of this.columns.values()) allocatable[slot] = free[slot] = 0;
     for (const column of [this.perCpu, this.perMemory, this.scoreCpu, this.scoreMemory]) column[slot] = 0;
     this.facts[slot] = undefined;
-    this.version[slot] = (this.version[slot] ?? 0) + 1;
+    this.#touch(slot);
     this.#free.push(slot);
   }
 
@@ -97,17 +104,22 @@ export class NodeTable {
   }
 
   useColumn(slot: number, resource: string, amount: number): void {
-    const used = this.columns.get(resource)?.used;
-    if (used !== undefined) used[slot] = (used[slot] ?? 0) + amount;
+    const free = this.columns.get(resource)?.free;
+    if (free !== undefined) free[slot] = (free[slot] ?? 0) - amount;
   }
 
-  ipsInUse(slot: number, port: string): readonly string[] {
-    return this.#ports.get(slot)?.get(port) ?? NO_IPS;
+  /** The addresses on which a port (`TCP/80`) is taken, by slot. */
+  ipsBySlot(port: string): ReadonlyMap<number, readonly string[]> | undefined {
+    return this.#ports.get(port);
   }
 
-  /** Pods of one owner by slot. */
-  ownersPods(owner: string): ReadonlyMap<number, number> | undefined {
-    return this.#owners.get(owner);
+  /** How many pods of this owner there are, by slot. Good until the next call. */
+  podsOfOwner(owner: string): Int32Array {
+    if (owner === this.#lastOwner) return this.#lastOwnersPods;
+    for (const slot of this.#owners.get(this.#lastOwner)?.keys() ?? []) this.#lastOwnersPods[slot] = 0;
+    for (const [slot, count] of this.#owners.get(owner) ?? []) this.#lastOwnersPods[slot] = count;
+    this.#lastOwner = owner;
+    return this.#lastOwnersPods;
   }
 
   /** Ranks are made when somebody asks, for thousands of nodes may come at once. */
@@ -117,6 +129,11 @@ export class NodeTable {
     for (const [place, [, slot]] of byName.entries()) this.rank[slot] = place;
     this.#ranked = true;
     return this.rank;
+  }
+
+  #touch(slot: number): void {
+    this.version[slot] = (this.version[slot] ?? 0) + 1;
+    this.generation += 1;
   }
 
   #take(name: string): number {
@@ -132,7 +149,11 @@ export class NodeTable {
     for (const name of newColumns.slice(0, Math.max(0, COLUMNS_MAX - this.columns.size))) {
       this.columns.set(name, emptyColumn(this.version.length));
     }
-    for (const [name, { allocatable }] of this.columns) allocatable[slot] = amounts[name] ?? 0;
+    for (const [name, { allocatable, free }] of this.columns) {
+      const more = (amounts[name] ?? 0) - (allocatable[slot] ?? 0);
+      allocatable[slot] = (allocatable[slot] ?? 0) + more;
+      free[slot] = (free[slot] ?? 0) + more;
+    }
     this.perCpu[slot] = perUnit(amounts['cpu']);
     this.perMemory[slot] = perUnit(amounts['memory']);
     return newColumns;
@@ -143,18 +164,19 @@ export class NodeTable {
     const count = (counts.get(slot) ?? 0) + sign;
     if (count > 0) counts.set(slot, count);
     else counts.delete(slot);
+    if (owner === this.#lastOwner) this.#lastOwnersPods[slot] = count;
     if (counts.size > 0) this.#owners.set(owner, counts);
     else this.#owners.delete(owner);
   }
 
   #occupy(slot: number, port: string, ip: string, sign: 1 | -1): void {
-    const ports = this.#ports.get(slot) ?? new Map<string, readonly string[]>();
-    const ips = ports.get(port) ?? NO_IPS;
+    const bySlot = this.#ports.get(port) ?? new Map<number, readonly string[]>();
+    const ips = bySlot.get(slot) ?? [];
     const next = sign === 1 ? [...ips, ip] : ips.toSpliced(ips.indexOf(ip), 1);
-    if (next.length > 0) ports.set(port, next);
-    else ports.delete(port);
-    if (ports.size > 0) this.#ports.set(slot, ports);
-    else this.#ports.delete(slot);
+    if (next.length > 0) bySlot.set(slot, next);
+    else bySlot.delete(slot);
+    if (bySlot.size > 0) this.#ports.set(port, bySlot);
+    else this.#ports.delete(port);
   }
 
   #grow(length: number): void {
@@ -163,8 +185,8 @@ export class NodeTable {
       next.set(column);
       return next;
     };
-    for (const [name, { allocatable, used }] of this.columns)
-      this.columns.set(name, { allocatable: longer(allocatable), used: longer(used) });
+    for (const [name, { allocatable, free }] of this.columns)
+      this.columns.set(name, { allocatable: longer(allocatable), free: longer(free) });
     this.perCpu = longer(this.perCpu);
     this.perMemory = longer(this.perMemory);
     this.scoreCpu = longer(this.scoreCpu);
@@ -173,14 +195,16 @@ export class NodeTable {
     version.set(this.version);
     this.version = version;
     this.rank = new Int32Array(length);
+    this.#lastOwnersPods = new Int32Array(length);
+    this.#lastOwner = '';
     this.#ranked = false;
   }
 }
 
 function perUnit(amount: number | undefined): number {
-  return amount === undefined || amount <= 0 ? 0 : 1 / amount;
+  return amount === undefined || amount <= 0 ? 1 : 1 / amount;
 }
 
 function emptyColumn(length: number): Column {
-  return { allocatable: new Float64Array(length), used: new Float64Array(length) };
+  return { allocatable: new Float64Array(length), free: new Float64Array(length) };
 }

@@ -209,6 +209,15 @@ test('a unit is placed whole or not at all, and leaves nothing behind', () => {
   expect(pick(state, [{ pods: pods.slice(0, 2) }])[0]?.type).toBe('placed');
 });
 
+test('pods that took a resource before anyone offered it count once it is offered', () => {
+  const dongle = (name: string) => aPod(name, { requests: [{ 'example.com/dongle': '1' }] });
+  const state = stateOf([aNode('a'), aNode('b')], [bound(dongle('early'), 'a')]);
+  state.setNode(aNode('a', { allocatable: { 'example.com/dongle': '1' } }));
+  expect(pick(state, [single(dongle('late'))])[0]?.type).toBe('waits');
+  state.removePod('uid-early');
+  expect(pick(state, [single(dongle('late'))])[0]?.type).toBe('placed');
+});
+
 test('a node that invents resources costs a bounded number of columns', () => {
   const allocatable = Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`x.io/r${index}`, '1']));
   const state = stateOf([aNode('a', { allocatable })]);

@@ -3,12 +3,13 @@
  * is looked at (never a sample), ties go to the name that comes first; what is decided is assumed in the state at once.
  */
 import type { Pod } from '#api/kinds/pod.ts';
-import { explainUnplaced } from './explain.ts';
+import { explainUnplaced, rejectionsOf } from './explain.ts';
 import { FILTERS } from './filters.ts';
+import type { NodeTable } from './node-table.ts';
 import { podFacts, type PodFacts } from './pod-facts.ts';
-import { roomScore } from './scores.ts';
+import { roomScore, specScore } from './scores.ts';
 import type { SchedulerState } from './state.ts';
-import { refresh, Templates } from './templates.ts';
+import { Templates } from './templates.ts';
 
 /** One to n pods that only make sense together. */
 export type Unit = { readonly pods: readonly Pod[] };
@@ -51,37 +52,44 @@ function bestSlot(state: SchedulerState, pod: PodFacts, templates: Templates): n
 }
 
 function bestOfAll({ nodes }: SchedulerState, pod: PodFacts, templates: Templates): number {
-  const answers = templates.of(pod, nodes);
-  const { seen, fits, score: specScores } = answers;
-  const { version, end } = nodes;
-  const ownersPods = pod.owner === undefined ? undefined : nodes.ownersPods(pod.owner);
+  const { fits, score } = templates.of(pod, nodes);
+  const open = fits.slice(0, nodes.end);
+  for (const { strike } of FILTERS.room) strike(pod, nodes, open);
+  return bestOpen(pod, nodes, open, score);
+}
+
+/** Each pod of a DaemonSet names its node: looking at all the others would make a fleet's rollout quadratic. */
+function bestOfPinned({ nodes }: SchedulerState, pod: PodFacts, names: readonly string[]): number {
+  const open = names.flatMap((name) => {
+    const slot = nodes.slots.get(name);
+    const node = slot === undefined ? undefined : nodes.facts[slot];
+    if (slot === undefined || node === undefined || rejectionsOf(pod, nodes, slot).length > 0) return [];
+    return [{ slot, score: specScore(pod, node) }];
+  });
+  if (open.length <= 1) return open[0]?.slot ?? NONE;
+  const [marks, scores] = [new Uint8Array(nodes.end), new Float64Array(nodes.end)];
+  for (const { slot, score } of open) {
+    marks[slot] = 1;
+    scores[slot] = score;
+  }
+  return bestOpen(pod, nodes, marks, scores);
+}
+
+/** Of the slots marked 1; `specScores` by slot. The one loop over all nodes that does more than compare two numbers. */
+function bestOpen(pod: PodFacts, nodes: NodeTable, open: Uint8Array, specScores: Float64Array): number {
+  const { perCpu, perMemory, scoreCpu, scoreMemory } = nodes;
+  const siblings = nodes.podsOfOwner(pod.owner ?? '');
   const ranks = nodes.ranks();
   let best = NONE;
   let bestScore = Number.NEGATIVE_INFINITY;
-  for (let slot = 0; slot < end; slot += 1) {
-    if (seen[slot] !== version[slot]) refresh(answers, pod, nodes, slot);
-    if (fits[slot] === 0 || !hasRoom(pod, nodes, slot)) continue;
-    const score = (specScores[slot] ?? 0) + roomScore(pod, nodes, slot, ownersPods?.get(slot) ?? 0);
+  for (let slot = 0; slot < open.length; slot += 1) {
+    if (open[slot] === 0) continue;
+    const cpu = ((scoreCpu[slot] ?? 0) + pod.scoreCpu) * (perCpu[slot] ?? 0);
+    const memory = ((scoreMemory[slot] ?? 0) + pod.scoreMemory) * (perMemory[slot] ?? 0);
+    const score = (specScores[slot] ?? 0) + roomScore(cpu, memory, siblings[slot] ?? 0);
     if (score < bestScore || (score === bestScore && (ranks[slot] ?? 0) > (ranks[best] ?? 0))) continue;
     best = slot;
     bestScore = score;
   }
   return best;
-}
-
-/** Each pod of a DaemonSet names its node: looking at all the others would make a fleet's rollout quadratic. */
-function bestOfPinned({ nodes }: SchedulerState, pod: PodFacts, names: readonly string[]): number {
-  const ranked = names.flatMap((name) => {
-    const slot = nodes.slots.get(name);
-    const node = slot === undefined ? undefined : nodes.facts[slot];
-    if (slot === undefined || node === undefined) return [];
-    if (FILTERS.spec.some(({ reject }) => reject(pod, node) !== undefined) || !hasRoom(pod, nodes, slot)) return [];
-    return [{ slot, name, score: roomScore(pod, nodes, slot, 0) }];
-  });
-  return ranked.toSorted((a, b) => b.score - a.score || (a.name < b.name ? -1 : 1))[0]?.slot ?? NONE;
-}
-
-function hasRoom(pod: PodFacts, nodes: SchedulerState['nodes'], slot: number): boolean {
-  const [ports, resources] = FILTERS.room;
-  return ports.passes(pod, nodes, slot) && resources.passes(pod, nodes, slot);
 }

@@ -3,31 +3,24 @@
  * Scores are absolute: a node's score does not depend on which other nodes there are, so that a kept score stays right.
  */
 import { preferredAffinityWeight, tolerates } from '#api/kinds/pod.ts';
-import type { NodeFacts, NodeTable } from './node-table.ts';
+import type { NodeFacts } from './node-table.ts';
 import type { PodFacts } from './pod-facts.ts';
 
 const BEST = 100;
-const WEIGHT = { leastAllocated: 1, balanced: 1, spread: 2, nodeAffinity: 2, taintToleration: 3 };
+const WEIGHT = { room: 1, spread: 2, nodeAffinity: 2, taintToleration: 3 };
 
 /** What the pod's template and the node's spec decide: kept until the node changes. */
 export function specScore(pod: PodFacts, node: NodeFacts): number {
   return WEIGHT.nodeAffinity * preferredAffinity(pod, node) + WEIGHT.taintToleration * preferredTaints(pod, node);
 }
 
-/** What other pods decide; `ownersPods`: how many pods of the same owner are there already. Written without a call per term: it runs for every node. */
-export function roomScore(pod: PodFacts, nodes: NodeTable, slot: number, ownersPods: number): number {
-  const cpu = portion((nodes.scoreCpu[slot] ?? 0) + pod.scoreCpu, nodes.perCpu[slot] ?? 0);
-  const memory = portion((nodes.scoreMemory[slot] ?? 0) + pod.scoreMemory, nodes.perMemory[slot] ?? 0);
-  return (
-    WEIGHT.leastAllocated * BEST * (1 - (cpu + memory) / 2) +
-    WEIGHT.balanced * BEST * (1 - Math.abs(cpu - memory) / 2) +
-    WEIGHT.spread * (BEST / (1 + ownersPods))
-  );
-}
-
-/** Of 1: a node without any counts as full. */
-function portion(used: number, perUnit: number): number {
-  return perUnit === 0 ? 1 : Math.min(1, used * perUnit);
+/**
+ * What other pods decide, for a node of which `cpu` and `memory` (portions of 1, this pod included) would be used, and which has
+ * `siblings` pods of the same owner. Plain numbers in and out: it is asked for every node.
+ */
+export function roomScore(cpu: number, memory: number, siblings: number): number {
+  // The larger portion: upstream's LeastAllocated and BalancedAllocation, summed, are 2 - max(cpu, memory).
+  return WEIGHT.room * BEST * (1 - Math.min(1, Math.max(cpu, memory))) + (WEIGHT.spread * BEST) / (1 + siblings);
 }
 
 /** The portion of the pod's wishes, by weight, that the node fulfils. */

@@ -35,7 +35,7 @@ export class SchedulerState {
     const old = this.#placed.get(uid);
     if (isTerminal(pod)) return this.removePod(uid);
     if (node === '') return old?.assumed === false && this.removePod(uid);
-    const facts = podFacts(pod);
+    const facts = old !== undefined && asksTheSame(old.facts.pod, pod) ? { ...old.facts, pod } : podFacts(pod);
     if (old?.node === node && old.facts.kin === facts.kin && old.facts.owner === facts.owner) {
       this.#placed.set(uid, { facts, node, assumed: false });
       return false;
@@ -94,4 +94,15 @@ export class SchedulerState {
         if (resources.includes(resource)) this.nodes.useColumn(slot, resource, amount);
     }
   }
+}
+
+/** Most writes of a pod are of its status and share the rest with the pod before: no need to read it again. */
+function asksTheSame(a: Pod, b: Pod): boolean {
+  return (
+    a.spec?.containers === b.spec?.containers &&
+    a.spec?.initContainers === b.spec?.initContainers &&
+    a.spec?.resources === b.spec?.resources &&
+    a.spec?.overhead === b.spec?.overhead &&
+    a.metadata.ownerReferences === b.metadata.ownerReferences
+  );
 }

@@ -8,33 +8,41 @@ import type { PodFacts } from './pod-facts.ts';
 import { specScore } from './scores.ts';
 
 export type Answers = {
+  /** That of the table when all answers were up to date. */
+  generation: number;
   /** The version of the node that the answer is about, by slot. */
-  seen: Uint32Array;
+  readonly seen: Uint32Array;
   /** 1: every spec filter lets the pod in. */
-  fits: Uint8Array;
-  score: Float64Array;
+  readonly fits: Uint8Array;
+  readonly score: Float64Array;
 };
 
-/** Kept answers take 13 bytes a node: 128 templates at 5,000 nodes are 8 MB. */
-export const TEMPLATES_MAX = 128;
+/** What all kept answers may take together: 315 templates at 5,000 nodes. */
+export const TEMPLATES_BYTES_MAX = 32 * 1024 * 1024;
+const SLOT_BYTES = 13;
 
 export class Templates {
   /** Least lately used first. */
   #answers = new Map<string, Answers>();
 
-  /** Room for every slot; ask `refresh` for each slot whose version differs from the one seen. */
+  /** Up to date for every slot. */
   of(pod: PodFacts, nodes: NodeTable): Answers {
-    const answers = this.#answers.get(pod.template) ?? emptyAnswers(nodes.version.length);
-    if (answers.seen.length < nodes.version.length) Object.assign(answers, emptyAnswers(nodes.version.length));
+    const kept = this.#answers.get(pod.template);
+    const answers = kept?.seen.length === nodes.version.length ? kept : emptyAnswers(nodes.version.length);
     this.#answers.delete(pod.template);
     this.#answers.set(pod.template, answers);
     const [oldest] = this.#answers.keys();
-    if (this.#answers.size > TEMPLATES_MAX && oldest !== undefined) this.#answers.delete(oldest);
+    const tooMany = this.#answers.size * nodes.version.length * SLOT_BYTES > TEMPLATES_BYTES_MAX;
+    if (tooMany && oldest !== undefined) this.#answers.delete(oldest);
+    if (answers.generation === nodes.generation) return answers;
+    for (let slot = 0; slot < nodes.end; slot += 1)
+      if (answers.seen[slot] !== nodes.version[slot]) refresh(answers, pod, nodes, slot);
+    answers.generation = nodes.generation;
     return answers;
   }
 }
 
-export function refresh(answers: Answers, pod: PodFacts, nodes: NodeTable, slot: number): void {
+function refresh(answers: Answers, pod: PodFacts, nodes: NodeTable, slot: number): void {
   const node = nodes.facts[slot];
   const fits = node !== undefined && FILTERS.spec.every(({ reject }) => reject(pod, node) === undefined);
   answers.seen[slot] = nodes.version[slot] ?? 0;
@@ -44,5 +52,5 @@ export function refresh(answers: Answers, pod: PodFacts, nodes: NodeTable, slot:
 
 /** No node has version 0, so nothing counts as seen. */
 function emptyAnswers(length: number): Answers {
-  return { seen: new Uint32Array(length), fits: new Uint8Array(length), score: new Float64Array(length) };
+  return { generation: 0, seen: new Uint32Array(length), fits: new Uint8Array(length), score: new Float64Array(length) };
 }
