@@ -29,7 +29,13 @@ export type NodeReport = {
 };
 
 export type EventReport = {
-  readonly involved: { readonly kind: string; readonly namespace?: string; readonly name: string; readonly uid?: string; readonly fieldPath?: string };
+  readonly involved: {
+    readonly kind: string;
+    readonly namespace?: string;
+    readonly name: string;
+    readonly uid?: string;
+    readonly fieldPath?: string;
+  };
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
   readonly message: string;
@@ -39,4 +45,10 @@ export type EventReport = {
 };
 
 /** A pod reached its end on this node and must not be started again there, whatever the document says (until a new uid). */
-export type DecisionReport = { readonly type: 'verdict'; readonly uid: string; readonly phase: 'Succeeded' | 'Failed'; readonly reason: string; readonly message: string };
+export type DecisionReport = {
+  readonly type: 'verdict';
+  readonly uid: string;
+  readonly phase: 'Succeeded' | 'Failed';
+  readonly reason: string;
+  readonly message: string;
+};
