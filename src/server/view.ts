@@ -10,6 +10,8 @@ export type View = {
   readonly list: (resource: string, namespace?: string) => readonly KubeObject[];
   /** Objects of any resource that name this uid as an owner, with the resource each is kept under. */
   readonly dependents: (ownerUid: string) => readonly Kept[];
+  /** Objects of this resource that no owner controls: what a controller may adopt. Few, where an index makes them cheap. */
+  readonly uncontrolled: (resource: string, namespace: string) => readonly KubeObject[];
   /** Pods whose spec.nodeName is this. */
   readonly podsOn: (node: string) => readonly KubeObject[];
   /**

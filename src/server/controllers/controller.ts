@@ -18,5 +18,18 @@ export type Controller = {
 
 export type News = { readonly resource: string; readonly before?: KubeObject; readonly after?: KubeObject };
 
-/** `afterMs`: look again then though nothing changed (a deadline, a progress timeout). */
-export type Outcome = { readonly changes: readonly Change[]; readonly afterMs?: number };
+export type Outcome = {
+  readonly changes: readonly Change[];
+  /** Look again then though nothing changed (a deadline, a progress timeout). */
+  readonly afterMs?: number;
+  /** Recorded once all changes are committed. What is created for an owner, or deleted, the shell records by itself. */
+  readonly events?: readonly Note[];
+};
+
+/** One line of `kubectl describe`. */
+export type Note = {
+  readonly about: KubeObject;
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
+};
