@@ -8,6 +8,7 @@ import { at } from './blank.ts';
 import { invalidFor, NO_ERRORS } from './check.ts';
 import { AGE_COLUMN, column, NAME_COLUMN } from './columns.ts';
 import { validateKnownFinalizer } from './meta.ts';
+import { omit } from './omit.ts';
 
 export type { Namespace, NamespaceSpec, NamespaceStatus } from '../generated/types.ts';
 
@@ -32,7 +33,7 @@ export const namespaceResource: Resource = defineResource<Namespace>({
     status: { type: 'status' },
     finalize: {
       type: 'update',
-      prepare: (next, old) => ({ ...old, spec: { ...old.spec, finalizers: next.spec?.finalizers ?? [] } }),
+      prepare: (next, old) => withFinalizersOf(old, next),
     },
   },
   strategy: {
@@ -49,7 +50,7 @@ export const namespaceResource: Resource = defineResource<Namespace>({
       };
     },
     /** Finalizers change through namespaces/finalize only. */
-    prepareForUpdate: (next, old) => ({ ...next, spec: { ...next.spec, ...finalizersOf(old) } }),
+    prepareForUpdate: (next, old) => withFinalizersOf(next, old),
     validate: ({ spec }) =>
       (spec?.finalizers ?? []).flatMap((finalizer, index) => [
         ...invalidFor('spec.finalizers', finalizer, qualifiedNameProblems(finalizer)),
@@ -70,8 +71,12 @@ export const namespaceResource: Resource = defineResource<Namespace>({
   },
 });
 
-function finalizersOf({ spec }: Namespace): { readonly finalizers?: readonly string[] } {
-  return spec?.finalizers === undefined ? {} : { finalizers: spec.finalizers };
+function withFinalizersOf(namespace: Namespace, other: Namespace): Namespace {
+  const finalizers = other.spec?.finalizers ?? [];
+  return {
+    ...namespace,
+    spec: { ...omit(namespace.spec ?? {}, 'finalizers'), ...(finalizers.length === 0 ? {} : { finalizers }) },
+  };
 }
 
 /** Every namespace can be selected by its name. A name still to be generated is labelled when it is there. */

@@ -60,7 +60,7 @@ function validateServicePort(port: ServicePort, named: boolean, path: string): r
   const { name = '', appProtocol } = port;
   return [
     ...(name === '' && !named ? [] : labelName(`${path}.name`, name)),
-    ...invalidFor(`${path}.port`, port.port, portNumberProblems(port.port ?? 0)),
+    ...invalidFor(`${path}.port`, port.port ?? 0, portNumberProblems(port.port ?? 0)),
     ...oneOf(`${path}.protocol`, port.protocol, PROTOCOLS),
     ...validatePort(port.targetPort, `${path}.targetPort`),
     ...(appProtocol === undefined ? [] : invalidFor(`${path}.appProtocol`, appProtocol, qualifiedNameProblems(appProtocol))),
