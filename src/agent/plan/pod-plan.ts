@@ -1,0 +1,270 @@
+import type { NodeItem, PodItem } from '#api/link/items.ts';
+import type { Json } from '#api/object.ts';
+import type { Documents, Memory } from '../ledger/ledger.ts';
+import { ADDRESSES, STATUSES, addressOf, asJson, podMemory, rememberAddress, rememberPod, type PodMemory } from '../memory.ts';
+import { podStatus } from '../status/pod-status.ts';
+import type { Action } from './action.ts';
+import { allocateAddress, isInside } from './addresses.ts';
+import { settleContainers, viewContainers, type ContainerView } from './container-view.ts';
+import { isFinished, planContainers } from './containers.ts';
+import { podNameOf, recentFailure, stop, tell, wakeIn, type Draft } from './draft.ts';
+import { imageReady } from './images.ts';
+import { NOTHING_OBSERVED, type Now, type Observed, type ObservedContainer } from './observed.ts';
+import { canonical } from './spec-hash.ts';
+import { forgetTraces, planEnded, planTermination, reachVerdict } from './termination.ts';
+import { toleratedEvents, unsupportedFields } from './unsupported.ts';
+import { missingSource, volumesFingerprint } from './volumes.ts';
+
+/** One desired pod: what is to be done next, with what must be on the disk, and reported, before. */
+export function planPod(documents: Documents, ledger: Memory, observed: Observed, now: Now, item: PodItem): readonly Action[] {
+  const draft = startDraft(documents, ledger, observed, now, item);
+  const before = podMemory(ledger, draft.pod.uid);
+  if (before?.gone === true) return [];
+  const views = () => viewContainers(item, draft.memory.containers, draft.seen);
+  const ended = decide(draft, views());
+  const status = podStatus({
+    item,
+    memory: draft.memory,
+    views: views(),
+    waiting: draft.waiting,
+    sandboxReady: readySandbox(draft) !== undefined,
+    address: draft.address,
+    hostAddress: observed.hostAddress,
+    // Rows of this kind are written right here.
+    previous: ledger.rows(STATUSES).get(draft.pod.uid) as unknown as ReturnType<typeof podStatus> | undefined,
+    removed: ended,
+    now,
+  });
+  report(draft, status, ended);
+  if (ended) forgetTraces(draft);
+  if (canonical(asJson(before ?? null) ?? null) !== canonical(asJson(draft.memory) ?? null)) {
+    draft.changes.push(rememberPod(draft.pod.uid, draft.memory));
+  }
+  return finish(draft);
+}
+
+/** True when nothing is left of a deleted pod. */
+function decide(draft: Draft, views: readonly ContainerView[]): boolean {
+  const { item, documents, now } = draft;
+  if (item.metadata.deletionTimestamp !== undefined && documents.removalsAllowed) return planTermination(draft, views);
+  judge(draft, views);
+  if (draft.memory.verdict !== undefined) {
+    planEnded(draft, views);
+    return false;
+  }
+  const deadlineMs = item.spec.activeDeadlineSeconds;
+  if (deadlineMs !== undefined) wakeIn(draft, draft.memory.seenMs + deadlineMs * 1000 - now.runningMs);
+  if (!refused(draft, views)) {
+    for (const event of toleratedEvents(item)) tell(draft, event);
+    run(draft, views);
+  }
+  removeOld(draft, views);
+  return false;
+}
+
+/** A pod that has run to its end, or out of its time, gets its verdict. */
+function judge(draft: Draft, views: readonly ContainerView[]): void {
+  const { item, memory, now } = draft;
+  if (memory.verdict !== undefined) return;
+  const { activeDeadlineSeconds } = item.spec;
+  if (activeDeadlineSeconds !== undefined && now.runningMs - memory.seenMs >= activeDeadlineSeconds * 1000) {
+    const message = 'Pod was active on the node longer than the specified deadline';
+    tell(draft, { type: 'Normal', reason: 'DeadlineExceeded', message, once: 'deadline' });
+    reachVerdict(draft, { phase: 'Failed', reason: 'DeadlineExceeded', message });
+    return;
+  }
+  const failed = (view: ContainerView) => view.memory?.exit !== undefined && view.memory.exit.exitCode !== 0;
+  const apps = views.filter(({ role }) => role === 'app');
+  const initFailed = views.some((view) => view.role === 'init' && failed(view) && isFinished(draft, view));
+  if (!initFailed && !apps.every((view) => isFinished(draft, view))) return;
+  const phase = initFailed || apps.some(failed) ? 'Failed' : 'Succeeded';
+  reachVerdict(draft, { phase, reason: '', message: '' });
+}
+
+function refused(draft: Draft, views: readonly ContainerView[]): boolean {
+  const fields = unsupportedFields(draft.item);
+  // What an earlier release started goes on.
+  if (fields.length === 0 || views.some(({ state }) => state === 'running')) return false;
+  const message = `this release cannot do what the pod asks for: ${fields.join(', ')}`;
+  tell(draft, { type: 'Warning', reason: 'Unsupported', message, once: `unsupported/${message}` });
+  for (const { name } of views) draft.waiting.set(name, { reason: 'Unsupported', message });
+  return true;
+}
+
+function run(draft: Draft, views: readonly ContainerView[]): void {
+  if (!allot(draft)) return;
+  const volumes = prepareVolumes(draft, views);
+  const sandbox = readySandbox(draft);
+  if (sandbox === undefined || !volumes) {
+    for (const view of views) if (view.state !== 'running' && !isFinished(draft, view)) prefetch(draft, view, views);
+    if (runningSandbox(draft) === undefined) replaceSandbox(draft, views);
+    else wire(draft);
+    return;
+  }
+  planContainers(draft, views, sandbox);
+}
+
+function prefetch(draft: Draft, view: ContainerView, views: readonly ContainerView[]): void {
+  imageReady(draft, view);
+  if (views[0] !== view && views[0]?.role !== 'app') draft.waiting.set(view.name, { reason: 'PodInitializing' });
+}
+
+/** Sees that the pod has an address; false while it can have none. */
+function allot(draft: Draft): boolean {
+  if (draft.item.spec.hostNetwork === true) return true;
+  // The server sends the node's own item under this key.
+  const node = draft.documents.items.get('node')?.item as NodeItem | undefined;
+  const podCidr = node?.spec.podCIDR;
+  const standing = runningSandbox(draft) !== undefined;
+  if (draft.address !== undefined && (standing || podCidr === undefined || isInside(podCidr, draft.address))) return true;
+  const rows = draft.ledger.rows(ADDRESSES);
+  // Rows of this kind are texts (memory.ts).
+  const taken = [...rows.values()] as readonly string[];
+  const address = podCidr === undefined ? undefined : allocateAddress(podCidr, taken, taken.at(-1));
+  if (address === undefined) {
+    const why = podCidr === undefined ? 'this node has no pod CIDR yet' : `no address is free in ${podCidr}`;
+    tell(draft, { type: 'Warning', reason: 'NetworkNotReady', message: `network is not ready: ${why}`, once: `network/${why}` });
+    wakeIn(draft, NETWORK_AGAIN_MS);
+    return false;
+  }
+  draft.address = address;
+  draft.changes.push(rememberAddress(draft.pod.uid, address));
+  return true;
+}
+
+const NETWORK_AGAIN_MS = 30_000;
+
+/** False while files that containers need are not there. */
+function prepareVolumes(draft: Draft, views: readonly ContainerView[]): boolean {
+  const fingerprint = volumesFingerprint(draft.item, draft.documents, draft.address);
+  if (draft.observed.volumes.get(draft.pod.uid) === fingerprint) return true;
+  const missing = missingSource(draft.item, draft.documents);
+  if (missing !== undefined) {
+    // A source that went away while its pod runs is the owner's business: what runs goes on with the files it has.
+    if (views.every(({ state }) => state === 'running')) return true;
+    const message = `MountVolume.SetUp failed for volume "${missing.volume}" : ${missing.what}`;
+    tell(draft, { type: 'Warning', reason: 'FailedMount', message, once: `mount/${message}` });
+    return false;
+  }
+  if (recentFailure(draft, 'volumes') === undefined) {
+    const { pod, item, address } = draft;
+    draft.actions.push({ type: 'prepare-volumes', pod, item, fingerprint, ...(address === undefined ? {} : { address }) });
+  }
+  return false;
+}
+
+/** Creates the first sandbox, or one in place of one that died; never while containers of the old one still run. */
+function replaceSandbox(draft: Draft, views: readonly ContainerView[]): void {
+  const running = views.filter(({ state }) => state === 'running');
+  for (const view of running) stop(draft, view, SANDBOX_GONE_GRACE_MS, `Stopping container ${view.name}`);
+  if (running.length > 0) return;
+  const attempt = nextSandboxAttempt(draft);
+  const failure = recentFailure(draft, 'sandbox');
+  if (failure !== undefined) return;
+  if (attempt > 0 && attempt !== draft.memory.sandboxAttempt) {
+    const message = 'Pod sandbox changed, it will be killed and re-created.';
+    tell(draft, { type: 'Normal', reason: 'SandboxChanged', message, once: `sandbox/${attempt}` });
+  }
+  draft.memory = { ...draft.memory, sandboxAttempt: attempt };
+  const { pod, item, address } = draft;
+  draft.actions.push({ type: 'create-sandbox', pod, item, attempt, ...(address === undefined ? {} : { address }) });
+}
+
+/** Containers without a network have nothing to finish in good order for long. */
+const SANDBOX_GONE_GRACE_MS = 5_000;
+
+/** The same attempt again while it was only ordered; the next one once it had its life. */
+function nextSandboxAttempt({ memory, seen }: Draft): number {
+  const { sandboxAttempt } = memory;
+  if (sandboxAttempt < 0) return 0;
+  const ordered = seen.sandboxes.find(({ attempt }) => attempt === sandboxAttempt);
+  if (ordered !== undefined) return ordered.state === 'created' && ordered.error === '' ? sandboxAttempt : sandboxAttempt + 1;
+  return Object.values(memory.containers).some(({ sandbox }) => sandbox === sandboxAttempt) ? sandboxAttempt + 1 : sandboxAttempt;
+}
+
+function wire(draft: Draft): void {
+  const sandbox = runningSandbox(draft);
+  if (sandbox === undefined || draft.address === undefined || isWired(draft, sandbox)) return;
+  if (recentFailure(draft, 'wiring') !== undefined) return;
+  const { pod, item, address } = draft;
+  draft.actions.push({ type: 'wire', pod, item, sandboxId: sandbox.id, pid: sandbox.pid, address });
+}
+
+function runningSandbox({ seen, memory }: Draft): ObservedContainer | undefined {
+  return seen.sandboxes.find(({ attempt, state }) => attempt === memory.sandboxAttempt && state === 'running');
+}
+
+/** The running sandbox, if its network is up too. */
+function readySandbox(draft: Draft): ObservedContainer | undefined {
+  const sandbox = runningSandbox(draft);
+  if (sandbox === undefined || draft.item.spec.hostNetwork === true) return sandbox;
+  return isWired(draft, sandbox) ? sandbox : undefined;
+}
+
+function isWired({ observed, pod, address }: Draft, sandbox: ObservedContainer): boolean {
+  const wired = observed.wired.get(pod.uid);
+  return wired?.sandboxId === sandbox.id && wired.address === address;
+}
+
+/** Dead containers older than the last one are of no use to anybody, and so are sandboxes that were replaced. */
+function removeOld(draft: Draft, views: readonly ContainerView[]): void {
+  for (const { id, name, attempt, state } of draft.seen.containers) {
+    const newest = views.find((view) => view.name === name)?.memory?.attempt;
+    if (newest === undefined || state === 'running' || attempt >= newest - 1) continue;
+    draft.actions.push({ type: 'remove-container', pod: draft.pod, container: name, id, attempt });
+  }
+  if (readySandbox(draft) === undefined) return;
+  for (const { id, attempt } of draft.seen.sandboxes) {
+    if (attempt === draft.memory.sandboxAttempt) continue;
+    draft.actions.push({ type: 'remove-container', pod: draft.pod, container: 'sandbox', id, attempt });
+  }
+}
+
+function report(draft: Draft, status: ReturnType<typeof podStatus>, gone: boolean): void {
+  const { uid, namespace, name } = draft.pod;
+  const known = draft.ledger.rows(STATUSES).get(uid);
+  // A status is JSON built here.
+  if (!gone && known !== undefined && canonical(known) === canonical(status as Json)) return;
+  if (!gone) draft.changes.push({ kind: STATUSES, key: uid, value: status as Json });
+  const body = { uid, namespace, name, status, ...(gone ? { gone: true as const } : {}) };
+  draft.reports.push({ class: 'state', key: `pods/${uid}`, body });
+}
+
+function startDraft(documents: Documents, ledger: Memory, observed: Observed, now: Now, item: PodItem): Draft {
+  const pod = podNameOf(item);
+  const seen = observed.pods.get(pod.uid) ?? NOTHING_OBSERVED;
+  const known: PodMemory = podMemory(ledger, pod.uid) ?? {
+    seenMs: now.runningMs,
+    seenWallMs: now.wallMs,
+    sandboxAttempt: Math.max(-1, ...seen.sandboxes.map(({ attempt }) => attempt)),
+    containers: {},
+  };
+  const containers = settleContainers(item, known.containers, seen, now.runningMs);
+  // A ledger that was lost is refilled from what stands: the address as it is wired.
+  const remembered = addressOf(ledger, pod.uid);
+  const address = remembered ?? observed.wired.get(pod.uid)?.address;
+  return {
+    item,
+    pod,
+    documents,
+    ledger,
+    observed,
+    seen,
+    now,
+    memory: { ...known, containers },
+    address,
+    actions: [],
+    changes: remembered === undefined && address !== undefined ? [rememberAddress(pod.uid, address)] : [],
+    reports: [],
+    waiting: new Map(),
+    wakeMs: undefined,
+  };
+}
+
+function finish({ pod, actions, changes, reports, wakeMs }: Draft): readonly Action[] {
+  return [
+    ...(changes.length === 0 && reports.length === 0 ? [] : [{ type: 'commit' as const, pod, changes, reports }]),
+    ...actions,
+    ...(wakeMs === undefined ? [] : [{ type: 'wake' as const, pod, afterMs: wakeMs }]),
+  ];
+}

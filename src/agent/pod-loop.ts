@@ -1,0 +1,332 @@
+import type { NodeItem } from '#api/link/items.ts';
+import type { Report } from '#api/link/reports.ts';
+import { rfc3339, type Clock } from '#lib/clock.ts';
+import { explain } from '#lib/error.ts';
+import type { Ids } from '#lib/ids.ts';
+import type { Log } from '#lib/log.ts';
+import { createRunner, type Runner } from '#lib/runner.ts';
+import type { HostPort, Wiring } from '#net/wire/wiring.ts';
+import type { ActionContext } from './actions/context.ts';
+import { failureOf, isEngineError, runAction, type Doable } from './actions/runners.ts';
+import { createPuller } from './images/puller.ts';
+import { lastWordsOf } from './last-words.ts';
+import type { Ledger } from './ledger/ledger.ts';
+import { addressOf, podMemory } from './memory.ts';
+import { overlay } from './memory-overlay.ts';
+import { planUid, podItem, podUids } from './plan.ts';
+import { sentence, type Action, type PodEvent, type PodName } from './plan/action.ts';
+import type { Now } from './plan/observed.ts';
+import type { PodFacts } from './render/field-ref.ts';
+import { createRunningTime, type Boot } from './running-time.ts';
+import type { Runtime } from './runtime/runtime.ts';
+import { createSight, type EngineHealth } from './sight.ts';
+import type { Volumes } from './volumes/volumes.ts';
+
+/**
+ * Brings the node's pods in line with the documents: look → plan → commit → act, one key per pod on the one runner, until there is nothing
+ * left to do. Invariants: nothing is done before what it rests on is on the disk; no two rounds of one pod at once; what is not ours is
+ * never seen, so never touched.
+ */
+export type PodLoopOptions = {
+  readonly ledger: Ledger;
+  readonly runtime: Runtime;
+  readonly wiring: Wiring;
+  readonly volumes: Volumes;
+  readonly clock: Clock;
+  readonly ids: Pick<Ids, 'random'>;
+  readonly log: Log;
+  readonly boot: Boot;
+  readonly facts: () => Omit<PodFacts, 'address'>;
+};
+
+export type PodLoop = {
+  readonly start: () => void;
+  /** Ends after the round that is under way; containers go on. */
+  readonly stop: () => Promise<void>;
+  readonly health: () => EngineHealth;
+  /** Called whenever health changes from or to ready. */
+  readonly onHealth: (changed: () => void) => void;
+  /** Nothing is being done or due at once (waits do not count). For tests and the simulator. */
+  readonly idle: () => boolean;
+};
+
+/** The key of the look at everything; pod uids are never empty. */
+const NODE = '';
+const ROUNDS_AT_ONCE = 8;
+const LOOK_AT_ALL_MS = 60_000;
+const STEPS_MAX = 50;
+/** How long after the engine's event stream broke it is listened to again; doubled by the runner where it stays away. */
+const ENGINE_BACKOFF_MS_MAX = 5_000;
+const TOLD_MAX = 1_000;
+
+export function createPodLoop(options: PodLoopOptions): PodLoop {
+  const { ledger, runtime, wiring, volumes, clock, ids, facts } = options;
+  const log = options.log.child({ component: 'pods' });
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const memory = overlay(() => ledger.memory());
+  const time = createRunningTime(clock, options.boot, ledger.memory());
+  const told = new Map<string, Set<string>>();
+  const unsent: Report[] = [];
+  const healthListeners: (() => void)[] = [];
+  let runners: readonly Runner[] = [];
+  let stopListening = (): void => undefined;
+  let wasReady = false;
+
+  const now = (): Now => ({ wallMs: clock.now(), runningMs: Math.round(time.nowMs()) });
+  const signalPod = (uid: string) => runners[0]?.signal(uid);
+
+  const sight = createSight({
+    runtime,
+    wiring,
+    volumes,
+    hostAddress: () => facts().hostAddress,
+    lastWords: (container, abort) =>
+      lastWordsOf(container, podItem(ledger.documents(), container.podUid), runtime, volumes, abort),
+  });
+
+  const noteHealth = () => {
+    if (sight.health().ready === wasReady) return;
+    wasReady = sight.health().ready;
+    for (const listener of healthListeners) listener();
+  };
+
+  const tell = (pod: PodName, event: Omit<PodEvent, 'once'>) => {
+    unsent.push(eventReport(pod, event, podItem(ledger.documents(), pod.uid), clock.now()));
+  };
+
+  const puller = createPuller(
+    {
+      runtime,
+      clock,
+      pulls: sight.pulls,
+      runningMs: () => now().runningMs,
+      ended: async (key) => {
+        await sight.lookAtImages(signal).catch((error: unknown) => sight.note(error));
+        signalPod(key.slice(0, key.indexOf('/')));
+      },
+    },
+    signal,
+  );
+
+  const context: ActionContext = {
+    runtime,
+    wiring,
+    volumes,
+    puller,
+    sight,
+    documents: () => ledger.documents(),
+    facts: (address) => ({ ...facts(), address }),
+    tell,
+  };
+
+  /** Memory and reports to the disk, in one commit, before anything that rests on them. */
+  const commit = async (actions: readonly Action[]): Promise<void> => {
+    const changes = actions.flatMap((action) => (action.type === 'commit' ? action.changes : []));
+    const planned = actions.flatMap((action) => (action.type === 'commit' ? action.reports : []));
+    const events = actions.flatMap((action) =>
+      action.type === 'event' && isNews(told, action.pod.uid, action.event) ? [action] : [],
+    );
+    const items = ledger.documents();
+    const reports = [
+      ...unsent.splice(0),
+      ...events.map(({ pod, event }) => eventReport(pod, event, podItem(items, pod.uid), clock.now())),
+      ...planned,
+    ];
+    if (changes.length === 0 && reports.length === 0) return;
+    const running = time.due();
+    await memory.during(changes, () => ledger.commit(running === undefined ? changes : [...changes, running], reports));
+  };
+
+  /** Does what is planned, in order; true if anything was done that makes a new look worth it. */
+  const act = async (actions: readonly Action[]): Promise<boolean> => {
+    const doable = actions.filter((action): action is Doable => !['commit', 'event', 'wake'].includes(action.type));
+    for (const action of doable) {
+      log.debug({ pod: action.pod.name, namespace: action.pod.namespace, action: sentence(action) }, 'doing');
+      try {
+        await runAction(action, context, signal);
+        sight.failures.delete(`${action.pod.uid}/${failureOf(action, '').step}`);
+      } catch (error) {
+        if (isEngineError(error)) throw error;
+        fail(action, error);
+        return true;
+      }
+    }
+    return doable.length > 0;
+  };
+
+  const fail = (action: Doable, error: unknown) => {
+    const { step, reason, event } = failureOf(action, error);
+    const key = `${action.pod.uid}/${step}`;
+    const failures = (sight.failures.get(key)?.failures ?? 0) + 1;
+    sight.failures.set(key, { reason, message: explain(error), failures, atMs: now().runningMs });
+    log.warn(
+      { pod: action.pod.name, namespace: action.pod.namespace, action: sentence(action), failures, err: error },
+      'action failed',
+    );
+    const container = action.type === 'start-container' ? { container: action.container } : {};
+    tell(action.pod, {
+      type: 'Warning',
+      reason: action.type === 'start-container' ? 'Failed' : reason,
+      message: event,
+      ...container,
+    });
+  };
+
+  const round = async (uid: string): Promise<number | undefined> => {
+    for (let step = 0; step < STEPS_MAX && !signal.aborted; step += 1) {
+      await sight.lookAtPod(uid, signal);
+      const actions = planUid(ledger.documents(), memory.view(), sight.observed(), now(), uid);
+      await commit(actions);
+      if (!(await act(actions))) return wakeOf(actions);
+    }
+    return 0;
+  };
+
+  const lookAtAll = async (): Promise<void> => {
+    try {
+      await sight.lookAtAll(signal);
+    } finally {
+      noteHealth();
+    }
+    for (const uid of uids()) signalPod(uid);
+    await ensureNode();
+    const deadlines = uids().some((uid) => podItem(ledger.documents(), uid)?.spec.activeDeadlineSeconds !== undefined);
+    const running = deadlines ? time.due(LOOK_AT_ALL_MS) : undefined;
+    if (running !== undefined) await ledger.commit([running], []);
+  };
+
+  const ensureNode = async (): Promise<void> => {
+    // The server sends the node's own item under this key.
+    const node = ledger.documents().items.get('node')?.item as NodeItem | undefined;
+    if (node?.spec.podCIDR === undefined) return;
+    const { podCIDR: podCidr, clusterCIDR: clusterCidr } = node.spec;
+    await wiring.ensureNode({ podCidr, clusterCidr, hostPorts: hostPorts() }, signal);
+  };
+
+  const hostPorts = (): readonly HostPort[] =>
+    uids().flatMap((uid) => {
+      const item = podItem(ledger.documents(), uid);
+      const address = addressOf(memory.view(), uid);
+      const ended = podMemory(memory.view(), uid)?.verdict !== undefined;
+      return item === undefined || address === undefined || ended ? [] : hostPortsOf(item, address);
+    });
+
+  const uids = () => podUids(ledger.documents(), memory.view(), sight.observed());
+
+  /** Listens until the engine goes away; then everything is looked at anew. */
+  const listen = async (): Promise<number> => {
+    try {
+      for await (const event of runtime.events(signal)) {
+        if (event.type === 'image') await sight.lookAtImages(signal);
+        else signalPod(event.podUid);
+      }
+    } catch (error) {
+      sight.note(error);
+      noteHealth();
+      throw error;
+    } finally {
+      runners[1]?.signal(NODE);
+    }
+    return 0;
+  };
+
+  const start = () => {
+    const ordinary = { clock, ids, log, isOrdinary: isEngineError };
+    const pods = createRunner(
+      {
+        ...ordinary,
+        name: 'pods',
+        run: (uid) =>
+          round(uid).catch((error: unknown) => {
+            sight.note(error);
+            noteHealth();
+            throw error;
+          }),
+        concurrency: ROUNDS_AT_ONCE,
+      },
+      signal,
+    );
+    runners = [pods];
+    const looks = createRunner(
+      {
+        ...ordinary,
+        name: 'engine',
+        run: () => lookAtAll().then(() => undefined),
+        keys: () => [NODE],
+        periodMs: LOOK_AT_ALL_MS,
+        backoffMsMax: ENGINE_BACKOFF_MS_MAX,
+      },
+      signal,
+    );
+    const ears = createRunner(
+      { ...ordinary, name: 'engine-events', run: () => listen(), keys: () => [NODE], backoffMsMax: ENGINE_BACKOFF_MS_MAX },
+      signal,
+    );
+    runners = [pods, looks, ears];
+    stopListening = ledger.onDocuments(() => {
+      // What was missing may be there now.
+      sight.failures.clear();
+      for (const uid of uids()) signalPod(uid);
+      looks.signal(NODE);
+    });
+  };
+
+  return {
+    start,
+    stop: async () => {
+      stopListening();
+      stopping.abort();
+      await Promise.all([...runners.map(({ done }) => done), puller.done()]);
+    },
+    health: sight.health,
+    onHealth: (changed) => healthListeners.push(changed),
+    idle: () => runners.slice(0, 2).every((runner) => runner.idle()) && unsent.length === 0,
+  };
+}
+
+function wakeOf(actions: readonly Action[]): number | undefined {
+  const wakes = actions.flatMap((action) => (action.type === 'wake' ? [action.afterMs] : []));
+  return wakes.length === 0 ? undefined : Math.min(...wakes);
+}
+
+/** True the first time. Of pods that were told of very much, everything is told again rather than kept in mind for ever. */
+function isNews(told: Map<string, Set<string>>, uid: string, { once }: PodEvent): boolean {
+  const known = told.get(uid) ?? new Set();
+  if (known.has(once)) return false;
+  if (known.size >= TOLD_MAX) known.clear();
+  told.set(uid, known.add(once));
+  return true;
+}
+
+function eventReport(pod: PodName, event: Omit<PodEvent, 'once'>, item: ReturnType<typeof podItem>, wallMs: number): Report {
+  const isInit = item?.spec.initContainers?.some(({ name }) => name === event.container) === true;
+  const fieldPath =
+    event.container === undefined ? {} : { fieldPath: `spec.${isInit ? 'initContainers' : 'containers'}{${event.container}}` };
+  const { uid, namespace, name } = pod;
+  const { type, reason, message } = event;
+  return {
+    class: 'event',
+    body: {
+      involved: { kind: 'Pod', namespace, name, uid, ...fieldPath },
+      type,
+      reason,
+      message,
+      time: rfc3339(wallMs),
+      count: 1,
+    },
+  };
+}
+
+function hostPortsOf(item: NonNullable<ReturnType<typeof podItem>>, address: string): readonly HostPort[] {
+  if (item.spec.hostNetwork === true) return [];
+  return item.spec.containers.flatMap((container) =>
+    (container.ports ?? []).flatMap(({ hostPort, hostIP, containerPort, protocol = 'TCP' }): readonly HostPort[] => {
+      const transport = protocol.toLowerCase();
+      if (hostPort === undefined || hostPort === 0 || (transport !== 'tcp' && transport !== 'udp' && transport !== 'sctp'))
+        return [];
+      const from = hostIP === undefined || hostIP === '' || hostIP === '0.0.0.0' ? {} : { hostAddress: hostIP };
+      return [{ protocol: transport, hostPort, address, port: containerPort, ...from }];
+    }),
+  );
+}

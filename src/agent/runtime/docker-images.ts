@@ -1,0 +1,110 @@
+import { SkerryError } from '#lib/error.ts';
+import type { Clock } from '#lib/clock.ts';
+import { normalizeReference, parseReference } from '../images/reference.ts';
+import type { ObservedImage } from '../plan/observed.ts';
+import { field, list, number, text, type Engine } from './docker-engine.ts';
+import { readJsonLines } from './json-lines.ts';
+import type { ImageConfig, RegistryAuth } from './runtime.ts';
+
+/** Images as the engine has them, by every name they go by, and how they get there. */
+
+/** A pull that shows no progress for this long has lost its registry. */
+export const PULL_SILENCE_MS_MAX = 120_000;
+
+export async function listImages(engine: Engine, signal: AbortSignal): Promise<ReadonlyMap<string, ObservedImage>> {
+  const answer = await engine.call({ what: 'list images', method: 'GET', path: '/images/json' }, signal);
+  const images = new Map<string, ObservedImage>();
+  for (const entry of list(answer)) {
+    const id = text(field(entry, 'Id'));
+    const digests = list(field(entry, 'RepoDigests'))
+      .map(text)
+      .filter((name) => name !== '<none>@<none>');
+    const digest = digests[0] === undefined ? undefined : normalizeReference(digests[0]);
+    const image: ObservedImage = { id, ...(digest === undefined ? {} : { digest }), sizeBytes: number(field(entry, 'Size')) };
+    const tags = list(field(entry, 'RepoTags'))
+      .map(text)
+      .filter((name) => name !== '<none>:<none>');
+    for (const name of [...tags, ...digests]) images.set(normalizeReference(name), image);
+    images.set(id, image);
+  }
+  return images;
+}
+
+export async function inspectImage(engine: Engine, image: string, signal: AbortSignal): Promise<ImageConfig> {
+  const path = `/images/${encodeURIComponent(image)}/json`;
+  const answer = await engine.call({ what: `inspect image ${image}`, method: 'GET', path }, signal);
+  return {
+    id: text(field(answer, 'Id')),
+    user: text(field(field(answer, 'Config'), 'User')),
+    sizeBytes: number(field(answer, 'Size')),
+  };
+}
+
+export async function loadImage(engine: Engine, archive: Uint8Array, what: string, signal: AbortSignal): Promise<void> {
+  const response = await engine.stream(
+    { what, method: 'POST', path: '/images/load', query: { quiet: '1' }, file: archive },
+    signal,
+  );
+  for await (const line of readJsonLines(response)) {
+    const error = field(line, 'error');
+    if (error !== undefined) throw new SkerryError('EngineRefused', `${what}: ${text(error)}`);
+  }
+}
+
+export async function pullImage(
+  engine: Engine,
+  clock: Clock,
+  image: string,
+  auth: RegistryAuth | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const reference = parseReference(image);
+  if (reference === undefined) throw new SkerryError('PullFailed', `pull image ${image}: not a valid image reference`);
+  const { registry, repository, tag, digest } = reference;
+  const what = `pull image ${image}`;
+  const silence = new AbortController();
+  let cancel = clock.timer(PULL_SILENCE_MS_MAX, () => silence.abort());
+  const heard = () => {
+    cancel();
+    cancel = clock.timer(PULL_SILENCE_MS_MAX, () => silence.abort());
+  };
+  try {
+    const response = await engine.stream(
+      {
+        what,
+        method: 'POST',
+        path: '/images/create',
+        query: { fromImage: `${registry}/${repository}`, tag: digest ?? tag ?? 'latest' },
+        timeoutMs: PULL_SILENCE_MS_MAX,
+        ...(auth === undefined ? {} : { registryAuth: encodeAuth(auth) }),
+      },
+      AbortSignal.any([signal, silence.signal]),
+    );
+    for await (const line of readJsonLines(response)) {
+      heard();
+      const error = field(line, 'error');
+      if (error !== undefined) throw new SkerryError('PullFailed', text(error));
+    }
+  } catch (error) {
+    throw pullError(image, error, silence.signal.aborted);
+  } finally {
+    cancel();
+  }
+}
+
+/** Words by which engines say that nobody was there to ask: they have no code for it. */
+const UNREACHABLE =
+  /no such host|i\/o timeout|timeout|connection refused|network is unreachable|no route to host|temporary failure|server misbehaving|EOF|TLS handshake|connection reset|context deadline/i;
+
+function pullError(image: string, error: unknown, silent: boolean): SkerryError {
+  if (silent) return new SkerryError('RegistryUnreachable', `no progress within ${PULL_SILENCE_MS_MAX / 1000} s`);
+  if (!(error instanceof SkerryError))
+    return new SkerryError('EngineAbsent', `pull image ${image}: the engine broke off`, { cause: error });
+  if (error.code === 'EngineAbsent' || error.code === 'EngineTimeout' || error.code === 'Aborted') return error;
+  const message = error.message.replace(`pull image ${image}: `, '');
+  return new SkerryError(UNREACHABLE.test(message) ? 'RegistryUnreachable' : 'PullFailed', message);
+}
+
+function encodeAuth({ username, password, serverAddress }: RegistryAuth): string {
+  return Buffer.from(JSON.stringify({ username, password, serveraddress: serverAddress })).toString('base64url');
+}

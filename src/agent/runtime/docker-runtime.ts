@@ -1,0 +1,277 @@
+import type { Clock } from '#lib/clock.ts';
+import { SkerryError, hasCode } from '#lib/error.ts';
+import { podCgroup, removePodCgroup } from './cgroup.ts';
+import { containerBody, parseContainer, sandboxBody, type DockerSettings } from './docker-container.ts';
+import { QUICK_CALL_MS_MAX, createEngine, field, list, number, text, type Engine } from './docker-engine.ts';
+import { inspectImage, listImages, loadImage, pullImage } from './docker-images.ts';
+import { withoutFrames } from './docker-logs.ts';
+import { readJsonLines } from './json-lines.ts';
+import { NODE_LABEL, POD_LABEL } from './labels.ts';
+import { pauseImage } from './pause-image.ts';
+import type { ContainerSpec, EngineInfo, LogOptions, Runtime, RuntimeEvent, SandboxSpec } from './runtime.ts';
+
+/** Pods on Docker (API 1.41 and up), or whatever answers like it at the socket. Does not decide anything. */
+export type DockerRuntimeOptions = {
+  readonly socketPath: string;
+  /** Containers of other nodes' agents on the same engine are not ours. */
+  readonly node: string;
+  readonly clock: Clock;
+  /** Under which the pods' control groups stand. */
+  readonly cgroupParent?: string;
+};
+
+const INSPECTS_AT_ONCE = 16;
+
+export function createDockerRuntime(options: DockerRuntimeOptions): Runtime {
+  const { node, clock, cgroupParent = '/skerry' } = options;
+  const engine = createEngine(options);
+  let known: { readonly info: EngineInfo; readonly pause: string } | undefined;
+  let networkDisabled = true;
+
+  const info = (signal: AbortSignal) => readInfo(engine, signal);
+
+  /** What stays the same while the engine does: asked once, and again after an image was found missing. */
+  const settings = async (signal: AbortSignal): Promise<DockerSettings & { readonly pause: string; readonly driver: string }> => {
+    known ??= await readKnown(engine, signal);
+    const driver = known.info.cgroupDriver;
+    return { node, pause: known.pause, driver, cgroupParent: (podUid) => podCgroup(driver, cgroupParent, podUid) };
+  };
+
+  const createSandbox = async (spec: SandboxSpec, signal: AbortSignal): Promise<string> => {
+    const attempt = async () => {
+      const set = await settings(signal);
+      return create(engine, spec.name, sandboxBody(spec, set.pause, set, networkDisabled), signal);
+    };
+    const id = await attempt().catch((error: unknown) => {
+      if (hasCode(error, 'NotFound')) known = undefined;
+      // An engine that will not make a container without its own network gets to make one with none.
+      else if (networkDisabled && hasCode(error, 'EngineRefused')) networkDisabled = false;
+      else throw error;
+      return attempt();
+    });
+    await start(engine, id, signal);
+    return id;
+  };
+
+  return {
+    info,
+    list: (podUid, signal) => listContainers(engine, node, podUid, signal),
+    images: (signal) => listImages(engine, signal),
+    inspectImage: (image, signal) => inspectImage(engine, image, signal),
+    pull: (image, auth, signal) => pullImage(engine, clock, image, auth, signal),
+    createSandbox,
+    createContainer: async (spec: ContainerSpec, signal) =>
+      create(engine, spec.name, containerBody(spec, await settings(signal)), signal),
+    start: (id, signal) => start(engine, id, signal),
+    signalContainer: (id, name, signal) => signalContainer(engine, id, name, signal),
+    remove: (id, signal) => remove(engine, id, signal),
+    removePodTraces: async (podUid, signal) => removePodCgroup((await settings(signal)).driver, cgroupParent, podUid),
+    logs: (id, logOptions, signal) => logs(engine, id, logOptions, signal),
+    events: (signal) => events(engine, node, signal),
+  };
+}
+
+async function readInfo(engine: Engine, signal: AbortSignal): Promise<EngineInfo> {
+  const ask = (what: string, path: string) => engine.call({ what, method: 'GET', path, timeoutMs: QUICK_CALL_MS_MAX }, signal);
+  const [version, info] = await Promise.all([
+    ask('ask the engine for its version', '/version'),
+    ask('ask the engine about itself', '/info'),
+  ]);
+  const isPodman = list(field(version, 'Components')).some((part) => text(field(part, 'Name')).includes('Podman'));
+  return {
+    name: isPodman ? 'podman' : 'docker',
+    version: text(field(version, 'Version')),
+    apiVersion: text(field(version, 'ApiVersion')),
+    architecture: text(field(version, 'Arch')),
+    os: text(field(version, 'Os')) || 'linux',
+    osImage: text(field(info, 'OperatingSystem')),
+    kernelVersion: text(field(info, 'KernelVersion')),
+    cgroupDriver: text(field(info, 'CgroupDriver')),
+    rootDir: text(field(info, 'DockerRootDir')),
+    cpus: number(field(info, 'NCPU')),
+    memoryBytes: number(field(info, 'MemTotal')),
+    liveRestore: field(info, 'LiveRestoreEnabled') === true,
+  };
+}
+
+/** Sees that the sandbox image is there; its id is the engine's answer, for engines differ in what an id is. */
+async function readKnown(engine: Engine, signal: AbortSignal): Promise<{ readonly info: EngineInfo; readonly pause: string }> {
+  const info = await readInfo(engine, signal);
+  const { reference, archive } = pauseImage(info.architecture);
+  const present = await inspectImage(engine, reference, signal).catch((error: unknown) => {
+    if (hasCode(error, 'NotFound')) return undefined;
+    throw error;
+  });
+  if (present !== undefined) return { info, pause: present.id };
+  await loadImage(engine, archive, 'load the sandbox image', signal);
+  return { info, pause: (await inspectImage(engine, reference, signal)).id };
+}
+
+async function listContainers(engine: Engine, node: string, podUid: string | undefined, signal: AbortSignal) {
+  const label = [`${NODE_LABEL}=${node}`, ...(podUid === undefined ? [] : [`${POD_LABEL}=${podUid}`])];
+  const query = { all: '1', filters: JSON.stringify({ label }) };
+  const request = {
+    what: 'list containers',
+    method: 'GET',
+    path: '/containers/json',
+    query,
+    timeoutMs: QUICK_CALL_MS_MAX,
+  } as const;
+  const ids = list(await engine.call(request, signal)).map((entry) => text(field(entry, 'Id')));
+  const found = [];
+  for (let from = 0; from < ids.length; from += INSPECTS_AT_ONCE) {
+    const part = ids.slice(from, from + INSPECTS_AT_ONCE);
+    found.push(...(await Promise.all(part.map((id) => inspect(engine, node, id, signal)))));
+  }
+  return found.filter((container) => container !== undefined);
+}
+
+async function inspect(engine: Engine, node: string, id: string, signal: AbortSignal) {
+  const request = {
+    what: `inspect container ${id}`,
+    method: 'GET',
+    path: `/containers/${id}/json`,
+    timeoutMs: QUICK_CALL_MS_MAX,
+  } as const;
+  try {
+    return parseContainer(node, await engine.call(request, signal));
+  } catch (error) {
+    if (hasCode(error, 'NotFound')) return undefined;
+    throw error;
+  }
+}
+
+async function create(engine: Engine, name: string, body: unknown, signal: AbortSignal): Promise<string> {
+  try {
+    const answer = await engine.call(
+      { what: `create container ${name}`, method: 'POST', path: '/containers/create', query: { name }, body },
+      signal,
+    );
+    return text(field(answer, 'Id'));
+  } catch (error) {
+    if (!hasCode(error, 'Conflict')) throw error;
+    // Made by an earlier run of ours that did not live to hear the answer: names are given to one attempt of one pod only.
+    const existing = await engine.call(
+      { what: `inspect container ${name}`, method: 'GET', path: `/containers/${name}/json` },
+      signal,
+    );
+    return text(field(existing, 'Id'));
+  }
+}
+
+async function start(engine: Engine, id: string, signal: AbortSignal): Promise<void> {
+  try {
+    await engine.call(
+      { what: `start container ${id}`, method: 'POST', path: `/containers/${id}/start`, accepts: [204, 304] },
+      signal,
+    );
+  } catch (error) {
+    if (!hasCode(error, 'EngineRefused', 'Conflict', 'NotFound')) throw error;
+    const message = error.message.replace(`start container ${id}: `, '');
+    throw new SkerryError('StartFailed', message, { details: error.details });
+  }
+}
+
+async function signalContainer(engine: Engine, id: string, name: string | undefined, signal: AbortSignal): Promise<void> {
+  const what = `stop container ${id}`;
+  const own = name ?? (await stopSignalOf(engine, id, signal));
+  try {
+    await engine.call(
+      { what, method: 'POST', path: `/containers/${id}/kill`, query: { signal: own }, timeoutMs: QUICK_CALL_MS_MAX },
+      signal,
+    );
+  } catch (error) {
+    // Gone, or not running: what was wanted.
+    if (!hasCode(error, 'NotFound', 'Conflict')) throw error;
+  }
+}
+
+async function stopSignalOf(engine: Engine, id: string, signal: AbortSignal): Promise<string> {
+  const request = {
+    what: `inspect container ${id}`,
+    method: 'GET',
+    path: `/containers/${id}/json`,
+    timeoutMs: QUICK_CALL_MS_MAX,
+  } as const;
+  const answer = await engine.call(request, signal).catch((error: unknown) => {
+    if (hasCode(error, 'NotFound')) return undefined;
+    throw error;
+  });
+  return text(field(field(answer, 'Config'), 'StopSignal')) || 'SIGTERM';
+}
+
+async function remove(engine: Engine, id: string, signal: AbortSignal): Promise<void> {
+  const request = {
+    what: `remove container ${id}`,
+    method: 'DELETE',
+    path: `/containers/${id}`,
+    query: { force: '1', v: '1' },
+  } as const;
+  try {
+    await engine.call(request, signal);
+  } catch (error) {
+    // 409: its removal is under way already.
+    if (!hasCode(error, 'NotFound', 'Conflict')) throw error;
+  }
+}
+
+async function* logs(engine: Engine, id: string, options: LogOptions, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const inspected = await engine.call({ what: `inspect container ${id}`, method: 'GET', path: `/containers/${id}/json` }, signal);
+  const query = {
+    stdout: '1',
+    stderr: '1',
+    follow: options.follow ? '1' : '0',
+    timestamps: options.timestamps ? '1' : '0',
+    ...(options.tailLines === undefined ? {} : { tail: String(options.tailLines) }),
+    ...(options.sinceMs === undefined ? {} : { since: (options.sinceMs / 1000).toFixed(3) }),
+  };
+  const stream = await engine.stream(
+    { what: `read the log of ${id}`, method: 'GET', path: `/containers/${id}/logs`, query },
+    signal,
+  );
+  try {
+    const isTerminal = field(field(inspected, 'Config'), 'Tty') === true;
+    yield* isTerminal ? (stream as AsyncIterable<Uint8Array>) : withoutFrames(stream);
+  } catch (error) {
+    if (!signal.aborted) throw new SkerryError('EngineAbsent', `read the log of ${id}: the engine broke off`, { cause: error });
+  } finally {
+    stream.destroy();
+  }
+}
+
+/** What changes the state of a container, or which images there are. */
+const EVENTS = [
+  'create',
+  'start',
+  'die',
+  'destroy',
+  'pause',
+  'unpause',
+  'oom',
+  'tag',
+  'untag',
+  'delete',
+  'load',
+  'pull',
+  'import',
+];
+
+async function* events(engine: Engine, node: string, signal: AbortSignal): AsyncGenerator<RuntimeEvent> {
+  const filters = { type: ['container', 'image'], event: EVENTS };
+  const query = { filters: JSON.stringify(filters) };
+  const stream = await engine.stream(
+    { what: 'listen to the engine', method: 'GET', path: '/events', query, timeoutMs: QUICK_CALL_MS_MAX },
+    signal,
+  );
+  try {
+    for await (const event of readJsonLines(stream)) {
+      const attributes = field(field(event, 'Actor'), 'Attributes');
+      if (field(event, 'Type') === 'image') yield { type: 'image' };
+      else if (field(attributes, NODE_LABEL) === node) yield { type: 'container', podUid: text(field(attributes, POD_LABEL)) };
+    }
+  } catch (error) {
+    if (!signal.aborted) throw new SkerryError('EngineAbsent', 'listen to the engine: it broke off', { cause: error });
+  } finally {
+    stream.destroy();
+  }
+}

@@ -1,0 +1,144 @@
+import { SkerryError, hasCode } from '#lib/error.ts';
+import type { Wiring } from '#net/wire/wiring.ts';
+import type { Observed, ObservedContainer, ObservedImage, ObservedPod, Pull, StepFailure } from './plan/observed.ts';
+import type { Runtime } from './runtime/runtime.ts';
+import type { Volumes } from './volumes/volumes.ts';
+
+/**
+ * What the loop knows of the node right now, kept up by looking: everything at the start and now and then, one pod after each thing done
+ * to it. Also what this process itself is at (pulls, failures), which a restart may forget. Decides nothing.
+ */
+export type Sight = {
+  readonly observed: () => Observed;
+  readonly lookAtAll: (signal: AbortSignal) => Promise<void>;
+  readonly lookAtPod: (uid: string, signal: AbortSignal) => Promise<void>;
+  readonly lookAtImages: (signal: AbortSignal) => Promise<void>;
+  readonly lookAtWiring: (signal: AbortSignal) => Promise<void>;
+  /** True once everything was seen at least once since the engine last came up. */
+  readonly isComplete: () => boolean;
+  readonly pulls: Map<string, Pull>;
+  readonly failures: Map<string, StepFailure>;
+  readonly signalled: Set<string>;
+  readonly setVolumes: (uid: string, fingerprint: string | undefined) => void;
+  readonly health: () => EngineHealth;
+  /** Takes note of how a call to the engine ended. */
+  readonly note: (error: unknown) => void;
+};
+
+export type EngineHealth = { readonly ready: true } | { readonly ready: false; readonly message: string };
+
+export type SightOptions = {
+  readonly runtime: Pick<Runtime, 'list' | 'images'>;
+  readonly wiring: Pick<Wiring, 'observe'>;
+  readonly volumes: Pick<Volumes, 'list'>;
+  readonly hostAddress: () => string | undefined;
+  /** What a dead container left to say. */
+  readonly lastWords: (container: ObservedContainer, signal: AbortSignal) => Promise<string | undefined>;
+};
+
+export function createSight({ runtime, wiring, volumes, hostAddress, lastWords }: SightOptions): Sight {
+  let pods: ReadonlyMap<string, ObservedPod> = new Map();
+  let images: ReadonlyMap<string, ObservedImage> = new Map();
+  let wired: Observed['wired'] = new Map();
+  const volumesMade = new Map<string, string>();
+  const pulls = new Map<string, Pull>();
+  const failures = new Map<string, StepFailure>();
+  const signalled = new Set<string>();
+  const words = new Map<string, string>();
+  let complete = false;
+  let health: EngineHealth = { ready: false, message: 'the container engine was not asked yet' };
+
+  const note = (error: unknown) => {
+    if (!hasCode(error, 'EngineAbsent', 'EngineTimeout', 'EngineTooOld', 'UnsupportedArchitecture')) return;
+    complete = false;
+    health = { ready: false, message: error.message };
+  };
+
+  /** Every look at the engine tells how it is. */
+  const ask = async <T>(question: Promise<T>): Promise<T> => {
+    try {
+      return await question;
+    } catch (error) {
+      note(error);
+      throw error;
+    }
+  };
+
+  const withWords = async (container: ObservedContainer, signal: AbortSignal): Promise<ObservedContainer> => {
+    if (container.state !== 'exited' || container.name === '') return container;
+    const known = words.get(container.id) ?? (await lastWords(container, signal)) ?? '';
+    words.set(container.id, known);
+    return known === '' ? container : { ...container, message: known };
+  };
+
+  const forgetRemoved = () => {
+    const ids = new Set([...pods.values()].flatMap((pod) => [...pod.containers, ...pod.sandboxes].map(({ id }) => id)));
+    for (const id of words.keys()) if (!ids.has(id)) words.delete(id);
+    for (const id of signalled) if (!ids.has(id)) signalled.delete(id);
+  };
+
+  const lookAtImages = async (signal: AbortSignal) => {
+    images = await ask(runtime.images(signal));
+  };
+  const lookAtWiring = async (signal: AbortSignal) => {
+    wired = await wiring.observe(signal);
+  };
+
+  return {
+    observed: () => ({
+      pods,
+      images,
+      wired,
+      volumes: volumesMade,
+      pulls,
+      failures,
+      signalled,
+      hostAddress: hostAddress(),
+    }),
+    lookAtAll: async (signal) => {
+      const [containers, folders] = await Promise.all([
+        ask(runtime.list(undefined, signal)),
+        volumes.list(),
+        lookAtImages(signal),
+        lookAtWiring(signal),
+      ]);
+      pods = groupByPod(await Promise.all(containers.map((container) => withWords(container, signal))));
+      for (const uid of folders) if (!volumesMade.has(uid)) volumesMade.set(uid, '');
+      forgetRemoved();
+      complete = true;
+      health = { ready: true };
+    },
+    lookAtPod: async (uid, signal) => {
+      if (!complete) throw new SkerryError('EngineAbsent', 'the container engine was not looked at yet');
+      const containers = await ask(runtime.list(uid, signal));
+      const pod = groupByPod(await Promise.all(containers.map((container) => withWords(container, signal)))).get(uid);
+      const next = new Map(pods);
+      if (pod === undefined) next.delete(uid);
+      else next.set(uid, pod);
+      pods = next;
+      forgetRemoved();
+    },
+    lookAtImages,
+    lookAtWiring,
+    isComplete: () => complete,
+    pulls,
+    failures,
+    signalled,
+    setVolumes: (uid, fingerprint) => {
+      if (fingerprint === undefined) volumesMade.delete(uid);
+      else volumesMade.set(uid, fingerprint);
+    },
+    health: () => health,
+    note,
+  };
+}
+
+function groupByPod(containers: readonly ObservedContainer[]): ReadonlyMap<string, ObservedPod> {
+  const pods = new Map<string, { sandboxes: ObservedContainer[]; containers: ObservedContainer[] }>();
+  for (const container of containers) {
+    const pod = pods.get(container.podUid) ?? { sandboxes: [], containers: [] };
+    pods.set(container.podUid, pod);
+    (container.name === '' ? pod.sandboxes : pod.containers).push(container);
+  }
+  return pods;
+}

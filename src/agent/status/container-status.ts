@@ -1,0 +1,70 @@
+import type { ContainerStatus } from '#api/generated/types.ts';
+import { rfc3339 } from '#lib/time.ts';
+import type { Exit } from '../memory.ts';
+import { signalOf, type ContainerView } from '../plan/container-view.ts';
+import type { Waiting } from '../plan/draft.ts';
+
+/** One container's status as upstream's kubelet reports it. */
+export function containerStatus(
+  view: ContainerView,
+  waiting: Waiting | undefined,
+  views: readonly ContainerView[],
+  sandboxAttempt: number,
+  phase: string,
+): ContainerStatus {
+  const { name, memory, observed, container } = view;
+  const exit = memory?.exit;
+  const running = view.state === 'running';
+  // A dead container that waits for its next start shows the wait; what it died of is its last state.
+  const waits = !running && (exit === undefined || (waiting !== undefined && phase !== 'Succeeded' && phase !== 'Failed'));
+  const last = waits && exit !== undefined ? exit : memory?.last;
+  const image = observed?.image ?? exit?.image ?? '';
+  return {
+    name,
+    state: running
+      ? { running: observed?.startedWallMs === undefined ? {} : { startedAt: rfc3339(observed.startedWallMs) } }
+      : waits
+        ? { waiting: waiting ?? defaultWaiting(view, views, sandboxAttempt) }
+        : { terminated: terminated(exit) },
+    lastState: last === undefined ? {} : { terminated: terminated(last) },
+    ready: view.role === 'init' ? exit?.exitCode === 0 : running,
+    restartCount: memory?.attempt ?? 0,
+    image: image === '' ? (container.image ?? '') : image,
+    imageID: observed?.imageId ?? exit?.imageId ?? '',
+    ...containerId(observed?.id ?? (waits ? last?.id : exit?.id)),
+    started: running,
+  };
+}
+
+/** True once every init container is done in this sandbox and every sidecar was started, or the app containers had their turn. */
+export function isInitialized(views: readonly ContainerView[], sandboxAttempt: number): boolean {
+  if (views.some(({ role, memory }) => role === 'app' && memory?.sandbox === sandboxAttempt)) return true;
+  return views.every(({ role, state, memory }) => {
+    if (role === 'app') return true;
+    if (role === 'sidecar') return state === 'running';
+    return state === 'dead' && memory?.exit?.exitCode === 0 && memory.sandbox === sandboxAttempt;
+  });
+}
+
+function defaultWaiting(view: ContainerView, views: readonly ContainerView[], sandboxAttempt: number): Waiting {
+  const first = views[0] === view || (view.role === 'app' && isInitialized(views, sandboxAttempt));
+  return { reason: first ? 'ContainerCreating' : 'PodInitializing' };
+}
+
+function terminated(exit: Exit | undefined): NonNullable<NonNullable<ContainerStatus['state']>['terminated']> {
+  if (exit === undefined) return { exitCode: 0 };
+  const signal = signalOf(exit.exitCode);
+  return {
+    exitCode: exit.exitCode,
+    ...(signal === undefined || exit.reason === 'StartError' ? {} : { signal }),
+    reason: exit.reason,
+    ...(exit.message === undefined ? {} : { message: exit.message }),
+    ...(exit.startedWallMs === undefined ? {} : { startedAt: rfc3339(exit.startedWallMs) }),
+    ...(exit.finishedWallMs === undefined ? {} : { finishedAt: rfc3339(exit.finishedWallMs) }),
+    ...containerId(exit.id),
+  };
+}
+
+function containerId(id: string | undefined): { readonly containerID?: string } {
+  return id === undefined ? {} : { containerID: `docker://${id}` };
+}

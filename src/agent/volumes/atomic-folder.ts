@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto';
+import { chmod, chown, mkdir, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+/**
+ * A folder of files that changes all at once under whoever reads it: the files are in a folder named by their content, `..data` points to it, and
+ * each visible name points into `..data` (the layout of upstream's AtomicWriter, which programs know). The same content changes nothing.
+ */
+export type FolderFile = { readonly path: string; readonly content: Uint8Array; readonly mode: number };
+
+const DATA = '..data';
+
+export async function writeAtomicFolder(folder: string, files: readonly FolderFile[], gid: number | undefined): Promise<void> {
+  const version = `..${hashOf(files, gid)}`;
+  if ((await readlink(join(folder, DATA)).catch(() => '')) !== version) {
+    await writeVersion(folder, version, files, gid);
+    const link = join(folder, '..data_tmp');
+    await rm(link, { force: true });
+    await symlink(version, link);
+    await rename(link, join(folder, DATA));
+  }
+  await linkNames(folder, version, files);
+}
+
+async function writeVersion(
+  folder: string,
+  version: string,
+  files: readonly FolderFile[],
+  gid: number | undefined,
+): Promise<void> {
+  const staged = join(folder, '..staged');
+  await rm(staged, { recursive: true, force: true });
+  await mkdir(staged, { recursive: true, mode: 0o755 });
+  for (const { path, content, mode } of files) {
+    const target = join(staged, path);
+    await mkdir(dirname(target), { recursive: true, mode: 0o755 });
+    await writeFile(target, content, { mode: 0o600 });
+    if (gid !== undefined) await chown(target, 0, gid);
+    // After the chown, which would take bits away; not masked by umask.
+    await chmod(target, gid === undefined ? mode : mode | 0o440);
+  }
+  await chmod(staged, 0o755);
+  await rm(join(folder, version), { recursive: true, force: true });
+  await rename(staged, join(folder, version));
+}
+
+/** Visible names to what there is now; names and versions that are no longer meant go. */
+async function linkNames(folder: string, version: string, files: readonly FolderFile[]): Promise<void> {
+  const wanted = new Set(files.map(({ path }) => path.split('/')[0] ?? path));
+  const present = await readdir(folder);
+  for (const name of wanted) {
+    if (!present.includes(name)) await symlink(join(DATA, name), join(folder, name));
+  }
+  for (const name of present) {
+    const isOld = name.startsWith('..') ? name !== DATA && name !== version : !wanted.has(name);
+    if (isOld) await rm(join(folder, name), { recursive: true, force: true });
+  }
+}
+
+function hashOf(files: readonly FolderFile[], gid: number | undefined): string {
+  const hash = createHash('sha256').update(String(gid));
+  for (const { path, content, mode } of files) hash.update(JSON.stringify([path, mode, content.length])).update(content);
+  return hash.digest('hex').slice(0, 24);
+}

@@ -1,0 +1,178 @@
+import { chmod, chown, mkdir, open, readFile, readdir, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import type { Container, Volume } from '#api/generated/types.ts';
+import type { PodItem } from '#api/link/items.ts';
+import { parseQuantity, quantityValue } from '#api/quantity.ts';
+import type { Documents } from '../ledger/ledger.ts';
+import { configError } from '../render/config-error.ts';
+import { hostnameOf } from '../render/container-spec.ts';
+import type { PodFacts } from '../render/field-ref.ts';
+import type { VolumeSource } from '../render/mounts.ts';
+import type { Mount } from '../runtime/runtime.ts';
+import { writeAtomicFolder } from './atomic-folder.ts';
+import { prepareHostPath } from './host-path.ts';
+import { hostsFile } from './hosts-file.ts';
+import { filesOf, isSecret } from './projection.ts';
+import { parseResolvConf, resolvConf } from './resolv-conf.ts';
+import type { Tmpfs } from './tmpfs.ts';
+
+/**
+ * A pod's folder on the node: its volumes, its hosts, hostname and resolv.conf, its containers' last words. Making it again is harmless and brings it up to
+ * date; secrets are only ever in memory. Lays nothing into a container: that is the bind mounts of container-spec.ts.
+ */
+export type Volumes = {
+  readonly prepare: (item: PodItem, documents: Documents, facts: PodFacts) => Promise<void>;
+  readonly sources: (item: PodItem) => ReadonlyMap<string, VolumeSource>;
+  /** The binds of our own files into a container, its empty termination message made. */
+  readonly files: (item: PodItem, container: Container, attempt: number) => Promise<readonly Mount[]>;
+  /** Makes folders that subPaths name and that do not exist yet; refuses one that a link leads out of its volume. */
+  readonly ensureMounts: (item: PodItem, mounts: readonly Mount[]) => Promise<void>;
+  readonly terminationMessage: (podUid: string, container: string, attempt: number) => Promise<string>;
+  /** Pod uids that have a folder here. */
+  readonly list: () => Promise<readonly string[]>;
+  readonly remove: (podUid: string) => Promise<void>;
+};
+
+export type VolumesOptions = {
+  /** Of the agent; pods are in `pods/` below. */
+  readonly dataDir: string;
+  readonly tmpfs: Tmpfs;
+  readonly nodeHostname: string;
+  /** Files of the node that pods' own are made from. */
+  readonly resolvConfPaths?: readonly string[];
+  readonly hostsPath?: string;
+};
+
+const SECRETS_BYTES_MAX = 64 * 1024 * 1024;
+const TERMINATION_MESSAGE_BYTES_MAX = 4096;
+const TERMINATION_PATH_DEFAULT = '/dev/termination-log';
+/** systemd-resolved's own list comes first: the other then only names its stub on the loopback. */
+const RESOLV_CONF_PATHS = ['/run/systemd/resolve/resolv.conf', '/etc/resolv.conf'];
+
+export function createVolumes(options: VolumesOptions): Volumes {
+  const { tmpfs, resolvConfPaths = RESOLV_CONF_PATHS, hostsPath = '/etc/hosts' } = options;
+  const podsDir = join(options.dataDir, 'pods');
+  const podDir = (uid: string) => join(podsDir, safeName(uid));
+  const volumePath = (uid: string, volume: Volume) =>
+    join(podDir(uid), isSecret(volume) ? 'secrets' : 'volumes', safeName(volume.name));
+
+  const prepareVolume = async (item: PodItem, volume: Volume, documents: Documents, facts: PodFacts): Promise<void> => {
+    const gid = item.spec.securityContext?.fsGroup;
+    const path = volumePath(item.metadata.uid, volume);
+    if (volume.hostPath !== undefined) return prepareHostPath(volume.hostPath.path, volume.hostPath.type ?? '');
+    if (volume.emptyDir !== undefined) return prepareEmptyDir(path, volume.emptyDir, gid, tmpfs);
+    const files = filesOf(item, volume, documents, facts);
+    if (files === undefined) return;
+    await mkdir(path, { recursive: true, mode: 0o755 });
+    await writeAtomicFolder(path, files, gid);
+  };
+
+  const prepare = async (item: PodItem, documents: Documents, facts: PodFacts): Promise<void> => {
+    const dir = podDir(item.metadata.uid);
+    await mkdir(join(dir, 'etc'), { recursive: true, mode: 0o700 });
+    if ((item.spec.volumes ?? []).some(isSecret)) {
+      await mkdir(join(dir, 'secrets'), { recursive: true, mode: 0o700 });
+      await tmpfs.mount(join(dir, 'secrets'), SECRETS_BYTES_MAX, '0755');
+    }
+    for (const volume of item.spec.volumes ?? []) {
+      await prepareVolume(item, volume, documents, facts).catch((error: unknown) => {
+        const why = error instanceof Error ? error.message : String(error);
+        throw configError(`MountVolume.SetUp failed for volume "${volume.name}" : ${why}`);
+      });
+    }
+    const hostNetwork = item.spec.hostNetwork === true;
+    const resolver = parseResolvConf(await firstReadable(resolvConfPaths));
+    const nodeHosts = hostNetwork ? await readFile(hostsPath, 'utf8').catch(() => '') : '';
+    await writeInPlace(join(dir, 'etc', 'hosts'), hostsFile(item, facts.address, nodeHosts));
+    await writeInPlace(join(dir, 'etc', 'hostname'), `${hostNetwork ? options.nodeHostname : hostnameOf(item)}\n`);
+    await writeInPlace(join(dir, 'etc', 'resolv.conf'), resolvConf(item, resolver));
+  };
+
+  const messagePath = (uid: string, container: string, attempt: number) =>
+    join(podDir(uid), 'messages', safeName(container), String(attempt));
+
+  return {
+    prepare,
+    sources: (item) =>
+      new Map(
+        (item.spec.volumes ?? []).map((volume) => [
+          volume.name,
+          volume.hostPath === undefined
+            ? { path: volumePath(item.metadata.uid, volume), readOnly: volume.emptyDir === undefined }
+            : { path: volume.hostPath.path, readOnly: false },
+        ]),
+      ),
+    files: async (item, container, attempt) => {
+      const { uid } = item.metadata;
+      const message = messagePath(uid, container.name, attempt);
+      await mkdir(join(message, '..'), { recursive: true, mode: 0o755 });
+      await (await open(message, 'a', 0o666)).close();
+      await chmod(message, 0o666);
+      const etc = (name: string): Mount => ({ source: join(podDir(uid), 'etc', name), target: `/etc/${name}`, readOnly: false });
+      const path = container.terminationMessagePath ?? TERMINATION_PATH_DEFAULT;
+      const last: readonly Mount[] = path === '' ? [] : [{ source: message, target: path, readOnly: false }];
+      return [etc('hosts'), etc('hostname'), etc('resolv.conf'), ...last];
+    },
+    ensureMounts: async (item, mounts) => {
+      const roots = [...(item.spec.volumes ?? [])].map(
+        (volume) => volume.hostPath?.path ?? volumePath(item.metadata.uid, volume),
+      );
+      for (const { source } of mounts) {
+        const root = roots.find((path) => source.startsWith(`${path}/`));
+        if (root !== undefined) await ensureSubPath(root, source);
+      }
+    },
+    terminationMessage: async (uid, container, attempt) => {
+      const text = await readFile(messagePath(uid, container, attempt)).catch(() => Buffer.alloc(0));
+      return text.subarray(-TERMINATION_MESSAGE_BYTES_MAX).toString();
+    },
+    list: () => readdir(podsDir).catch(() => []),
+    remove: async (uid) => {
+      await tmpfs.unmountAll(podDir(uid));
+      await rm(podDir(uid), { recursive: true, force: true });
+    },
+  };
+}
+
+async function prepareEmptyDir(
+  path: string,
+  { medium, sizeLimit }: NonNullable<Volume['emptyDir']>,
+  gid: number | undefined,
+  tmpfs: Tmpfs,
+): Promise<void> {
+  const isNew = (await stat(path).catch(() => undefined)) === undefined;
+  if (isNew) await mkdir(path, { recursive: true });
+  if (medium === 'Memory') {
+    const size = sizeLimit === undefined ? undefined : quantityValue(parseQuantity(sizeLimit));
+    await tmpfs.mount(path, size === 0 ? undefined : size, '0777');
+  }
+  if (!isNew && medium !== 'Memory') return;
+  if (gid !== undefined) await chown(path, 0, gid);
+  await chmod(path, gid === undefined ? 0o777 : 0o2777);
+}
+
+async function ensureSubPath(root: string, source: string): Promise<void> {
+  if ((await stat(source).catch(() => undefined)) === undefined) await mkdir(source, { recursive: true, mode: 0o750 });
+  const [realRoot, real] = [await realpath(root), await realpath(source)];
+  if (real !== realRoot && !real.startsWith(realRoot + sep)) throw configError(`subPath ${source} leads out of its volume`);
+}
+
+/** The same file, for it is bind-mounted into containers that run; untouched where nothing changed. */
+async function writeInPlace(path: string, text: string): Promise<void> {
+  if ((await readFile(path, 'utf8').catch(() => undefined)) === text) return;
+  await writeFile(path, text, { mode: 0o644 });
+}
+
+async function firstReadable(paths: readonly string[]): Promise<string> {
+  for (const path of paths) {
+    const text = await readFile(path, 'utf8').catch(() => undefined);
+    if (text !== undefined) return text;
+  }
+  return '';
+}
+
+/** Names of pods and volumes are checked by the API; one from elsewhere must not lead out of its folder either. */
+function safeName(name: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) throw configError(`${JSON.stringify(name)} is not a valid name`);
+  return name;
+}
