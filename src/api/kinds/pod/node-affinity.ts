@@ -14,7 +14,7 @@ export function matchesRequiredAffinity(spec: PodSpec, node: SelectableNode): bo
 /** The weights of the preferred terms that match, summed. */
 export function preferredAffinityWeight(spec: PodSpec, node: SelectableNode): number {
   const terms = spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
-  return terms.reduce((total, { weight, preference }) => total + (matchesPreference(preference, node) ? weight : 0), 0);
+  return terms.reduce((total, { weight, preference }) => total + (matchesNodeSelectorTerm(preference, node) ? weight : 0), 0);
 }
 
 /** Any of the terms. */
@@ -25,11 +25,6 @@ export function matchesNodeSelector(selector: NodeSelector, node: SelectableNode
 /** All requirements of the term; an empty term matches no node. */
 export function matchesNodeSelectorTerm(term: NodeSelectorTerm, node: SelectableNode): boolean {
   return !isEmptyTerm(term) && matchesEveryRequirement(term, node);
-}
-
-/** Upstream: an empty preference matches every node. */
-function matchesPreference(term: NodeSelectorTerm, node: SelectableNode): boolean {
-  return matchesEveryRequirement(term, node);
 }
 
 function isEmptyTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm): boolean {
