@@ -13,10 +13,14 @@ export type Storage = {
   readonly list: (query: ListQuery) => Promise<ListResult>;
   /**
    * News after `revision`, each commit as one batch, in order, on a later turn of the loop. Throws Expired if the ring no
-   * longer reaches back to `revision`. `stop` ends it. A watcher that falls behind WATCH_BACKLOG_MAX entries is ended with `ended`.
+   * longer reaches back to `revision`, or it is from before this process. `stop` ends it. A watcher that falls behind WATCH_BACKLOG_MAX entries is ended with `ended`.
    */
   readonly watch: (revision: number, watcher: Watcher) => Watch;
-  /** Rejects with Conflict, AlreadyExists or NotFound (code; the failed write's index in `details.index`) without any effect if a precondition fails. */
+  /**
+   * Rejects with Conflict, AlreadyExists or NotFound (code; the failed write's index in `details.index`) without any effect if a
+   * precondition fails, with ServiceUnavailable if the disk does. No two writes of a commit may be of one key. A delete without
+   * `expect` of what is not there does nothing.
+   */
   readonly commit: (writes: readonly Write[]) => Promise<Committed>;
   /** The last committed revision. */
   readonly revision: () => number;
@@ -39,9 +43,15 @@ export type ListQuery = {
 export type ListResult = { readonly revision: number; readonly items: readonly KubeObject[] };
 
 export type Watcher = {
-  readonly batch: (entries: readonly Entry[]) => void;
+  /** Only entries of this resource; undefined: of all. A watcher that names it can also come back later than one of all resources. */
+  readonly resource?: string;
+  /** A promise holds back the next batch until it resolves: that is how a watcher with a slow client falls behind. */
+  readonly batch: (entries: readonly Entry[]) => void | Promise<void>;
   readonly ended: (why: Error) => void;
 };
+
+/** Entries that a watcher may be behind before it is ended. */
+export const WATCH_BACKLOG_MAX = 10_000;
 
 export type Watch = { readonly stop: () => void };
 
