@@ -72,6 +72,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
   let runners: readonly Runner[] = [];
   let stopListening = (): void => undefined;
   let wasReady = false;
+  let ensuredCidr: string | undefined;
 
   const now = (): Now => ({ wallMs: clock.now(), runningMs: Math.round(time.nowMs()) });
   const signalPod = (uid: string) => runners[0]?.signal(uid);
@@ -144,8 +145,12 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
     for (const action of doable) {
       log.debug({ pod: action.pod.name, namespace: action.pod.namespace, action: sentence(action) }, 'doing');
       try {
+        // The node's rules stand before the first pod's network does.
+        if (action.type === 'wire' && ensuredCidr === undefined) await ensureNode();
         await runAction(action, context, signal);
         sight.failures.delete(`${action.pod.uid}/${failureOf(action, '').step}`);
+        // Host ports come and go with a pod's network.
+        if (['wire', 'remove-pod', 'remove-sandbox'].includes(action.type)) runners[1]?.signal(NODE);
       } catch (error) {
         if (isEngineError(error)) throw error;
         fail(action, error);
@@ -189,8 +194,13 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
     } finally {
       noteHealth();
     }
+    // A node whose rules cannot be kept still runs what needs none; the failure is told and tried again.
+    const rules = await ensureNode().then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    );
     for (const uid of uids()) signalPod(uid);
-    await ensureNode();
+    if (rules !== undefined) throw rules.error;
     const deadlines = uids().some((uid) => podItem(ledger.documents(), uid)?.spec.activeDeadlineSeconds !== undefined);
     const running = deadlines ? time.due(LOOK_AT_ALL_MS) : undefined;
     if (running !== undefined) await ledger.commit([running], []);
@@ -202,6 +212,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
     if (node?.spec.podCIDR === undefined) return;
     const { podCIDR: podCidr, clusterCIDR: clusterCidr } = node.spec;
     await wiring.ensureNode({ podCidr, clusterCidr, hostPorts: hostPorts() }, signal);
+    ensuredCidr = podCidr;
   };
 
   const hostPorts = (): readonly HostPort[] =>

@@ -1,0 +1,186 @@
+import type { NodeCondition, NodeStatus } from '#api/generated/types.ts';
+import type { NodeItem } from '#api/link/items.ts';
+import type { Json } from '#api/object.ts';
+import type { Clock } from '#lib/clock.ts';
+import type { Ids } from '#lib/ids.ts';
+import type { Log } from '#lib/log.ts';
+import { createRunner, type Runner } from '#lib/runner.ts';
+import type { Ledger } from './ledger/ledger.ts';
+import { asJson } from './memory.ts';
+import { findAddress, takeReadings, type MachineFacts } from './node/machine.ts';
+import { allocatableOf, nodeCapacity } from './node/capacity.ts';
+import { PRESSURE_HOLD_MS, nodeConditions, pressuresOf, type Pressure } from './node/node-conditions.ts';
+import { canonical } from './plan/spec-hash.ts';
+import type { PodFacts } from './render/field-ref.ts';
+import type { EngineInfo, Runtime } from './runtime/runtime.ts';
+import type { EngineHealth } from './sight.ts';
+
+/**
+ * What this node tells of itself: capacity, addresses, versions, conditions, labels. Only what changed is reported; that the node is alive is seen from
+ * the link, not from here.
+ */
+export type NodeStatusOptions = {
+  readonly nodeName: string;
+  /** `--node-ip`; otherwise the address the default route starts from. */
+  readonly nodeIp?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly caps: Readonly<Record<string, string>>;
+  readonly dataDir: string;
+  /** Of this program: `0.1.0`. */
+  readonly release: string;
+  readonly machine: MachineFacts;
+  readonly ledger: Ledger;
+  readonly runtime: Pick<Runtime, 'info' | 'images'>;
+  readonly health: () => EngineHealth;
+  readonly clock: Clock;
+  readonly ids: Pick<Ids, 'random'>;
+  readonly log: Log;
+};
+
+export type NodeStatusLoop = {
+  readonly start: () => void;
+  readonly stop: () => Promise<void>;
+  /** Look again now: the engine's health or an address may have changed. */
+  readonly look: () => void;
+  /** What pods may know of the node. */
+  readonly facts: () => Omit<PodFacts, 'address'>;
+};
+
+/** Of the Kubernetes release whose semantics this is. */
+const KUBERNETES_VERSION = 'v1.36.0';
+const LOOK_MS = 15_000;
+/** Upstream reports as many. */
+const IMAGES_MAX = 50;
+const KIND = 'node';
+const KEY = 'status';
+
+export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
+  const { ledger, machine, clock, runtime, nodeName } = options;
+  const stopping = new AbortController();
+  const lastFelt = new Map<Pressure, number>();
+  let runner: Runner | undefined;
+  let engine: EngineInfo | undefined;
+  let address = options.nodeIp;
+  let storageBytes = 0;
+  let images: NonNullable<NodeStatus['images']> = [];
+
+  const podCidr = () => {
+    // The server sends the node's own item under this key.
+    const item = ledger.documents().items.get('node')?.item as NodeItem | undefined;
+    return item?.spec.podCIDR;
+  };
+
+  const capacity = () =>
+    nodeCapacity({
+      cpus: engine?.cpus ?? machine.cpus,
+      memoryBytes: engine?.memoryBytes ?? machine.memoryBytes,
+      storageBytes,
+      podCidr: podCidr(),
+      caps: options.caps,
+    });
+
+  const heldPressures = (felt: ReadonlySet<Pressure>): ReadonlySet<Pressure> => {
+    const nowMs = clock.monotonic();
+    for (const pressure of felt) lastFelt.set(pressure, nowMs);
+    for (const [pressure, atMs] of lastFelt) if (nowMs - atMs > PRESSURE_HOLD_MS) lastFelt.delete(pressure);
+    return new Set(lastFelt.keys());
+  };
+
+  const askEngine = async (signal: AbortSignal) => {
+    if (!options.health().ready) {
+      // Another one may answer next.
+      engine = undefined;
+      return;
+    }
+    engine ??= await runtime.info(signal);
+    const all = await runtime.images(signal);
+    images = imagesOf(all);
+  };
+
+  const look = async (): Promise<void> => {
+    const { signal } = stopping;
+    const readings = await takeReadings(options.dataDir);
+    storageBytes = readings.diskBytes;
+    address = options.nodeIp ?? (await findAddress());
+    // An engine that does not answer is the pod loop's to notice; here its last answers go on counting.
+    await askEngine(signal).catch((error: unknown) => options.log.debug({ err: error }, 'engine gave no information'));
+    await report(heldPressures(pressuresOf(readings)));
+  };
+
+  const report = async (pressures: ReadonlySet<Pressure>) => {
+    // Rows of this kind are written here alone.
+    const before = ledger.memory().rows(KIND).get(KEY) as unknown as
+      | { readonly conditions?: readonly NodeCondition[] }
+      | undefined;
+    const { capacity: had, allocatable } = capacity();
+    const architecture = engine?.architecture ?? architectureOf(process.arch);
+    const status: Partial<NodeStatus> = {
+      capacity: had,
+      allocatable,
+      addresses: [...(address === undefined ? [] : [{ type: 'InternalIP', address }]), { type: 'Hostname', address: nodeName }],
+      conditions: nodeConditions(pressures, options.health(), before?.conditions ?? [], clock.now()),
+      nodeInfo: {
+        machineID: machine.machineId,
+        systemUUID: machine.systemUuid,
+        bootID: machine.bootId,
+        kernelVersion: machine.kernelVersion,
+        osImage: machine.osImage,
+        containerRuntimeVersion: engine === undefined ? '' : `${engine.name}://${engine.version}`,
+        kubeletVersion: `${KUBERNETES_VERSION}+skerry-${options.release}`,
+        kubeProxyVersion: '',
+        operatingSystem: 'linux',
+        architecture,
+      },
+      images,
+    };
+    const labels = {
+      'kubernetes.io/hostname': nodeName,
+      'kubernetes.io/os': 'linux',
+      'kubernetes.io/arch': architecture,
+      'beta.kubernetes.io/os': 'linux',
+      'beta.kubernetes.io/arch': architecture,
+      ...options.labels,
+    };
+    const text = canonical(asJson({ ...status, labels }) ?? null);
+    if (before !== undefined && canonical(before as Json) === text) return;
+    const value = JSON.parse(text) as Json;
+    await ledger.commit([{ kind: KIND, key: KEY, value }], [{ class: 'state', key: 'node', body: { status, labels } }]);
+  };
+
+  return {
+    start: () => {
+      const { ids, log } = options;
+      runner = createRunner(
+        { name: 'node-status', run: () => look().then(() => undefined), keys: () => [KEY], periodMs: LOOK_MS, clock, ids, log },
+        stopping.signal,
+      );
+    },
+    stop: async () => {
+      stopping.abort();
+      await runner?.done;
+    },
+    look: () => runner?.signal(KEY),
+    facts: () => ({ nodeName, hostAddress: address, allocatable: allocatableOf(capacity()) }),
+  };
+}
+
+function imagesOf(
+  all: ReadonlyMap<string, { readonly id: string; readonly sizeBytes: number }>,
+): NonNullable<NodeStatus['images']> {
+  const byId = new Map<string, { readonly names: string[]; readonly sizeBytes: number }>();
+  for (const [name, { id, sizeBytes }] of all) {
+    const image = byId.get(id) ?? { names: [], sizeBytes };
+    byId.set(id, image);
+    if (name !== id) image.names.push(name);
+  }
+  const named = [...byId.values()].filter(({ names }) => names.length > 0);
+  return named
+    .map(({ names, sizeBytes }) => ({ names: names.toSorted(), sizeBytes }))
+    .toSorted((a, b) => b.sizeBytes - a.sizeBytes || ((a.names[0] ?? '') < (b.names[0] ?? '') ? -1 : 1))
+    .slice(0, IMAGES_MAX);
+}
+
+/** Node's word for it as Go's. Only until the engine has said what it runs. */
+function architectureOf(arch: string): string {
+  return arch === 'x64' ? 'amd64' : arch;
+}

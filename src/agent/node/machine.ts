@@ -1,0 +1,78 @@
+import { readFile, statfs } from 'node:fs/promises';
+import { availableParallelism, hostname, networkInterfaces, release, totalmem } from 'node:os';
+
+/** What the machine itself says: readings of /proc, /sys and the file system. No opinions; those are node-conditions.ts. */
+export type MachineFacts = {
+  readonly hostname: string;
+  readonly machineId: string;
+  readonly systemUuid: string;
+  readonly bootId: string;
+  readonly uptimeMs: number;
+  readonly kernelVersion: string;
+  readonly osImage: string;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+};
+
+export type MachineReadings = {
+  readonly memoryAvailableBytes: number;
+  readonly diskBytes: number;
+  readonly diskAvailableBytes: number;
+  readonly inodes: number;
+  readonly inodesFree: number;
+  readonly pids: number;
+  readonly pidsMax: number;
+};
+
+export async function readMachine(): Promise<MachineFacts> {
+  const machineId = await read('/etc/machine-id');
+  const uuid = await read('/sys/class/dmi/id/product_uuid');
+  const uptime = Number((await read('/proc/uptime')).split(' ')[0]);
+  return {
+    hostname: hostname(),
+    machineId,
+    systemUuid: uuid === '' ? machineId : uuid.toLowerCase(),
+    bootId: await read('/proc/sys/kernel/random/boot_id'),
+    uptimeMs: Number.isFinite(uptime) ? uptime * 1000 : 0,
+    kernelVersion: release(),
+    osImage: /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(await read('/etc/os-release'))?.[1] ?? 'Linux',
+    cpus: availableParallelism(),
+    memoryBytes: totalmem(),
+  };
+}
+
+/** `path`: where the agent (and, as a rule, the engine) keeps its files. */
+export async function takeReadings(path: string): Promise<MachineReadings> {
+  const [disk, memory, load, pidsMax] = await Promise.all([
+    statfs(path).catch(() => undefined),
+    read('/proc/meminfo'),
+    read('/proc/loadavg'),
+    read('/proc/sys/kernel/pid_max'),
+  ]);
+  const availableKib = Number(/^MemAvailable:\s+(\d+)/m.exec(memory)?.[1]);
+  return {
+    memoryAvailableBytes: Number.isFinite(availableKib) ? availableKib * 1024 : totalmem(),
+    diskBytes: disk === undefined ? 0 : disk.blocks * disk.bsize,
+    diskAvailableBytes: disk === undefined ? 0 : disk.bavail * disk.bsize,
+    inodes: disk?.files ?? 0,
+    inodesFree: disk?.ffree ?? 0,
+    pids: Number(/\/(\d+) /.exec(load)?.[1] ?? 0),
+    pidsMax: Number(pidsMax) || 0,
+  };
+}
+
+/** The node's address: that of the interface the default route goes through, else of the first that leads anywhere. */
+export async function findAddress(): Promise<string | undefined> {
+  const routes = (await read('/proc/net/route')).split('\n').map((line) => line.split('\t'));
+  const device = routes.find((fields) => fields[1] === '00000000' && fields[7] === '00000000')?.[0];
+  const all = Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
+    (addresses ?? []).filter((entry) => entry.family === 'IPv4' && !entry.internal).map(({ address }) => ({ name, address })),
+  );
+  // Interfaces of engines and of our own pods lead to this node only.
+  const outward = all.filter(({ name }) => !/^(docker|br-|veth|skr|virbr|cni|podman)/.test(name));
+  return (all.find(({ name }) => name === device) ?? outward[0])?.address;
+}
+
+async function read(path: string): Promise<string> {
+  return (await readFile(path, 'utf8').catch(() => '')).trim();
+}

@@ -1,0 +1,69 @@
+import type { NodeCondition } from '#api/generated/types.ts';
+import { rfc3339 } from '#lib/time.ts';
+import type { EngineHealth } from '../sight.ts';
+import type { MachineReadings } from './machine.ts';
+
+/** The node's conditions from its readings: thresholds and words of upstream's kubelet (pkg/kubelet/eviction defaults). Pure. */
+const MEMORY_BYTES_MIN = 100 * 1024 * 1024;
+const DISK_SHARE_MIN = 0.1;
+const INODES_SHARE_MIN = 0.05;
+const PIDS_SHARE_MIN = 0.05;
+/** A pressure that has passed is believed after this long (upstream: eviction-pressure-transition-period). */
+export const PRESSURE_HOLD_MS = 5 * 60_000;
+
+export type Pressure = 'MemoryPressure' | 'DiskPressure' | 'PIDPressure';
+
+/** Which pressures are felt right now. What could not be read presses nobody. */
+export function pressuresOf(readings: MachineReadings): ReadonlySet<Pressure> {
+  const below = (left: number, all: number, share: number) => all > 0 && left / all < share;
+  const felt: Pressure[] = [];
+  if (readings.memoryAvailableBytes < MEMORY_BYTES_MIN) felt.push('MemoryPressure');
+  if (
+    below(readings.diskAvailableBytes, readings.diskBytes, DISK_SHARE_MIN) ||
+    below(readings.inodesFree, readings.inodes, INODES_SHARE_MIN)
+  )
+    felt.push('DiskPressure');
+  if (below(readings.pidsMax - readings.pids, readings.pidsMax, PIDS_SHARE_MIN)) felt.push('PIDPressure');
+  return new Set(felt);
+}
+
+const WORDS: Readonly<Record<Pressure, { readonly no: readonly [string, string]; readonly yes: readonly [string, string] }>> = {
+  MemoryPressure: {
+    no: ['KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
+    yes: ['KubeletHasInsufficientMemory', 'kubelet has insufficient memory available'],
+  },
+  DiskPressure: {
+    no: ['KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
+    yes: ['KubeletHasDiskPressure', 'kubelet has disk pressure'],
+  },
+  PIDPressure: {
+    no: ['KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
+    yes: ['KubeletHasInsufficientPID', 'kubelet has insufficient PID available'],
+  },
+};
+
+/** Heartbeat times are the server's to write: it knows when it last heard of the node. */
+export function nodeConditions(
+  pressures: ReadonlySet<Pressure>,
+  health: EngineHealth,
+  previous: readonly NodeCondition[],
+  wallMs: number,
+): readonly NodeCondition[] {
+  const pressed = (['MemoryPressure', 'DiskPressure', 'PIDPressure'] as const).map((type) => {
+    const [reason, message] = pressures.has(type) ? WORDS[type].yes : WORDS[type].no;
+    return { type, status: pressures.has(type) ? 'True' : 'False', reason, message };
+  });
+  const ready = health.ready
+    ? { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' }
+    : {
+        type: 'Ready',
+        status: 'False',
+        reason: 'ContainerRuntimeNotReady',
+        message: `container runtime is down: ${health.message}`,
+      };
+  return [...pressed, ready].map((condition) => {
+    const before = previous.find(({ type }) => type === condition.type);
+    const since = before?.status === condition.status ? before.lastTransitionTime : undefined;
+    return { ...condition, lastTransitionTime: since ?? rfc3339(wallMs) };
+  });
+}
