@@ -26,8 +26,22 @@ const HEADER_NAME = '[-A-Za-z0-9]+';
 
 const LABEL_KEY_RULE = `must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character`;
 
-/** The lookahead-free patterns above can not backtrack far: every repeat is over one character class. */
-const matches = (pattern: string, value: string): boolean => new RegExp(`^(?:${pattern})$`).test(value);
+const compiled = new Map(
+  [
+    DNS_LABEL,
+    DNS_SUBDOMAIN,
+    DNS_SUBDOMAIN_UNDERSCORE,
+    DNS_1035_LABEL,
+    LABEL_KEY,
+    LABEL_VALUE,
+    CONFIG_KEY,
+    PERCENT,
+    HEADER_NAME,
+  ].map((pattern) => [pattern, new RegExp(`^(?:${pattern})$`)]),
+);
+
+/** One of the patterns above. None can backtrack far: every repeat is over one character class. */
+const matches = (pattern: string, value: string): boolean => compiled.get(pattern)?.test(value) === true;
 
 export const longest = (bytesMax: number): string => `must be no more than ${bytesMax} bytes`;
 

@@ -47,6 +47,12 @@ export function parseQuantity(text: string | number): Quantity {
   return result;
 }
 
+/** For amounts that validation has seen or is about to see: undefined where it is none. */
+export function tryParseQuantity(text: string | number): Quantity | undefined {
+  const result = readQuantity(String(text));
+  return typeof result === 'string' ? undefined : result;
+}
+
 /** What is wrong with it, in upstream's words, or undefined if nothing is. */
 export function quantityProblem(text: string | number): string | undefined {
   const result = readQuantity(String(text));

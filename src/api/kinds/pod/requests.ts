@@ -3,9 +3,9 @@ import type { Container, Pod } from '../../generated/types.ts';
 import {
   addQuantities,
   compareQuantities,
-  parseQuantity,
   quantityMilliValue,
   quantityValue,
+  tryParseQuantity,
   ZERO_QUANTITY,
   type Quantity,
 } from '../../quantity.ts';
@@ -83,8 +83,14 @@ function podQuantities(pod: Pod, of: (container: Pick<Container, 'resources'>) =
   return sum(whole, read(overhead));
 }
 
+/** An unreadable amount counts as none: it is validation that refuses it, with the field's name. */
 function read(texts: ResourceTexts | undefined): Quantities {
-  return new Map(Object.entries(texts ?? {}).map(([name, text]) => [name, parseQuantity(text)]));
+  const out = new Map<string, Quantity>();
+  for (const [name, text] of Object.entries(texts ?? {})) {
+    const quantity = tryParseQuantity(text);
+    if (quantity !== undefined) out.set(name, quantity);
+  }
+  return out;
 }
 
 function sum(a: Quantities, b: Quantities): Quantities {

@@ -33,7 +33,7 @@ export function defaultVolume(volume: Volume): Volume {
               ...ephemeral.volumeClaimTemplate,
               spec: {
                 ...ephemeral.volumeClaimTemplate.spec,
-                volumeMode: ephemeral.volumeClaimTemplate.spec.volumeMode ?? 'Filesystem',
+                volumeMode: ephemeral.volumeClaimTemplate.spec?.volumeMode ?? 'Filesystem',
               },
             },
           },
