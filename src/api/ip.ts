@@ -43,14 +43,13 @@ export function formatIp({ family, bits }: IpAddress): string {
 
 /** RFC 5952: the longest run of two or more zero groups becomes `::`, the first of equals. */
 function shortest(groups: readonly string[]): string {
-  const runs = [...groups.join(':').matchAll(/\b0(?::0\b)+/g)].map((match) => match[0]);
-  const longest = runs.toSorted((a, b) => b.length - a.length)[0];
-  if (longest === undefined) return groups.join(':');
-  const text = groups.join(':');
-  const at = text.search(new RegExp(`(?:^|:)${longest}(?::|$)`));
-  const before = text.slice(0, at === 0 && text.startsWith(longest) ? 0 : at);
-  const after = text.slice(text.indexOf(longest, at) + longest.length).replace(/^:/, '');
-  return `${before}::${after}`;
+  const runs = groups.map((_, start) => {
+    const end = groups.findIndex((group, index) => index >= start && group !== '0');
+    return { start, length: (end < 0 ? groups.length : end) - start };
+  });
+  const longest = runs.reduce((best, run) => (run.length > best.length ? run : best), { start: 0, length: 1 });
+  if (longest.length < 2) return groups.join(':');
+  return `${groups.slice(0, longest.start).join(':')}::${groups.slice(longest.start + longest.length).join(':')}`;
 }
 
 /** The address without the bits beyond the prefix: `10.0.0.5/24` → 10.0.0.0. */

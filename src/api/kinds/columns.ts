@@ -5,15 +5,14 @@ export const NAME_COLUMN: Column = {
   name: 'Name',
   type: 'string',
   format: 'name',
-  description:
-    'Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically.',
+  description: 'The name of the object, unique for its kind in its namespace.',
   priority: 0,
 };
 
 export const AGE_COLUMN: Column = {
   name: 'Age',
   type: 'string',
-  description: 'CreationTimestamp is a timestamp representing the server time when this object was created.',
+  description: 'How long ago the object was created.',
   priority: 0,
 };
 

@@ -14,6 +14,9 @@ export type { ConfigMap } from '../generated/types.ts';
 /** The sum of all values (pkg/apis/core: MaxSecretSize). */
 export const DATA_BYTES_MAX = 1024 * 1024;
 
+/** How upstream writes the path of the object itself. */
+const WHOLE = '[]';
+
 export const configMapResource: Resource = defineResource<ConfigMap>({
   id: 'configmaps',
   group: '',
@@ -25,7 +28,7 @@ export const configMapResource: Resource = defineResource<ConfigMap>({
   namespaced: true,
   versions: [{ version: 'v1', definition: 'io.k8s.api.core.v1.ConfigMap' }],
   fields: {},
-  columns: [NAME_COLUMN, column('Data', 'string', 'Number of entries of data and binaryData.'), AGE_COLUMN],
+  columns: [NAME_COLUMN, column('Data', 'string', 'How many values it holds.'), AGE_COLUMN],
   cells: ({ metadata, data = {}, binaryData = {} }, now) => [
     metadata.name ?? '',
     Object.keys(data).length + Object.keys(binaryData).length,
@@ -47,7 +50,7 @@ function validate({ data = {}, binaryData = {} }: ConfigMap): readonly FieldErro
   const bytes =
     Object.values(data).reduce((sum, text) => sum + byteLength(text), 0) +
     Object.values(binaryData).reduce((sum, text) => sum + (base64ByteLength(text) ?? text.length), 0);
-  return [...plain, ...binary, ...(bytes > DATA_BYTES_MAX ? [tooLong('', DATA_BYTES_MAX)] : [])];
+  return [...plain, ...binary, ...(bytes > DATA_BYTES_MAX ? [tooLong(WHOLE, DATA_BYTES_MAX)] : [])];
 }
 
 function validateUpdate(next: ConfigMap, old: ConfigMap): readonly FieldError[] {

@@ -24,8 +24,8 @@ export const controllerRevisionResource: Resource = defineResource<ControllerRev
   fields: {},
   columns: [
     NAME_COLUMN,
-    column('Controller', 'string', 'Controller of the object'),
-    column('Revision', 'string', 'Revision indicates the revision of the state represented by Data.'),
+    column('Controller', 'string', 'Whose history it belongs to.'),
+    column('Revision', 'string', 'Its place in that history.'),
     AGE_COLUMN,
   ],
   cells: (object, now) => [

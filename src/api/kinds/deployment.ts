@@ -42,17 +42,9 @@ export const deploymentResource: Resource = defineResource<Deployment>({
   fields: {},
   columns: [
     NAME_COLUMN,
-    column('Ready', 'string', 'Number of the pod with ready state'),
-    column(
-      'Up-to-date',
-      'string',
-      'Total number of non-terminated pods targeted by this deployment that have the desired template spec.',
-    ),
-    column(
-      'Available',
-      'string',
-      'Total number of available pods (ready for at least minReadySeconds) targeted by this deployment.',
-    ),
+    column('Ready', 'string', 'Ready pods of those wanted.'),
+    column('Up-to-date', 'string', 'Pods of the current template.'),
+    column('Available', 'string', 'Pods that have been ready for minReadySeconds.'),
     AGE_COLUMN,
     CONTAINERS_COLUMN,
     IMAGES_COLUMN,

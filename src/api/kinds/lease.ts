@@ -22,7 +22,7 @@ export const leaseResource: Resource = defineResource<Lease>({
   namespaced: true,
   versions: [{ version: 'v1', definition: 'io.k8s.api.coordination.v1.Lease' }],
   fields: {},
-  columns: [NAME_COLUMN, column('Holder', 'string', 'The identity of the holder of a current lease.'), AGE_COLUMN],
+  columns: [NAME_COLUMN, column('Holder', 'string', 'Who holds it.'), AGE_COLUMN],
   cells: ({ metadata, spec }, now) => [metadata.name ?? '', spec?.holderIdentity ?? '', age(metadata.creationTimestamp, now)],
   subresources: {},
   strategy: {

@@ -27,7 +27,7 @@ export const namespaceResource: Resource = defineResource<Namespace>({
   namespaced: false,
   versions: [{ version: 'v1', definition: 'io.k8s.api.core.v1.Namespace' }],
   fields: { 'status.phase': ({ status }) => status?.phase ?? '' },
-  columns: [NAME_COLUMN, column('Status', 'string', 'The status of the namespace'), AGE_COLUMN],
+  columns: [NAME_COLUMN, column('Status', 'string', 'Active, or Terminating.'), AGE_COLUMN],
   cells: ({ metadata, status }, now) => [metadata.name ?? '', status?.phase ?? '', age(metadata.creationTimestamp, now)],
   subresources: {
     status: { type: 'status' },

@@ -31,9 +31,9 @@ export const replicaSetResource: Resource = defineResource<ReplicaSet>({
   fields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
   columns: [
     NAME_COLUMN,
-    column('Desired', 'integer', 'Replicas is the number of desired pods.'),
-    column('Current', 'integer', 'Replicas is the most recently observed number of non-terminating pods.'),
-    column('Ready', 'integer', 'The number of non-terminating pods targeted by this ReplicaSet with a Ready Condition.'),
+    column('Desired', 'integer', 'Pods wanted.'),
+    column('Current', 'integer', 'Pods there are.'),
+    column('Ready', 'integer', 'Pods that are ready.'),
     AGE_COLUMN,
     CONTAINERS_COLUMN,
     IMAGES_COLUMN,

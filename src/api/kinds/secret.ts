@@ -35,8 +35,8 @@ export const secretResource: Resource = defineResource<Secret>({
   fields: { type: ({ type }) => type ?? '' },
   columns: [
     NAME_COLUMN,
-    column('Type', 'string', 'Used to facilitate programmatic handling of secret data.'),
-    column('Data', 'string', 'Number of entries of data.'),
+    column('Type', 'string', 'What it holds, and so which keys it must have.'),
+    column('Data', 'string', 'How many values it holds.'),
     AGE_COLUMN,
   ],
   cells: ({ metadata, type, data = {} }, now) => [

@@ -17,11 +17,7 @@ export const serviceAccountResource: Resource = defineResource<ServiceAccount>({
   namespaced: true,
   versions: [{ version: 'v1', definition: 'io.k8s.api.core.v1.ServiceAccount' }],
   fields: {},
-  columns: [
-    NAME_COLUMN,
-    column('Secrets', 'string', 'Number of secrets in the namespace that pods of this account may use.'),
-    AGE_COLUMN,
-  ],
+  columns: [NAME_COLUMN, column('Secrets', 'string', 'How many secrets its pods may use.'), AGE_COLUMN],
   cells: ({ metadata, secrets = [] }, now) => [metadata.name ?? '', secrets.length, age(metadata.creationTimestamp, now)],
   subresources: {},
   strategy: { default: (account) => account, validate: () => [] },

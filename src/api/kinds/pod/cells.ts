@@ -9,18 +9,14 @@ import { isRestartableInit, isTerminal } from './state.ts';
 
 export const POD_COLUMNS: readonly Column[] = [
   NAME_COLUMN,
-  column('Ready', 'string', 'The aggregate readiness state of this pod for accepting traffic.'),
-  column('Status', 'string', 'The aggregate status of the containers in this pod.'),
-  column(
-    'Restarts',
-    'string',
-    'The number of times the containers in this pod have been restarted and when the last container in this pod has restarted.',
-  ),
+  column('Ready', 'string', 'Ready containers of all that should keep running.'),
+  column('Status', 'string', 'What the pod does, or what it waits for.'),
+  column('Restarts', 'string', 'How often its containers were restarted, and how long ago the last time.'),
   AGE_COLUMN,
-  wideColumn('IP', 'string', 'IP address allocated to the pod.'),
-  wideColumn('Node', 'string', 'The node that the pod is bound to.'),
-  wideColumn('Nominated Node', 'string', 'The node that is being cleared for the pod, until it is bound.'),
-  wideColumn('Readiness Gates', 'string', 'How many of the conditions that the pod names as readiness gates are true.'),
+  wideColumn('IP', 'string', 'Its address.'),
+  wideColumn('Node', 'string', 'The node it is bound to.'),
+  wideColumn('Nominated Node', 'string', 'The node on which room is being made for it.'),
+  wideColumn('Readiness Gates', 'string', 'How many of its readiness gates are open.'),
 ];
 
 export function podCells(pod: Pod, now: number): readonly Cell[] {

@@ -3,13 +3,9 @@ import type { LabelSelector, LabelSelectorRequirement, PodTemplateSpec } from '.
 import type { Column } from '../../resource.ts';
 import { orNone, wideColumn } from '../columns.ts';
 
-export const CONTAINERS_COLUMN: Column = wideColumn('Containers', 'string', 'Names of each container in the template.');
-export const IMAGES_COLUMN: Column = wideColumn('Images', 'string', 'Images referenced by each container in the template.');
-export const SELECTOR_COLUMN: Column = wideColumn(
-  'Selector',
-  'string',
-  'Label selector for the pods that belong to this object.',
-);
+export const CONTAINERS_COLUMN: Column = wideColumn('Containers', 'string', 'Names of the containers.');
+export const IMAGES_COLUMN: Column = wideColumn('Images', 'string', 'Images of the containers.');
+export const SELECTOR_COLUMN: Column = wideColumn('Selector', 'string', 'Labels of the pods that belong to it.');
 
 export function containerNames(template: PodTemplateSpec | undefined): string {
   return (template?.spec?.containers ?? []).map(({ name }) => name).join(',');
