@@ -48,8 +48,13 @@ function image(name: string, version: number): ImageRecipe {
 export async function appContainers(host: Host): Promise<readonly PlacedContainer[]> {
   const all = await containers(host.engineSocket());
   return all
-    .filter(({ running, labels }) => running && labels['skerry.dev/container'] !== undefined)
-    .map((container) => ({ ...container, node: host.name, pod: container.labels['skerry.dev/pod'] ?? '' }));
+    .filter(({ running, labels }) => running && (labels['io.skerry.container'] ?? '') !== '')
+    .map((container) => ({ ...container, node: host.name, pod: podOf(container.name) }));
+}
+
+/** Containers are named skr_<container>_<pod>_<namespace>_<uid>_<attempt>. */
+function podOf(containerName: string): string {
+  return containerName.split('_')[2] ?? '';
 }
 
 export async function allAppContainers(lab: Lab): Promise<readonly PlacedContainer[]> {
