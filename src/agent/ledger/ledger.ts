@@ -25,7 +25,12 @@ export type Documents = {
   readonly removalsAllowed: boolean;
 };
 
-export type DesiredItem = { readonly key: string; readonly source: string; /** SHA-256 of the item's bytes, hex. */ readonly hash: string; readonly item: Item };
+export type DesiredItem = {
+  readonly key: string;
+  readonly source: string;
+  /** SHA-256 of the item's bytes, hex. */ readonly hash: string;
+  readonly item: Item;
+};
 
 /** Rows by kind and key (`addresses` / pod uid → "10.32.0.5"). The kinds and their values are declared in src/agent/memory.ts. */
 export type Memory = { readonly rows: (kind: string) => ReadonlyMap<string, Json> };

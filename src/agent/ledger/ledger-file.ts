@@ -1,0 +1,127 @@
+import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Database from 'better-sqlite3';
+import { SkerryError, explain } from '#lib/error.ts';
+import { APPLICATION_ID, LOADS, SCHEMA, SCHEMA_VERSION, STATEMENTS, type LedgerRows, type RowOp } from './rows.ts';
+import type { LedgerFile } from './writer.ts';
+
+/**
+ * The file itself: opened, checked, read whole, written to. A file that fails its check is set aside under another name, never deleted,
+ * and a new one takes its place: the server refills it, and containers run on meanwhile. synchronous=FULL: what was committed
+ * survives a power cut, so that a seq once sent is never given out a second time.
+ */
+export type OpenFile = {
+  readonly rows: LedgerRows;
+  readonly setAside?: { readonly path: string; readonly why: string };
+  readonly write: (ops: readonly RowOp[]) => void;
+  readonly close: () => void;
+};
+
+/** Pages of write-ahead log before they are moved into the file: few, since a ledger is small and a card wears. */
+const WAL_PAGES = 256;
+const WAL_BYTES_KEPT = 1024 * 1024;
+const BUSY_MS = 5_000;
+const DAMAGED = new Set(['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_FORMAT']);
+const COMPANIONS = ['', '-wal', '-shm', '-journal'];
+
+/** Throws `LedgerTooNew`, or `LedgerFailed` where the disk does not even let a new file be made. */
+export function openLedgerFile({ path, stamp }: LedgerFile): OpenFile {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  try {
+    return open(path);
+  } catch (error) {
+    if (!isDamaged(error)) throw failed(`open the ledger ${path}`, error);
+    const aside = setAside(path, stamp);
+    try {
+      return { ...open(path), setAside: { path: aside, why: explain(error) } };
+    } catch (second) {
+      throw failed(`make a new ledger ${path}`, second);
+    }
+  }
+}
+
+function open(path: string): OpenFile {
+  const database = new Database(path, { timeout: BUSY_MS });
+  try {
+    database.pragma('journal_mode = WAL');
+    database.pragma('synchronous = FULL');
+    database.pragma(`wal_autocheckpoint = ${WAL_PAGES}`);
+    database.pragma(`journal_size_limit = ${WAL_BYTES_KEPT}`);
+    checkOrCreate(database, path);
+    const rows = load(database);
+    const statements = new Map(Object.entries(STATEMENTS).map(([name, sql]) => [name, database.prepare(sql)]));
+    const writeAll = database.transaction((ops: readonly RowOp[]) => {
+      for (const [name, ...values] of ops) statements.get(name)?.run(...values);
+    });
+    return {
+      rows,
+      write: (ops) => {
+        try {
+          writeAll.immediate(ops);
+        } catch (error) {
+          throw failed(`write to the ledger ${path}`, error);
+        }
+      },
+      close: () => void database.close(),
+    };
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function checkOrCreate(database: Database.Database, path: string): void {
+  const tables = database.prepare('SELECT count(*) FROM sqlite_schema').pluck().get();
+  if (tables === 0) {
+    database.transaction(() => {
+      database.exec(SCHEMA);
+      database.pragma(`application_id = ${APPLICATION_ID}`);
+      database.pragma(`user_version = ${SCHEMA_VERSION}`);
+    })();
+    return;
+  }
+  if (database.pragma('application_id', { simple: true }) !== APPLICATION_ID)
+    throw new SkerryError('LedgerDamaged', 'it is a database, but not a ledger');
+  const version = Number(database.pragma('user_version', { simple: true }));
+  if (version > SCHEMA_VERSION)
+    throw new SkerryError(
+      'LedgerTooNew',
+      `open the ledger ${path}: it is of a later release (schema ${version}, this one knows ${SCHEMA_VERSION}); run that release, or move the file away`,
+    );
+  const verdict = String(database.pragma('integrity_check(1)', { simple: true }));
+  if (verdict !== 'ok') throw new SkerryError('LedgerDamaged', `its integrity check says: ${verdict}`);
+}
+
+function load(database: Database.Database): LedgerRows {
+  const rows = Object.entries(LOADS).map(([table, sql]) => [table, database.prepare(sql).raw().all()]);
+  // The statements name these columns, and only this folder writes them.
+  return Object.fromEntries(rows) as LedgerRows;
+}
+
+function setAside(path: string, stamp: string): string {
+  let target = `${path}.damaged-${stamp}`;
+  for (let copy = 2; existsSync(target); copy += 1) target = `${path}.damaged-${stamp}-${copy}`;
+  for (const companion of COMPANIONS) {
+    if (statSync(`${path}${companion}`, { throwIfNoEntry: false }) === undefined) continue;
+    renameSync(`${path}${companion}`, `${target}${companion}`);
+  }
+  return target;
+}
+
+function isDamaged(error: unknown): boolean {
+  if (error instanceof SkerryError) return error.code === 'LedgerDamaged';
+  return (
+    DAMAGED.has(sqliteCode(error)) ||
+    sqliteCode(error).startsWith('SQLITE_CORRUPT_') ||
+    /no such (table|column)/.test(explain(error))
+  );
+}
+
+function failed(what: string, error: unknown): SkerryError {
+  if (error instanceof SkerryError && error.code === 'LedgerTooNew') return error;
+  return new SkerryError(sqliteCode(error) === 'SQLITE_FULL' ? 'DiskFull' : 'LedgerFailed', what, { cause: error });
+}
+
+function sqliteCode(error: unknown): string {
+  return error instanceof Database.SqliteError ? error.code : '';
+}

@@ -1,0 +1,341 @@
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '#lib/clock.ts';
+import { seededIds, systemIds } from '#lib/ids.ts';
+import { silentLog } from '#lib/log.ts';
+import { hashOf } from '#api/link/canonical.ts';
+import { digestOf, signStatement } from '#api/link/statement.ts';
+import type { Report } from '#api/link/reports.ts';
+import { clusterKeys, documentOf } from '../../../test/support/link-documents.ts';
+import { spawnLedgerWorker } from '../../../test/support/spawn-ledger-worker.ts';
+import { openInlineWriter } from './inline-writer.ts';
+import type { NodeLedger } from './link-ledger.ts';
+import { openLedger, type LedgerOptions } from './node-ledger.ts';
+import type { OutboxLimits } from './outbox.ts';
+import { workerWriter } from './worker-writer.ts';
+import type { OpenLedgerWriter } from './writer.ts';
+
+let folder = '';
+let path = '';
+const open: NodeLedger[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'ledger-'));
+  path = join(folder, 'ledger.db');
+});
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((ledger) => ledger.close()));
+  rmSync(folder, { recursive: true });
+});
+
+const joined = { cluster: 'c', node: 'n', incarnation: 'joined' };
+
+async function ledgerWith(
+  openWriter: OpenLedgerWriter = openInlineWriter,
+  more: Partial<LedgerOptions> = {},
+): Promise<NodeLedger> {
+  const ledger = await openLedger({ path, openWriter, joined, clock: systemClock, ids: systemIds, log: silentLog, ...more });
+  open.push(ledger);
+  return ledger;
+}
+
+async function reopened(ledger: NodeLedger, openWriter?: OpenLedgerWriter): Promise<NodeLedger> {
+  await ledger.close();
+  return ledgerWith(openWriter);
+}
+
+const event = (message: string): Report => ({
+  class: 'event',
+  body: { involved: { kind: 'Pod', name: 'p' }, type: 'Normal', reason: 'R', message, time: 't', count: 1 },
+});
+const state = (uid: string, phase: string, gone = false): Report => ({
+  class: 'state',
+  key: `pods/${uid}`,
+  body: { uid, namespace: 'default', name: uid, status: { phase }, ...(gone ? { gone: true } : {}) },
+});
+const verdict = (uid: string): Report => ({
+  class: 'decision',
+  body: { type: 'verdict', uid, phase: 'Failed', reason: 'r', message: '' },
+});
+
+/** The outbox as sentences: `3 event hello`. */
+function told(ledger: NodeLedger, after = 0): readonly string[] {
+  return ledger.records(after, 10_000, 1e9).map((record) => {
+    if ('lost' in record) return `${record.seq} lost ${record.lost.count} from ${record.lost.fromSeq}`;
+    const { report } = record;
+    switch (report.class) {
+      case 'event':
+        return `${record.seq} event ${report.body.message}`;
+      case 'state':
+        return `${record.seq} ${report.key} ${'phase' in report.body.status ? report.body.status.phase : ''}`;
+      case 'decision':
+        return `${record.seq} verdict ${report.body.uid}`;
+    }
+  });
+}
+
+const names = (ledger: NodeLedger): readonly string[] => [...ledger.documents().items.keys()].toSorted();
+
+describe.each([
+  ['inline', openInlineWriter],
+  ['in a worker', workerWriter(spawnLedgerWorker)],
+] as const)('the ledger, %s', (_where, openWriter) => {
+  test('keeps documents, memory and outbox across a restart', async () => {
+    const first = await ledgerWith(openWriter);
+    expect(first.documents()).toEqual({ items: new Map(), removalsAllowed: false });
+    await first.accept(documentOf({ rev: 5, pods: ['a', 'b'] }));
+    await first.commit([{ kind: 'addresses', key: 'a', value: '10.32.0.5' }], [verdict('a')]);
+    await first.commit([], [event('hello'), state('a', 'Running')]);
+    const second = await reopened(first, openWriter);
+    expect(names(second)).toEqual(['pods/a', 'pods/b']);
+    expect(second.documents().items.get('pods/a')?.item.kind).toBe('Pod');
+    expect(second.documents().removalsAllowed).toBe(true);
+    expect(second.memory().rows('addresses')).toEqual(new Map([['a', '10.32.0.5']]));
+    expect(told(second)).toEqual(['1 verdict a', '2 event hello', '3 pods/a Running']);
+    expect(second.outbox()).toEqual({ epoch: first.outbox().epoch, ackedSeq: 0, lastSeq: 3 });
+    expect(second.held()?.signed.statement.rev).toBe(5);
+  });
+
+  test('sets a damaged file aside, says so, and goes on with a new one', async () => {
+    const first = await ledgerWith(openWriter);
+    await first.accept(documentOf({ rev: 5, pods: ['a'] }));
+    await first.commit([], [event('hello')]);
+    await first.close();
+    writeFileSync(path, 'this is no database'.repeat(500));
+    const second = await ledgerWith(openWriter);
+    expect(second.setAside?.why).toMatch(/not a database/);
+    expect(readFileSync(second.setAside?.path ?? '', 'utf8')).toMatch(/^this is no database/);
+    expect(second.documents()).toEqual({ items: new Map(), removalsAllowed: false });
+    expect(second.outbox().epoch).not.toBe(first.outbox().epoch);
+    await second.accept(documentOf({ rev: 5, pods: ['a'] }));
+    expect(second.documents().removalsAllowed).toBe(true);
+  });
+
+  test('a write that the disk refuses has no effect, and the next one goes through', async () => {
+    const ledger = await ledgerWith(openWriter);
+    const blocker = new Database(path, { timeout: 0 });
+    blocker.exec(
+      "CREATE TRIGGER full BEFORE INSERT ON memory WHEN NEW.key = 'x' BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END",
+    );
+    blocker.close();
+    await expect(ledger.commit([{ kind: 'k', key: 'x', value: 1 }], [event('no')])).rejects.toMatchObject({
+      code: 'LedgerFailed',
+    });
+    expect(told(ledger)).toEqual([]);
+    expect(ledger.memory().rows('k').size).toBe(0);
+    await ledger.commit([{ kind: 'k', key: 'y', value: 1 }], [event('yes')]);
+    expect(told(ledger)).toEqual(['1 event yes']);
+  });
+});
+
+test('every way of damage is survived: cut short, garbage inside, another database, emptied', async () => {
+  const damages: Readonly<Record<string, () => void>> = {
+    'cut short': () => truncateSync(path, 5_000),
+    'garbage inside': () => {
+      const bytes = readFileSync(path);
+      bytes.fill(0xa5, 4_096, 16_384);
+      writeFileSync(path, bytes);
+    },
+    'another database': () => {
+      rmSync(path);
+      const other = new Database(path);
+      other.exec('CREATE TABLE songs (title TEXT)');
+      other.close();
+    },
+    'a ledger without its tables': () => {
+      const same = new Database(path);
+      same.exec('DROP TABLE outbox');
+      same.close();
+    },
+    emptied: () => writeFileSync(path, ''),
+  };
+  for (const [name, damage] of Object.entries(damages)) {
+    const first = await ledgerWith();
+    for (let count = 1; count <= 30; count += 1)
+      await first.commit([{ kind: 'k', key: String(count), value: 'x'.repeat(500) }], []);
+    await first.close();
+    damage();
+    const second = await ledgerWith();
+    expect(second.memory().rows('k').size, name).toBe(0);
+    expect(second.setAside !== undefined, name).toBe(name !== 'emptied');
+    expect(second.documents().removalsAllowed, name).toBe(false);
+    await second.close();
+    rmSync(path);
+  }
+  expect(
+    readdirSync(folder).filter((file) => file.includes('damaged') && !file.endsWith('-wal') && !file.endsWith('-shm')),
+  ).toHaveLength(4);
+});
+
+test('a ledger of a later release is refused, not touched', async () => {
+  const first = await ledgerWith();
+  await first.close();
+  const later = new Database(path);
+  later.pragma('user_version = 9');
+  later.close();
+  await expect(ledgerWith()).rejects.toMatchObject({
+    code: 'LedgerTooNew',
+    message: expect.stringMatching(/schema 9, this one knows 1/),
+  });
+  expect(existsSync(path)).toBe(true);
+});
+
+test('nothing is written when nothing changed', async () => {
+  const ledger = await ledgerWith();
+  const size = () => statSync(`${path}-wal`).size;
+  await ledger.accept(documentOf({ rev: 5, pods: ['a'] }));
+  await ledger.commit([{ kind: 'k', key: 'x', value: { b: 1, a: 2 } }], [state('a', 'Running')]);
+  const before = size();
+  const documents = ledger.documents();
+  await ledger.accept(documentOf({ rev: 9, pods: ['a'] }));
+  await ledger.commit(
+    [
+      { kind: 'k', key: 'x', value: { a: 2, b: 1 } },
+      { kind: 'k', key: 'never', value: undefined },
+    ],
+    [state('a', 'Running')],
+  );
+  expect(size()).toBe(before);
+  expect(ledger.documents()).toBe(documents);
+  await ledger.commit([], [state('a', 'Failed')]);
+  expect(size()).toBeGreaterThan(before);
+});
+
+test('outbox: states replace each other at the end, events and decisions keep their place', async () => {
+  const ledger = await ledgerWith();
+  await ledger.commit([], [state('a', 'Pending'), event('1'), state('b', 'Pending'), verdict('b'), state('a', 'Running')]);
+  expect(told(ledger)).toEqual(['2 event 1', '3 pods/b Pending', '4 verdict b', '5 pods/a Running']);
+  const { epoch } = ledger.outbox();
+  ledger.acknowledged('another', 4);
+  ledger.acknowledged(epoch, 99);
+  expect(ledger.outbox().ackedSeq).toBe(0);
+  ledger.acknowledged(epoch, 4);
+  expect(told(ledger)).toEqual(['5 pods/a Running']);
+  await ledger.commit([], [state('a', 'Running'), state('b', 'Pending')]);
+  expect(told(ledger)).toEqual(['5 pods/a Running']);
+  await ledger.repeatStates();
+  expect(told(ledger)).toEqual(['6 pods/a Running', '7 pods/b Pending']);
+  const again = await reopened(ledger);
+  expect(again.outbox()).toEqual({ epoch, ackedSeq: 4, lastSeq: 7 });
+  await again.renewEpoch();
+  expect(again.outbox()).toMatchObject({ ackedSeq: 0, lastSeq: 2 });
+  expect(again.outbox().epoch).not.toBe(epoch);
+  expect(told(await reopened(again))).toEqual(['1 pods/a Running', '2 pods/b Pending']);
+});
+
+const small: OutboxLimits = { eventsMax: 2, decisionsMax: 2, statesMax: 2 };
+
+test('outbox: a full ring drops its oldest events and says how many; decisions are refused instead', async () => {
+  const ledger = await ledgerWith(openInlineWriter, { outboxLimits: small });
+  await ledger.commit([], [event('1'), verdict('a'), event('2'), event('3'), event('4')]);
+  expect(told(ledger)).toEqual(['2 verdict a', '3 lost 2 from 1', '4 event 3', '5 event 4']);
+  await expect(ledger.commit([{ kind: 'k', key: 'x', value: 1 }], [verdict('b'), verdict('c')])).rejects.toMatchObject({
+    code: 'OutboxFull',
+    message: expect.stringMatching(/2 decisions.*1 wait/),
+  });
+  expect(ledger.memory().rows('k').size).toBe(0);
+  await ledger.commit([], [verdict('b')]);
+  await expect(ledger.commit([], [state('a', 'P'), state('b', 'P'), state('c', 'P')])).rejects.toMatchObject({
+    code: 'OutboxFull',
+  });
+  await expect(ledger.commit([], [event('x'.repeat(200_000))])).rejects.toMatchObject({ code: 'RecordTooLarge' });
+  const { epoch } = ledger.outbox();
+  ledger.acknowledged(epoch, 6);
+  await ledger.commit([], [event('5'), event('6'), event('7')]);
+  expect(told(ledger)).toEqual(['7 lost 1 from 7', '8 event 6', '9 event 7']);
+});
+
+test('documents: a lower revision of the same incarnation is refused, so is an incarnation that was left', async () => {
+  const ledger = await ledgerWith();
+  await ledger.accept(documentOf({ rev: 5, pods: ['a', 'b'] }));
+  await expect(ledger.accept(documentOf({ rev: 4, pods: ['a'] }))).rejects.toMatchObject({ code: 'StaleDocument' });
+  await expect(ledger.accept(documentOf({ rev: 5, pods: ['a'] }))).rejects.toMatchObject({ code: 'StaleDocument' });
+  await expect(ledger.accept(documentOf({ rev: 6, pods: [], node: 'other' }))).rejects.toMatchObject({ code: 'BadDocument' });
+  await ledger.accept(documentOf({ rev: 2, pods: [], incarnation: 'new', confirmed: true }));
+  expect(names(ledger)).toEqual([]);
+  await expect(ledger.accept(documentOf({ rev: 9, pods: ['a'] }))).rejects.toMatchObject({ code: 'SupersededIncarnation' });
+});
+
+test('documents: under an unknown incarnation items come and change, nothing goes until it is confirmed', async () => {
+  const ledger = await ledgerWith();
+  await ledger.accept(documentOf({ rev: 5, pods: ['a', 'b', 'd'], deleting: ['d'] }));
+  const changes: number[] = [];
+  ledger.onDocuments(() => changes.push(1));
+  await ledger.accept(documentOf({ rev: 1, pods: ['b', 'c', 'e'], deleting: ['b', 'e'], incarnation: 'new' }));
+  expect(names(ledger)).toEqual(['pods/a', 'pods/b', 'pods/c', 'pods/d']);
+  expect(ledger.documents().removalsAllowed).toBe(false);
+  expect(ledger.documents().items.get('pods/b')?.item).not.toMatchObject({ metadata: { deletionTimestamp: expect.anything() } });
+  await ledger.accept(documentOf({ rev: 2, pods: ['b'], deleting: ['b'], incarnation: 'new' }));
+  const again = await reopened(ledger);
+  expect(names(again)).toEqual(['pods/a', 'pods/b', 'pods/c', 'pods/d']);
+  expect(again.held()?.index.size).toBe(1);
+  await again.accept(documentOf({ rev: 2, pods: ['b'], deleting: ['b'], incarnation: 'new', confirmed: true }));
+  expect(names(again)).toEqual(['pods/b']);
+  expect(again.documents().items.get('pods/b')?.item).toMatchObject({ metadata: { deletionTimestamp: expect.anything() } });
+  expect(again.documents().removalsAllowed).toBe(true);
+  expect(changes).toHaveLength(1);
+});
+
+test('documents: bytes that are not what the index says are refused; unknown kinds are kept as received', async () => {
+  const ledger = await ledgerWith();
+  const whole = documentOf({ rev: 5, pods: ['a'] });
+  const hash = whole.index.get('pods/a') ?? '';
+  await expect(ledger.accept({ ...whole, items: new Map() })).rejects.toThrow(/pods\/a is missing/);
+  await expect(ledger.accept({ ...whole, items: new Map([[hash, Buffer.from('{}')]]) })).rejects.toThrow(/another hash/);
+  await expect(ledger.accept({ ...whole, index: new Map() })).rejects.toThrow(/not the one that was signed/);
+  const bytes = Buffer.from('{"kind":"Poem","verse": 1.0 }');
+  const broken = Buffer.from('not json');
+  const index = new Map([
+    ['poems/x', hashOf(bytes)],
+    ['poems/y', hashOf(broken)],
+  ]);
+  const statement = { cluster: 'c', node: 'n', incarnation: 'joined', confirmed: false, rev: 6, digest: digestOf(index) };
+  const items = new Map([
+    [hashOf(bytes), bytes],
+    [hashOf(broken), broken],
+  ]);
+  await ledger.accept({ signed: signStatement(statement, clusterKeys.privateKey), index, items });
+  const again = await reopened(ledger);
+  expect(again.documents().items.get('poems/x')?.hash).toBe(hashOf(bytes));
+  expect(names(again)).toEqual(['poems/x']);
+  expect(again.hasItem(hashOf(broken))).toBe(true);
+  const raw = new Database(path, { readonly: true });
+  expect(raw.prepare('SELECT bytes FROM items WHERE hash = ?').pluck().get(hashOf(bytes))).toEqual(bytes);
+  raw.close();
+});
+
+test('a node that joins again trusts the incarnation it joined under', async () => {
+  const first = await ledgerWith();
+  await first.accept(documentOf({ rev: 5, pods: ['a'] }));
+  await first.close();
+  const second = await ledgerWith(openInlineWriter, { joined: { ...joined, incarnation: 'rejoined' } });
+  await second.accept(documentOf({ rev: 2, pods: [], incarnation: 'rejoined' }));
+  expect(names(second)).toEqual([]);
+  expect(second.documents().removalsAllowed).toBe(true);
+});
+
+test('a worker that dies fails what waits for it', async () => {
+  const ledger = await ledgerWith(
+    workerWriter((role, data) => {
+      const worker = spawnLedgerWorker(role, data);
+      worker.once('message', () => void worker.terminate());
+      return worker;
+    }),
+  ).catch((error: unknown) => error);
+  if (ledger instanceof Error) expect(ledger).toMatchObject({ code: 'LedgerFailed' });
+  else await expect((ledger as NodeLedger).commit([], [event('x')])).rejects.toMatchObject({ code: 'LedgerFailed' });
+});
+
+test('many commits at once are one write, in their order', async () => {
+  const ledger = await ledgerWith(openInlineWriter, { ids: seededIds(1) });
+  await Promise.all(
+    Array.from({ length: 500 }, (_, count) =>
+      ledger.commit([{ kind: 'k', key: String(count), value: count }], [event(String(count))]),
+    ),
+  );
+  expect(told(ledger).map((line) => line.split(' ')[2])).toEqual(Array.from({ length: 500 }, (_, count) => String(count)));
+});

@@ -1,0 +1,23 @@
+import type { LedgerRows, RowOp } from './rows.ts';
+
+/**
+ * Where the ledger's SQL runs: in this thread (tests, simulator: inline-writer.ts) or in a worker (the agent: worker-writer.ts), so that a
+ * slow card delays neither DNS nor probes. One contract suite holds for both.
+ */
+export type LedgerWriter = {
+  /** One transaction, on the disk when this resolves; rejects with `DiskFull` or `LedgerFailed` and no effect. Calls are carried out in order. */
+  readonly write: (ops: readonly RowOp[]) => Promise<void>;
+  readonly close: () => Promise<void>;
+};
+
+export type OpenedLedger = {
+  readonly writer: LedgerWriter;
+  readonly rows: LedgerRows;
+  /** The file that was here was damaged: where it is now, and what was wrong with it. */
+  readonly setAside?: { readonly path: string; readonly why: string };
+};
+
+/** `stamp` goes into the name of a damaged file that is set aside. */
+export type LedgerFile = { readonly path: string; readonly stamp: string };
+
+export type OpenLedgerWriter = (file: LedgerFile) => Promise<OpenedLedger>;
