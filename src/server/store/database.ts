@@ -1,0 +1,173 @@
+import { existsSync, renameSync } from 'node:fs';
+import Sqlite from 'better-sqlite3';
+import { SkerryError } from '#lib/error.ts';
+
+/**
+ * The database file as its one writer sees it: the only file here that speaks SQL to it (look.ts reads it once, before). Blocking: in the
+ * server it lives in a worker. It knows rows and bytes; revisions, preconditions and watches are decided elsewhere.
+ */
+export type Database = {
+  /** All of the group is on the disk when this returns; none of it if it throws. */
+  readonly write: (group: Group) => void;
+  /** Gives up to VACUUM_PAGES_MAX free pages back to the file system, if there are enough to be worth the wear. True: there is more. */
+  readonly vacuum: () => boolean;
+  /** A copy of the last committed state in a new file, marked so that a server started on it takes a new incarnation. */
+  readonly backup: (file: string, signal: AbortSignal) => Promise<void>;
+  /** Marks the stop as clean. */
+  readonly close: () => void;
+};
+
+/** Upserts and deletes in order, then meta rows. Writing a group twice is the same as once. */
+export type Group = { readonly rows: readonly RowChange[]; readonly meta: Meta };
+
+/** `value`, the object's JSON, undefined: the row goes. */
+export type RowChange = {
+  readonly key: string;
+  readonly revision: number;
+  readonly uid: string;
+  readonly value: string | undefined;
+};
+
+/** What is remembered beside the objects. */
+export type Meta = {
+  readonly cluster?: string;
+  readonly incarnation?: string;
+  readonly confirmed?: 'yes' | 'no';
+  /** No revision above this was ever given. */
+  readonly reserved?: number;
+  readonly stop?: 'clean' | 'running' | 'backup';
+};
+
+export type DatabaseOptions = { readonly file: string; readonly bytesMax?: number };
+
+export const SCHEMA_VERSION = 1;
+/** "Skry": tells our file from any other SQLite database. */
+export const APPLICATION_ID = 0x536b7279;
+/** As etcd's recommended maximum; an edge cluster holds some ten megabytes. */
+export const DATABASE_BYTES_MAX = 8 * 1024 ** 3;
+const PAGE_BYTES = 4_096;
+/** 16 MB of log before it is folded into the database: the same pages are then written once instead of many times. */
+const CHECKPOINT_PAGES = 4_000;
+const LOG_BYTES_MAX = 32 * 1024 ** 2;
+const CACHE_KIB = 4_096;
+const VACUUM_PAGES_MAX = 256;
+/** Fewer free pages than this, or than a quarter of the file, will be used again soon enough. */
+const VACUUM_PAGES_MIN = 1_024;
+const BACKUP_STEP_PAGES = 256;
+
+const SCHEMA = `
+  CREATE TABLE object (key TEXT PRIMARY KEY, revision INTEGER NOT NULL, uid TEXT NOT NULL, value BLOB NOT NULL);
+  CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;`;
+
+const UPSERT = `
+  INSERT INTO object (key, revision, uid, value) VALUES (?, ?, ?, ?)
+  ON CONFLICT (key) DO UPDATE SET revision = excluded.revision, uid = excluded.uid, value = excluded.value`;
+
+/** Opens the file for writing and keeps every other process out; makes the tables in an empty one. Throws InUse or DiskFailed. */
+export function connect({ file, bytesMax = DATABASE_BYTES_MAX }: DatabaseOptions): Database {
+  const db = attempt('open', file, () => {
+    const opened = new Sqlite(file, { timeout: 0 });
+    try {
+      prepareFile(opened, bytesMax);
+    } catch (error) {
+      opened.close();
+      throw error;
+    }
+    return opened;
+  });
+  const upsert = db.prepare(UPSERT);
+  const remove = db.prepare('DELETE FROM object WHERE key = ?');
+  const remember = db.prepare(
+    'INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+  );
+  const writeGroup = db.transaction((group: Group) => {
+    for (const { key, revision, uid, value } of group.rows) {
+      if (value === undefined) remove.run(key);
+      else upsert.run(key, revision, uid, Buffer.from(value));
+    }
+    for (const [name, value] of Object.entries(group.meta)) remember.run(name, value);
+  });
+  return {
+    write: (group) => attempt('write to', file, () => writeGroup.immediate(group)),
+    vacuum: () => attempt('vacuum', file, () => vacuum(db)),
+    backup: (copy, signal) => backup(db, file, copy, signal),
+    close: () => attempt('close', file, () => close(db, writeGroup)),
+  };
+}
+
+/** Any failure of SQLite's as ours; `details.sqlite` is its code, `SQLITE_FULL` and the like. */
+export function diskError(step: string, file: string, error: unknown): SkerryError {
+  if (error instanceof SkerryError) return error;
+  const sqlite = error instanceof Sqlite.SqliteError ? error.code : undefined;
+  if (sqlite === 'SQLITE_BUSY' || sqlite === 'SQLITE_LOCKED')
+    return new SkerryError('InUse', `${step} ${file}: another process has it open; stop that one, or use another data folder`);
+  return new SkerryError('DiskFailed', `${step} ${file}`, { cause: error, details: sqlite === undefined ? {} : { sqlite } });
+}
+
+function attempt<T>(step: string, file: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw diskError(step, file, error);
+  }
+}
+
+function prepareFile(db: Sqlite.Database, bytesMax: number): void {
+  // Exclusive before the first access: no second server on this file, and the log's index stays off the disk.
+  db.pragma('locking_mode = EXCLUSIVE');
+  // These two hold only if they come before the first page is written.
+  db.pragma(`page_size = ${PAGE_BYTES}`);
+  db.pragma('auto_vacuum = INCREMENTAL');
+  db.pragma('journal_mode = WAL');
+  db.pragma('synchronous = FULL');
+  db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  db.pragma(`journal_size_limit = ${LOG_BYTES_MAX}`);
+  db.pragma(`cache_size = -${CACHE_KIB}`);
+  db.pragma(`max_page_count = ${Math.ceil(bytesMax / PAGE_BYTES)}`);
+  db.transaction(() => {
+    if (db.pragma('user_version', { simple: true }) !== 0) return;
+    db.exec(SCHEMA);
+    db.pragma(`application_id = ${APPLICATION_ID}`);
+    db.pragma(`user_version = ${SCHEMA_VERSION}`);
+  }).immediate();
+}
+
+function vacuum(db: Sqlite.Database): boolean {
+  const free = () => Number(db.pragma('freelist_count', { simple: true }));
+  const worthIt = (pages: number) => pages >= VACUUM_PAGES_MIN && pages * 4 >= Number(db.pragma('page_count', { simple: true }));
+  if (!worthIt(free())) return false;
+  db.pragma(`incremental_vacuum(${VACUUM_PAGES_MAX})`);
+  return worthIt(free());
+}
+
+async function backup(db: Sqlite.Database, file: string, copy: string, signal: AbortSignal): Promise<void> {
+  if (existsSync(copy)) throw new SkerryError('Exists', `back up ${file} to ${copy}: that file exists; choose another name`);
+  const partial = `${copy}.partial`;
+  try {
+    await db.backup(partial, {
+      progress: () => {
+        signal.throwIfAborted();
+        return BACKUP_STEP_PAGES;
+      },
+    });
+    const made = new Sqlite(partial);
+    try {
+      made.pragma('journal_mode = DELETE');
+      made.prepare("INSERT OR REPLACE INTO meta (name, value) VALUES ('stop', 'backup')").run();
+    } finally {
+      made.close();
+    }
+    renameSync(partial, copy);
+  } catch (error) {
+    throw diskError('back up', `${file} to ${copy}`, error);
+  }
+}
+
+function close(db: Sqlite.Database, writeGroup: (group: Group) => void): void {
+  if (!db.open) return;
+  try {
+    writeGroup({ rows: [], meta: { stop: 'clean' } });
+  } finally {
+    db.close();
+  }
+}

@@ -1,0 +1,86 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Clock } from '#lib/clock.ts';
+import type { Ids } from '#lib/ids.ts';
+import type { Meta } from './database.ts';
+import type { Incarnation } from './incarnations.ts';
+import { look, type FoundObject } from './look.ts';
+import { setAside, type SetAside } from './set-aside.ts';
+
+/**
+ * What a start makes of the file it finds: which objects there are, above which revision to go on, and whether this is the database that
+ * the cluster knows. Sets a broken one aside; writes nothing else.
+ */
+export type Start = {
+  readonly objects: readonly FoundObject[];
+  readonly reserved: number;
+  readonly jump: number;
+  readonly clusterId: string;
+  readonly incarnation: Incarnation;
+  readonly setAside: SetAside | undefined;
+};
+
+export type StartOptions = {
+  readonly file: string;
+  readonly firstStart: boolean;
+  readonly clusterId?: string;
+  readonly clock: Clock;
+  readonly ids: Pick<Ids, 'uuid'>;
+};
+
+/** A database that is behind what the world has seen goes on far above it; as etcd advises for restored backups. */
+export const RESTORE_JUMP_REVISIONS = 1_000_000_000;
+
+const IN_MEMORY = ':memory:';
+
+export function prepareStart(options: StartOptions): Start {
+  const { file, firstStart } = options;
+  if (file === IN_MEMORY) return fresh(options, firstStart);
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const found = look(file);
+  switch (found.type) {
+    case 'nothing':
+      return fresh(options, firstStart);
+    case 'empty':
+      return firstStart ? fresh(options, true) : replaced(options, 'it is empty', {});
+    case 'broken':
+      return replaced(options, found.why, found.meta);
+    case 'database':
+      return known(options, found.meta, found.objects);
+  }
+}
+
+function fresh({ clusterId, ids }: StartOptions, confirmed: boolean): Start {
+  return {
+    objects: [],
+    reserved: 0,
+    jump: 0,
+    clusterId: clusterId ?? ids.uuid(),
+    incarnation: { id: ids.uuid(), confirmed },
+    setAside: undefined,
+  };
+}
+
+function replaced(options: StartOptions, why: string, meta: Meta): Start {
+  return {
+    ...fresh(options, false),
+    reserved: meta.reserved ?? 0,
+    jump: RESTORE_JUMP_REVISIONS,
+    clusterId: meta.cluster ?? options.clusterId ?? options.ids.uuid(),
+    setAside: { path: setAside(options.file, options.clock.now()), why },
+  };
+}
+
+function known({ clusterId, ids }: StartOptions, meta: Meta, objects: readonly FoundObject[]): Start {
+  const same = meta.stop !== 'backup' && meta.incarnation !== undefined;
+  return {
+    objects,
+    reserved: objects.reduce((highest, { revision }) => Math.max(highest, revision), meta.reserved ?? 0),
+    jump: same ? 0 : RESTORE_JUMP_REVISIONS,
+    clusterId: meta.cluster ?? clusterId ?? ids.uuid(),
+    incarnation: same
+      ? { id: meta.incarnation ?? '', confirmed: meta.confirmed === 'yes' }
+      : { id: ids.uuid(), confirmed: false },
+    setAside: undefined,
+  };
+}
