@@ -1,0 +1,108 @@
+/**
+ * ReplicaSets: as many active pods as wanted. Pods on nodes that are out of reach are still there and still count (DESIGN "Offline
+ * policy"); who must go first is decided by ./pod-ranking.ts.
+ */
+import { availableAt, isActive, isPodReady, isTerminal, isTerminating, type Pod } from '#api/kinds/pod.ts';
+import type { ReplicaSet, ReplicaSetStatus } from '#api/kinds/replica-set.ts';
+import { matchesLabelSelector } from '#api/kinds/workload/validate-selector.ts';
+import { controllerOf } from '#api/object.ts';
+import type { Change } from '#rest/change.ts';
+import type { View } from '../view.ts';
+import { controllerReference, deleteChange, omitZeros, statusChange } from './changes.ts';
+import { claimPods } from './claim.ts';
+import type { Controller, News, Outcome } from './controller.ts';
+import { controllerKeys, keyOf, ownKey, parseKey } from './keys.ts';
+import { byDeletionOrder } from './pod-ranking.ts';
+import { podFromTemplate } from './pod-template.ts';
+
+const RESOURCE = 'replicasets.apps';
+/** Created or deleted in one run; the rest follows at once in the next. */
+export const BURST_MAX = 500;
+
+export const replicaSetController: Controller = {
+  name: 'replicaset',
+  keysOf,
+  keys: (view) => view.list(RESOURCE).map(keyOf),
+  reconcile: (key, view, now) => {
+    const { namespace, name } = parseKey(key);
+    // Sound: the store keeps under this resource only objects of this kind.
+    const set = view.get(RESOURCE, namespace, name) as ReplicaSet | undefined;
+    return set === undefined ? { changes: [] } : reconcile(set, view, now);
+  },
+};
+
+function reconcile(set: ReplicaSet, view: View, now: number): Outcome {
+  const { owned, changes } = claimPods(view, set, set.spec?.selector);
+  const active = owned.filter(isActive);
+  const going = set.metadata.deletionTimestamp !== undefined;
+  const minReadySeconds = set.spec?.minReadySeconds ?? 0;
+  const next = active.map((pod) => availableAt(pod, minReadySeconds) - now).filter((ms) => ms > 0 && Number.isFinite(ms));
+  return {
+    changes: [
+      ...changes,
+      ...(going ? [] : scale(set, active, view, now)),
+      ...statusChange(RESOURCE, set, statusOf(set, owned, active, now)),
+    ],
+    ...(next.length === 0 ? {} : { afterMs: Math.min(...next) }),
+  };
+}
+
+function scale(set: ReplicaSet, active: readonly Pod[], view: View, now: number): readonly Change[] {
+  const surplus = active.length - (set.spec?.replicas ?? 1);
+  if (surplus < 0) {
+    const pod = podFromTemplate(set, set.spec?.template, { owner: controllerReference(set) });
+    return Array.from({ length: Math.min(-surplus, BURST_MAX) }, (): Change => ({
+      verb: 'create',
+      resource: 'pods',
+      object: pod,
+    }));
+  }
+  if (surplus === 0) return [];
+  return byDeletionOrder(active, related(set, view), now)
+    .slice(0, Math.min(surplus, BURST_MAX))
+    .map((pod) => deleteChange('pods', pod));
+}
+
+/** Active pods of this set and of its siblings under one Deployment: of those crowded on one node one goes first. */
+function related(set: ReplicaSet, view: View): readonly Pod[] {
+  const owner = controllerOf(set);
+  const siblings = owner === undefined ? [set] : view.dependents(owner.uid).map(({ object }) => object);
+  return siblings
+    .flatMap(({ metadata }) => view.dependents(metadata.uid ?? ''))
+    .filter(({ resource }) => resource === 'pods')
+    .map(({ object }) => object as Pod)
+    .filter(isActive);
+}
+
+function statusOf(set: ReplicaSet, owned: readonly Pod[], active: readonly Pod[], now: number): ReplicaSetStatus {
+  const { conditions } = set.status ?? {};
+  const minReadySeconds = set.spec?.minReadySeconds ?? 0;
+  const labels = set.spec?.template?.metadata?.labels ?? {};
+  const status: ReplicaSetStatus = {
+    replicas: active.length,
+    fullyLabeledReplicas: active.filter(({ metadata }) => matchesLabelSelector({ matchLabels: labels }, metadata.labels ?? {}))
+      .length,
+    readyReplicas: active.filter(isPodReady).length,
+    availableReplicas: active.filter((pod) => availableAt(pod, minReadySeconds) <= now).length,
+    terminatingReplicas: owned.filter((pod) => isTerminating(pod) && !isTerminal(pod)).length,
+    observedGeneration: set.metadata.generation ?? 0,
+    ...(conditions === undefined ? {} : { conditions }),
+  };
+  return omitZeros(status, 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas', 'observedGeneration');
+}
+
+function keysOf(news: News, view: View): readonly string[] {
+  if (news.resource === RESOURCE) return ownKey(news);
+  if (news.resource !== 'pods') return [];
+  const keys = controllerKeys(news, 'apps', 'ReplicaSet');
+  const { after } = news;
+  if (after === undefined || controllerOf(after) !== undefined) return keys;
+  const adopters = view
+    .list(RESOURCE, after.metadata.namespace ?? '')
+    // Sound: as above.
+    .filter((set) => {
+      const selector = (set as ReplicaSet).spec?.selector;
+      return selector !== undefined && matchesLabelSelector(selector, after.metadata.labels ?? {});
+    });
+  return [...keys, ...adopters.map(keyOf)];
+}
