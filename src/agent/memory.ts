@@ -39,8 +39,8 @@ export type ContainerMemory = {
   /** Exit of the attempt before, for lastState. */
   readonly last?: Exit;
   readonly backoff?: Backoff;
-  /** A stop of this attempt was ordered. */
-  readonly stop?: { readonly sinceMs: number; readonly graceMs: number };
+  /** A stop of this attempt was ordered; what still runs then is killed. */
+  readonly stop?: { readonly untilMs: number };
 };
 
 /** Crash back-off: how long the next wait is, and when the last restart was. */

@@ -73,6 +73,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
   let stopListening = (): void => undefined;
   let wasReady = false;
   let ensuredCidr: string | undefined;
+  let ensuredPorts = '[]';
 
   const now = (): Now => ({ wallMs: clock.now(), runningMs: Math.round(time.nowMs()) });
   const signalPod = (uid: string) => runners[0]?.signal(uid);
@@ -150,7 +151,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
         await runAction(action, context, signal);
         sight.failures.delete(`${action.pod.uid}/${failureOf(action, '').step}`);
         // Host ports come and go with a pod's network.
-        if (['wire', 'remove-pod', 'remove-sandbox'].includes(action.type)) runners[1]?.signal(NODE);
+        if (JSON.stringify(hostPorts()) !== ensuredPorts) runners[1]?.signal(NODE);
       } catch (error) {
         if (isEngineError(error)) throw error;
         fail(action, error);
@@ -211,8 +212,10 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
     const node = ledger.documents().items.get('node')?.item as NodeItem | undefined;
     if (node?.spec.podCIDR === undefined) return;
     const { podCIDR: podCidr, clusterCIDR: clusterCidr } = node.spec;
-    await wiring.ensureNode({ podCidr, clusterCidr, hostPorts: hostPorts() }, signal);
+    const ports = hostPorts();
+    await wiring.ensureNode({ podCidr, clusterCidr, hostPorts: ports }, signal);
     ensuredCidr = podCidr;
+    ensuredPorts = JSON.stringify(ports);
   };
 
   const hostPorts = (): readonly HostPort[] =>

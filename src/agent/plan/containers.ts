@@ -53,9 +53,9 @@ function keepUp(draft: Draft, view: ContainerView, sandbox: ObservedContainer): 
       if (isChanged(view.container, memory.hash)) {
         // What runs is stopped only when what takes its place can start.
         if (!imageReady(draft, view)) return;
-        stop(draft, view, graceMsOf(draft), `Container ${view.name} definition changed, will be restarted`);
+        stop(draft, view, draft.now.runningMs + graceMsOf(draft), `Container ${view.name} definition changed, will be restarted`);
       } else if (memory.sandbox !== sandbox.attempt) {
-        stop(draft, view, graceMsOf(draft), `Stopping container ${view.name}`);
+        stop(draft, view, draft.now.runningMs + graceMsOf(draft), `Stopping container ${view.name}`);
       }
       return;
     }

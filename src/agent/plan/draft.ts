@@ -59,25 +59,21 @@ export function recentFailure(draft: Draft, step: string): StepFailure | undefin
   return failure;
 }
 
-/** Orders the stop of a running container, once per attempt, then its end when the grace is over. Never twice in one plan. */
-export function stop(draft: Draft, view: ContainerView, graceMs: number, why: string): void {
+/** Orders the stop of a running container, once per attempt, then its end at the deadline, which a later order may only bring nearer. */
+export function stop(draft: Draft, view: ContainerView, deadlineMs: number, why: string): void {
   const { memory, observed, name } = view;
   if (memory === undefined || observed === undefined) return;
   const order = memory.stop;
   const nowMs = draft.now.runningMs;
-  // A shorter grace (a second delete) counts from the first order.
-  const sinceMs = order?.sinceMs ?? nowMs;
-  const effectiveMs = order === undefined ? graceMs : Math.min(order.graceMs, graceMs);
-  if (order === undefined || effectiveMs !== order.graceMs) {
-    setContainer(draft, name, { ...memory, stop: { sinceMs, graceMs: effectiveMs } });
-  }
-  const leftMs = sinceMs + effectiveMs - nowMs;
+  const untilMs = Math.min(order?.untilMs ?? Infinity, deadlineMs);
+  if (untilMs !== order?.untilMs) setContainer(draft, name, { ...memory, stop: { untilMs } });
+  const leftMs = untilMs - nowMs;
   if (leftMs <= 0) {
     draft.actions.push({ type: 'kill-container', pod: draft.pod, container: name, id: observed.id });
     return;
   }
   if (!draft.observed.signalled.has(observed.id)) {
-    draft.actions.push({ type: 'stop-container', pod: draft.pod, container: name, id: observed.id, graceMs: effectiveMs, why });
+    draft.actions.push({ type: 'stop-container', pod: draft.pod, container: name, id: observed.id, graceMs: leftMs, why });
   }
   wakeIn(draft, leftMs);
 }

@@ -156,7 +156,7 @@ function prepareVolumes(draft: Draft, views: readonly ContainerView[]): boolean 
 /** Creates the first sandbox, or one in place of one that died; never while containers of the old one still run. */
 function replaceSandbox(draft: Draft, views: readonly ContainerView[]): void {
   const running = views.filter(({ state }) => state === 'running');
-  for (const view of running) stop(draft, view, SANDBOX_GONE_GRACE_MS, `Stopping container ${view.name}`);
+  for (const view of running) stop(draft, view, draft.now.runningMs + SANDBOX_GONE_GRACE_MS, `Stopping container ${view.name}`);
   if (running.length > 0) return;
   const attempt = nextSandboxAttempt(draft);
   const failure = recentFailure(draft, 'sandbox');

@@ -18,13 +18,13 @@ export function planTermination(draft: Draft, views: readonly ContainerView[]): 
   const known = draft.memory.termination;
   const termination = { sinceMs: known?.sinceMs ?? now.runningMs, graceMs: Math.min(known?.graceMs ?? askedMs, askedMs) };
   draft.memory = { ...draft.memory, termination };
-  if (stopAll(draft, views, termination.sinceMs + termination.graceMs - now.runningMs)) return false;
+  if (stopAll(draft, views, termination.sinceMs + termination.graceMs)) return false;
   return removeTraces(draft);
 }
 
 /** Plans what is left to do for a pod that reached its end but is still wanted as a record. */
 export function planEnded(draft: Draft, views: readonly ContainerView[]): void {
-  if (stopAll(draft, views, graceMsOf(draft))) return;
+  if (stopAll(draft, views, draft.now.runningMs + graceMsOf(draft))) return;
   const sandboxes = draft.seen.sandboxes.map(({ id }) => id);
   if (sandboxes.length > 0 || draft.observed.wired.has(draft.pod.uid)) {
     draft.actions.push({ type: 'remove-sandbox', pod: draft.pod, ids: sandboxes });
@@ -39,13 +39,13 @@ export function reachVerdict(draft: Draft, verdict: Verdict): void {
 }
 
 /** True while something still runs: app and init containers first, then sidecars, the last one first. */
-function stopAll(draft: Draft, views: readonly ContainerView[], leftMs: number): boolean {
+function stopAll(draft: Draft, views: readonly ContainerView[], deadlineMs: number): boolean {
   const running = views.filter(({ state }) => state === 'running');
   const first = running.filter(({ role }) => role !== 'sidecar');
-  for (const view of first) stop(draft, view, Math.max(0, leftMs), `Stopping container ${view.name}`);
+  for (const view of first) stop(draft, view, deadlineMs, `Stopping container ${view.name}`);
   const sidecar = running.findLast(({ role }) => role === 'sidecar');
   if (first.length === 0 && sidecar !== undefined) {
-    stop(draft, sidecar, Math.max(SIDECAR_GRACE_MS_MIN, leftMs), `Stopping container ${sidecar.name}`);
+    stop(draft, sidecar, Math.max(draft.now.runningMs + SIDECAR_GRACE_MS_MIN, deadlineMs), `Stopping container ${sidecar.name}`);
   }
   // Containers that the pod's spec does not name (left by an older spec) go with the rest in removeTraces.
   return running.length > 0;

@@ -1,4 +1,3 @@
-import { readFile, writeFile } from 'node:fs/promises';
 import { SkerryError, hasCode } from '#lib/error.ts';
 import type { Command } from './command.ts';
 import {
@@ -38,8 +37,11 @@ export function createFirewall(run: Command): Firewall {
     }
   };
 
+  /** Read and written by commands like everything here: they may run in another network namespace than this process. */
+  const forwards = async (signal: AbortSignal) => (await run('cat', [IP_FORWARD], '', signal)).trim() === '1';
+
   const ensureForwarding = async (signal: AbortSignal) => {
-    if ((await readFile(IP_FORWARD, 'utf8')).trim() === '1') {
+    if (await forwards(signal)) {
       // An earlier run of the agent turned it on, and its guard stands as the sign of it.
       if (!guard) guard = await succeeds('nft', ['list', 'chain', 'ip', TABLE, GUARD_CHAIN], '', signal);
       return;
@@ -47,9 +49,9 @@ export function createFirewall(run: Command): Firewall {
     guard = true;
   };
 
-  const turnOn = async () => {
-    if ((await readFile(IP_FORWARD, 'utf8')).trim() === '1') return;
-    await writeFile(IP_FORWARD, '1\n').catch((error: unknown) => {
+  const turnOn = async (signal: AbortSignal) => {
+    if (await forwards(signal)) return;
+    await run('tee', [IP_FORWARD], '1\n', signal).catch((error: unknown) => {
       throw new SkerryError('WiringFailed', 'turn on IP forwarding', { cause: error });
     });
   };
@@ -98,7 +100,7 @@ export function createFirewall(run: Command): Firewall {
         await ensureForwardAccept(signal);
       } else await ensureIptables(node, signal);
       // Last: what must not be forwarded is dropped before anything is.
-      await turnOn();
+      await turnOn(signal);
     },
   };
 }

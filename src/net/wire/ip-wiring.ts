@@ -1,11 +1,10 @@
-import { writeFile } from 'node:fs/promises';
 import { SkerryError, hasCode } from '#lib/error.ts';
 import { runCommand, type Command } from './command.ts';
 import { createFirewall } from './firewall.ts';
 import { aliasOf, hostBatch, interfaceName, parseInterfaces, parseMtu, parseWired, podBatch } from './veth.ts';
 import type { WireRequest, Wiring } from './wiring.ts';
 
-/** Pod wiring with iproute2 and nsenter, in the network namespace this process is in. Needs root. */
+/** Pod wiring with iproute2 and nsenter, in the network namespace that `run` runs its commands in (this process's own). Needs root. */
 export function createWiring(run: Command = runCommand): Wiring {
   const firewall = createFirewall(run);
   let mtu: number | undefined;
@@ -36,7 +35,7 @@ export function createWiring(run: Command = runCommand): Wiring {
       await add();
     });
     // Strict: a pod sends from its own address and no other. Where the kernel has no such switch, it does not filter.
-    await writeFile(`/proc/sys/net/ipv4/conf/${name}/rp_filter`, '1\n').catch(() => undefined);
+    await run('tee', [`/proc/sys/net/ipv4/conf/${name}/rp_filter`], '1\n', signal).catch(() => undefined);
     await run('nsenter', ['-t', String(request.pid), '-n', 'ip', '-batch', '-'], podBatch(request), signal);
     await run('ip', ['link', 'set', 'dev', name, 'alias', aliasOf(request)], '', signal);
   };

@@ -44,11 +44,11 @@ export function aliasOf({ podUid, sandboxId, address }: WireRequest): string {
 
 /** From `ip -json link show type veth` and `ip -json route show`: pods whose link is whole. */
 export function parseWired(links: string, routes: string): ReadonlyMap<string, Wired> {
-  const routed = new Map(records(routes).map((route) => [String(route['dst']), String(route['dev'])]));
+  const routed = new Map(records(routes).map((route) => [text(route, 'dst'), text(route, 'dev')]));
   const wired = new Map<string, Wired>();
   for (const link of records(links)) {
-    const [mark, podUid, sandboxId, address] = String(link['ifalias'] ?? '').split(' ');
-    const name = String(link['ifname']);
+    const [mark, podUid, sandboxId, address] = text(link, 'ifalias').split(' ');
+    const name = text(link, 'ifname');
     if (mark !== 'skerry' || podUid === undefined || sandboxId === undefined || address === undefined) continue;
     const flags = Array.isArray(link['flags']) ? link['flags'] : [];
     if (name === interfaceName(podUid) && flags.includes('UP') && routed.get(address) === name)
@@ -60,7 +60,7 @@ export function parseWired(links: string, routes: string): ReadonlyMap<string, W
 /** Every interface that is ours by name, whole or not, by name. */
 export function parseInterfaces(links: string): readonly string[] {
   return records(links)
-    .map((link) => String(link['ifname']))
+    .map((link) => text(link, 'ifname'))
     .filter((name) => name.startsWith(INTERFACE_PREFIX));
 }
 
@@ -71,6 +71,11 @@ export function parseMtu(links: string, defaultRoutes: string): number {
   const device = records(defaultRoutes)[0]?.['dev'];
   const mtu = records(links).find((link) => link['ifname'] === device)?.['mtu'];
   return typeof mtu === 'number' && mtu > 0 ? Math.min(mtu, MTU_DEFAULT) : MTU_DEFAULT;
+}
+
+function text(record: Readonly<Record<string, unknown>>, name: string): string {
+  const value = record[name];
+  return typeof value === 'string' ? value : '';
 }
 
 /** `ip -json` prints nothing at all where there is nothing. */
