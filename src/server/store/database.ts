@@ -1,4 +1,4 @@
-import { existsSync, renameSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { SkerryError } from '#lib/error.ts';
 
@@ -144,22 +144,30 @@ async function backup(db: Sqlite.Database, file: string, copy: string, signal: A
   if (existsSync(copy)) throw new SkerryError('Exists', `back up ${file} to ${copy}: that file exists; choose another name`);
   const partial = `${copy}.partial`;
   try {
+    rmSync(partial, { force: true });
     await db.backup(partial, {
       progress: () => {
         signal.throwIfAborted();
         return BACKUP_STEP_PAGES;
       },
     });
-    const made = new Sqlite(partial);
-    try {
-      made.pragma('journal_mode = DELETE');
-      made.prepare("INSERT OR REPLACE INTO meta (name, value) VALUES ('stop', 'backup')").run();
-    } finally {
-      made.close();
-    }
-    renameSync(partial, copy);
+    markAsBackup(partial);
+    if (!signal.aborted) renameSync(partial, copy);
   } catch (error) {
-    throw diskError('back up', `${file} to ${copy}`, error);
+    if (!signal.aborted) throw diskError('back up', `${file} to ${copy}`, error);
+  }
+  // Only an abort leaves one.
+  rmSync(partial, { force: true });
+}
+
+/** Also makes one plain file of it, without a log. */
+function markAsBackup(file: string): void {
+  const made = new Sqlite(file);
+  try {
+    made.pragma('journal_mode = DELETE');
+    made.prepare("INSERT OR REPLACE INTO meta (name, value) VALUES ('stop', 'backup')").run();
+  } finally {
+    made.close();
   }
 }
 

@@ -55,11 +55,11 @@ class WorkerCommitter implements Committer {
   }
 
   async backup(file: string, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
     const id = this.#nextId();
     const abort = () => this.#worker?.postMessage({ type: 'abort', id } satisfies Request);
     signal.addEventListener('abort', abort, { once: true });
     try {
-      signal.throwIfAborted();
       await this.#ask({ type: 'backup', id, file });
     } finally {
       signal.removeEventListener('abort', abort);
