@@ -218,13 +218,29 @@ test('outbox: states replace each other at the end, events and decisions keep th
   await ledger.commit([], [state('a', 'Running'), state('b', 'Pending')]);
   expect(told(ledger)).toEqual(['5 pods/a Running']);
   await ledger.repeatStates();
-  expect(told(ledger)).toEqual(['6 pods/a Running', '7 pods/b Pending']);
+  expect(told(ledger)).toEqual(['6 pods/b Pending', '7 pods/a Running']);
   const again = await reopened(ledger);
   expect(again.outbox()).toEqual({ epoch, ackedSeq: 4, lastSeq: 7 });
   await again.renewEpoch();
   expect(again.outbox()).toMatchObject({ ackedSeq: 0, lastSeq: 2 });
   expect(again.outbox().epoch).not.toBe(epoch);
-  expect(told(await reopened(again))).toEqual(['1 pods/a Running', '2 pods/b Pending']);
+  expect(told(await reopened(again))).toEqual(['1 pods/b Pending', '2 pods/a Running']);
+});
+
+test('outbox: what was told last can be told again after a restart; a pod that is gone is over', async () => {
+  const first = await ledgerWith();
+  await first.commit([], [state('a', 'Running'), event('1'), state('b', 'Failed', true)]);
+  const { epoch } = first.outbox();
+  first.acknowledged(epoch, 3);
+  await first.commit([{ kind: 'k', key: 'x', value: 1 }], []);
+  const second = await reopened(first);
+  expect(told(second)).toEqual([]);
+  await second.commit([], [state('a', 'Running')]);
+  expect(second.outbox()).toEqual({ epoch, ackedSeq: 3, lastSeq: 3 });
+  await second.renewEpoch();
+  expect(told(second)).toEqual(['1 pods/a Running']);
+  await second.commit([], [state('a', 'Failed')]);
+  expect(told(await reopened(second))).toEqual(['2 pods/a Failed']);
 });
 
 const small: OutboxLimits = { eventsMax: 2, decisionsMax: 2, statesMax: 2 };

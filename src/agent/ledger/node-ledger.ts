@@ -2,7 +2,7 @@ import type { Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
-import type { Observed } from '#api/link/messages.ts';
+import type { Observed, OutboxRecord } from '#api/link/messages.ts';
 import type { Report } from '#api/link/reports.ts';
 import { DocumentShelf } from './document-shelf.ts';
 import type { DocumentUpdate } from './document-rules.ts';
@@ -15,7 +15,8 @@ import {
   LAST_SEQ,
   OUTBOX_LIMITS,
   OutboxDraft,
-  bytesOf,
+  ackOps,
+  loadOutbox,
   withoutAcked,
   type Outbox,
   type OutboxLimits,
@@ -215,7 +216,9 @@ class OpenLedger {
   }
 
   private async flushOnce(): Promise<void> {
+    const { ackedSeq } = this;
     const draft = new OutboxDraft(this.outbox, this.limits);
+    draft.forget(ackedSeq);
     const memory = this.memory.draft();
     const taken: Request[] = [];
     let document: ReturnType<DocumentShelf['draft']> | undefined;
@@ -233,15 +236,8 @@ class OpenLedger {
         next.reject(error);
       }
     }
-    const ackedSeq = this.ackedSeq;
     const renewed = draft.done().epoch !== this.outbox.epoch;
-    const acks: readonly RowOp[] =
-      ackedSeq > this.ackedOnDisk && !renewed
-        ? [
-            ['deleteRecordsUpTo', ackedSeq],
-            ['putMeta', ACKED_SEQ, String(ackedSeq)],
-          ]
-        : [];
+    const acks = ackedSeq > this.ackedOnDisk && !renewed ? ackOps(this.outbox, ackedSeq) : [];
     const ops = [...acks, ...draft.ops, ...memory.ops, ...(document?.ops ?? [])];
     try {
       if (ops.length > 0) await this.writer.write(ops);
@@ -284,19 +280,16 @@ class OpenLedger {
 }
 
 function outboxOf(rows: LedgerRows, meta: ReadonlyMap<string, string>, epoch: string, log: Log): Outbox {
-  const acked = Number(meta.get(ACKED_SEQ) ?? 0);
-  const records = rows.outbox.flatMap(([seq, text]) => {
+  const records = rows.outbox.flatMap(([seq, text]): readonly OutboxRecord[] => {
     try {
       // Only this folder writes these rows, from the same type.
-      const record = JSON.parse(text) as { readonly seq: number } & { readonly report: Report };
-      return [[seq, { record, bytes: bytesOf(text) }] as const];
+      return [JSON.parse(text) as OutboxRecord];
     } catch (error) {
       log.error({ err: error, seq }, 'a record of the outbox can not be read and is left out');
       return [];
     }
   });
-  const outbox = { epoch, lastSeq: Number(meta.get(LAST_SEQ) ?? 0), records: new Map(records), states: new Map() };
-  return withoutAcked(outbox, acked);
+  return loadOutbox(epoch, Number(meta.get(LAST_SEQ) ?? 0), Number(meta.get(ACKED_SEQ) ?? 0), records);
 }
 
 function listen(listeners: Set<() => void>, listener: () => void): () => void {

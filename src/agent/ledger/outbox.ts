@@ -24,9 +24,14 @@ export type Outbox = {
   readonly lastSeq: number;
   /** In the order of their seqs. */
   readonly records: ReadonlyMap<number, Stored>;
-  /** The last report of each state key in this process: one that says the same is not written again. */
-  readonly states: ReadonlyMap<string, Report>;
+  /**
+   * The last report of each state key, acknowledged or not: one that says the same is not written again, and all can be told once more.
+   * Its row stays in the table when it is acknowledged, until a newer one replaces it.
+   */
+  readonly states: ReadonlyMap<string, LastState>;
 };
+
+export type LastState = { readonly seq: number; readonly report: Report };
 
 export const EPOCH = 'epoch';
 export const LAST_SEQ = 'lastSeq';
@@ -38,16 +43,34 @@ export const bytesOf = (text: string): number => Buffer.byteLength(text, 'utf8')
 export function withoutAcked(outbox: Outbox, ackedSeq: number): Outbox {
   const first = outbox.records.keys().next();
   if (first.done === true || first.value > ackedSeq) return outbox;
-  const records = new Map(outbox.records);
-  const states = new Map(outbox.states);
-  for (const [seq, { record }] of records) {
-    if (seq > ackedSeq) break;
-    records.delete(seq);
-    // A pod that is gone and reported so is never reported again.
-    if ('report' in record && record.report.class === 'state' && 'gone' in record.report.body) states.delete(record.report.key);
-  }
-  return { ...outbox, records, states };
+  return { ...outbox, records: new Map([...outbox.records].filter(([seq]) => seq > ackedSeq)) };
 }
+
+/** What of the table an acknowledgement makes needless: everything but each key's last state; of a pod that is gone, that as well. */
+export function ackOps({ states }: Outbox, ackedSeq: number): readonly RowOp[] {
+  const gone = [...states.values()].filter(({ seq, report }) => seq <= ackedSeq && isLast(report));
+  return [
+    ['forgetRecordsUpTo', ackedSeq],
+    ...gone.map(({ seq }) => ['deleteRecord', seq] as const),
+    ['putMeta', ACKED_SEQ, String(ackedSeq)],
+  ];
+}
+
+/** As a restart finds it. */
+export function loadOutbox(epoch: string, lastSeq: number, ackedSeq: number, rows: readonly OutboxRecord[]): Outbox {
+  const states = rows.flatMap((record): readonly (readonly [string, LastState])[] =>
+    'report' in record && record.report.class === 'state'
+      ? [[record.report.key, { seq: record.seq, report: record.report }]]
+      : [],
+  );
+  const records = rows
+    .filter(({ seq }) => seq > ackedSeq)
+    .map((record) => [record.seq, { record, bytes: bytesOf(JSON.stringify(record)) }] as const);
+  return { epoch, lastSeq, records: new Map(records), states: new Map(states) };
+}
+
+/** A pod that is gone and told so is never reported again. */
+const isLast = (report: Report): boolean => report.class === 'state' && 'gone' in report.body;
 
 export class OutboxDraft {
   readonly ops: RowOp[] = [];
@@ -56,7 +79,7 @@ export class OutboxDraft {
   private epoch: string;
   private lastSeq: number;
   private readonly records: Map<number, Stored>;
-  private readonly states: Map<string, Report>;
+  private readonly states: Map<string, LastState>;
   private readonly stateSeqs = new Map<string, number>();
   private readonly eventSeqs = new Set<number>();
   private decisions = 0;
@@ -83,23 +106,32 @@ export class OutboxDraft {
   }
 
   repeatStates(): void {
-    for (const [key, report] of this.states) this.replaceState(key, report);
+    const told = [...this.states];
+    for (const [key, { report }] of told) this.replaceState(key, report);
+  }
+
+  /** Called with what is acknowledged when the draft begins. */
+  forget(ackedSeq: number): void {
+    for (const [key, { seq, report }] of this.states) if (seq <= ackedSeq && isLast(report)) this.states.delete(key);
   }
 
   /** A new epoch; the records keep their order and get the seqs from 1 on. */
   renew(epoch: string): void {
-    const kept = [...this.records.values()].map(({ record }) => record);
+    const waiting = [...this.records.values()].map(({ record }) => record);
+    const told = [...this.states.values()].filter(({ seq }) => !this.records.has(seq));
     this.ops.push(['deleteRecordsUpTo', this.lastSeq], ['putMeta', EPOCH, epoch], ['putMeta', ACKED_SEQ, '0']);
     this.records.clear();
+    this.states.clear();
     this.stateSeqs.clear();
     this.eventSeqs.clear();
     this.decisions = 0;
     this.lost = undefined;
     this.epoch = epoch;
     this.lastSeq = 0;
-    for (const record of kept) {
-      if ('report' in record) this.append({ report: record.report });
-      else this.append({ lost: { count: record.lost.count, fromSeq: this.lastSeq + 1 } });
+    for (const record of [...told, ...waiting]) {
+      if ('lost' in record) this.append({ lost: { count: record.lost.count, fromSeq: this.lastSeq + 1 } });
+      else if (record.report.class === 'state') this.replaceState(record.report.key, record.report);
+      else this.append({ report: record.report });
     }
   }
 
@@ -136,23 +168,35 @@ export class OutboxDraft {
 
   private addState(key: string, report: Report): void {
     const last = this.states.get(key);
-    if (last !== undefined && canonicalText(last) === canonicalText(report)) return;
+    if (last !== undefined && canonicalText(last.report) === canonicalText(report)) return;
     this.replaceState(key, report);
   }
 
   private replaceState(key: string, report: Report): void {
-    const older = this.stateSeqs.get(key);
-    if (older !== undefined) this.remove(older);
-    this.states.set(key, report);
-    this.append({ report });
+    const older = this.states.get(key);
+    if (older !== undefined) this.remove(older.seq);
+    else if (this.states.size >= this.limits.statesMax) this.forgetOldestState();
+    const seq = this.append({ report });
+    // At the end, so that the oldest stands first.
+    this.states.delete(key);
+    this.states.set(key, { seq, report });
+  }
+
+  /** Of those that the server has; the others are bounded by `refuse`. */
+  private forgetOldestState(): void {
+    const oldest = [...this.states].find(([, { seq }]) => !this.records.has(seq));
+    if (oldest === undefined) return;
+    this.states.delete(oldest[0]);
+    this.remove(oldest[1].seq);
   }
 
   private append(
     content: { readonly report: Report } | { readonly lost: { readonly count: number; readonly fromSeq: number } },
-  ): void {
+  ): number {
     this.lastSeq += 1;
     this.put({ seq: this.lastSeq, ...content });
     this.ops.push(['putMeta', LAST_SEQ, String(this.lastSeq)]);
+    return this.lastSeq;
   }
 
   private dropOldestEvent(): void {
@@ -169,7 +213,8 @@ export class OutboxDraft {
     const text = JSON.stringify(record);
     this.records.set(record.seq, { record, bytes: bytesOf(text) });
     this.count(record.seq, record);
-    this.ops.push(['putRecord', record.seq, text]);
+    const key = 'report' in record && record.report.class === 'state' ? record.report.key : '';
+    this.ops.push(['putRecord', record.seq, key, text]);
   }
 
   private remove(seq: number): void {

@@ -14,7 +14,7 @@ export const SCHEMA = `
   CREATE TABLE sources (source TEXT PRIMARY KEY, statement TEXT NOT NULL, signature TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE incarnations (id TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, trusted INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE memory (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
-  CREATE TABLE outbox (seq INTEGER PRIMARY KEY, record TEXT NOT NULL);
+  CREATE TABLE outbox (seq INTEGER PRIMARY KEY, stateKey TEXT NOT NULL, record TEXT NOT NULL);
 `;
 
 export const STATEMENTS = {
@@ -33,8 +33,11 @@ export const STATEMENTS = {
   putMemory:
     'INSERT INTO memory (kind, key, value) VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value',
   deleteMemory: 'DELETE FROM memory WHERE kind = ? AND key = ?',
-  putRecord: 'INSERT INTO outbox (seq, record) VALUES (?, ?) ON CONFLICT (seq) DO UPDATE SET record = excluded.record',
+  putRecord:
+    'INSERT INTO outbox (seq, stateKey, record) VALUES (?, ?, ?) ON CONFLICT (seq) DO UPDATE SET stateKey = excluded.stateKey, record = excluded.record',
   deleteRecord: 'DELETE FROM outbox WHERE seq = ?',
+  /** All but the last states of their keys. */
+  forgetRecordsUpTo: "DELETE FROM outbox WHERE seq <= ? AND stateKey = ''",
   deleteRecordsUpTo: 'DELETE FROM outbox WHERE seq <= ?',
 } as const;
 
