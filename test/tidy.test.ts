@@ -27,6 +27,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ws: ['src/net/'],
   undici: ['src/net/'],
   '@peculiar/x509': ['src/net/tls/'],
+  'reflect-metadata': ['src/net/tls/'],
   commander: ['src/cli/', 'src/main.ts'],
   pino: ['src/lib/log.ts'],
   yaml: ['src/api/encoding/'],
