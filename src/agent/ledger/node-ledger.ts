@@ -144,8 +144,8 @@ class OpenLedger {
 
   private async accept(document: DocumentUpdate): Promise<Observed> {
     await this.enqueue({ memory: [], reports: [], document });
-    const { incarnation, rev, digest } = document.signed.statement;
-    return { incarnation, rev, digest };
+    const { incarnation, confirmed, rev, digest } = document.signed.statement;
+    return { incarnation, confirmed, rev, digest };
   }
 
   private records(afterSeq: number, recordsMax: number, bytesMax: number) {

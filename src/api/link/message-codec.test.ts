@@ -85,7 +85,7 @@ const UP: readonly UpMessage[] = [
       { seq: 8, report: { class: 'decision', body: { type: 'verdict', uid: 'u', phase: 'Failed', reason: 'r', message: '' } } },
       { seq: 9, report: { class: 'state', key: 'node', body: { status: {}, labels: { a: 'b' } } } },
     ],
-    observed: { incarnation: 'i', rev: 7, digest: HASH_A },
+    observed: { incarnation: 'i', confirmed: true, rev: 7, digest: HASH_A },
     probe: true,
   },
   { type: 'get', wants: [{ hash: HASH_A, from: 32_768 }], chunks: 4 },

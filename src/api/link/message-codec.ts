@@ -148,7 +148,10 @@ function decodeHello(hello: Fields): Hello {
 
 function decodeStatus(st: Fields): ReceivedStatus {
   const after = count(st['after'], 'st.after');
-  const observed = optional(st['observed'], (value) => place(fields(value, 'st.observed'), 'st.observed'));
+  const observed = optional(st['observed'], (value) => {
+    const seen = fields(value, 'st.observed');
+    return { ...place(seen, 'st.observed'), confirmed: flag(seen['confirmed'], 'st.observed.confirmed') };
+  });
   const probe = optional(st['probe'], (value) => flag(value, 'st.probe'));
   let before = after;
   const records = list(st['records'], 'st.records', BATCH_RECORDS_MAX, (value, where) => {

@@ -55,7 +55,12 @@ export type Status = {
   readonly probe?: boolean;
 };
 
-export type Observed = { readonly incarnation: string; readonly rev: number; readonly digest: string };
+export type Observed = {
+  readonly incarnation: string;
+  readonly confirmed: boolean;
+  readonly rev: number;
+  readonly digest: string;
+};
 
 export type OutboxRecord =
   | { readonly seq: number; readonly report: Report }
