@@ -13,11 +13,17 @@ export function podCgroup(driver: string, parent: string, podUid: string): strin
   return `${parent}/pod${podUid}`;
 }
 
-/** Removes the group in every hierarchy. One that is not empty, or not there, is left: it is tried again with the next pass, or is gone. */
+/** Removes the group, and what dead containers left below it, in every hierarchy. The kernel keeps one that holds a process. */
 export async function removePodCgroup(driver: string, parent: string, podUid: string, root: string = CGROUP_ROOT): Promise<void> {
   if (driver === 'systemd') return;
   const path = podCgroup(driver, parent, podUid);
   const entries = await readdir(root, { withFileTypes: true }).catch(() => []);
   const hierarchies = [root, ...entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(root, name))];
-  await Promise.all(hierarchies.map((hierarchy) => rmdir(join(hierarchy, path)).catch(() => undefined)));
+  await Promise.all(hierarchies.map((hierarchy) => removeTree(join(hierarchy, path))));
+}
+
+async function removeTree(path: string): Promise<void> {
+  const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
+  for (const entry of entries) if (entry.isDirectory()) await removeTree(join(path, entry.name));
+  await rmdir(path).catch(() => undefined);
 }
