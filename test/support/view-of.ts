@@ -2,6 +2,7 @@ import { controllerOf, type KubeObject } from '../../src/api/object.ts';
 import type { Change } from '../../src/rest/change.ts';
 import type { Controller, Outcome } from '../../src/server/controllers/controller.ts';
 import type { View } from '../../src/server/view.ts';
+import { mergePatched } from './merge-patch.ts';
 
 /** What stands in a view: an object with the resource it is kept under. */
 export type Standing = { readonly resource: string; readonly object: KubeObject };
@@ -95,24 +96,6 @@ export class World {
     if (change.verb === 'create') this.add(change.resource, change.object);
     else if (change.verb === 'delete') this.remove(change.resource, change.name);
     else if (change.verb === 'update') this.edit(change.resource, change.object.metadata.name ?? '', () => change.object);
-    else if (change.verb === 'patch') this.edit(change.resource, change.name, (object) => patched(object, change.patch));
+    else if (change.verb === 'patch') this.edit(change.resource, change.name, (object) => mergePatched(object, change.patch));
   }
-}
-
-function patched(object: KubeObject, patch: unknown): KubeObject {
-  // Sound: a merge patch of an object gives an object.
-  const next = merge(object, patch) as KubeObject;
-  const specChanged = JSON.stringify(next['spec']) !== JSON.stringify(object['spec']);
-  return specChanged ? { ...next, metadata: { ...next.metadata, generation: (next.metadata.generation ?? 1) + 1 } } : next;
-}
-
-function merge(target: unknown, patch: unknown): unknown {
-  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
-  const base = typeof target === 'object' && target !== null && !Array.isArray(target) ? (target as Record<string, unknown>) : {};
-  const next: Record<string, unknown> = { ...base };
-  for (const [key, value] of Object.entries(patch)) {
-    if (value === null) delete next[key];
-    else next[key] = merge(base[key], value);
-  }
-  return next;
 }

@@ -1,0 +1,102 @@
+/** Drives one controller: a key at a time from the view to its changes, committed; and the events that tell of it. Decides nothing. */
+import { controllerOf, type KubeObject } from '#api/object.ts';
+import { isAlreadyExists, isConflict, isNotFound } from '#api/status.ts';
+import type { Clock } from '#lib/clock.ts';
+import { explain, hasCode } from '#lib/error.ts';
+import type { Ids } from '#lib/ids.ts';
+import type { Log } from '#lib/log.ts';
+import { createRunner, type Runner } from '#lib/runner.ts';
+import type { Change } from '#rest/change.ts';
+import { carryOut, type Carrier, type Witness } from './carry-out.ts';
+import type { Controller } from './controllers/controller.ts';
+import { authorOf, type About, type EventRecorder } from './events.ts';
+import type { View } from './view.ts';
+
+export type ControllerLoopOptions = {
+  readonly controller: Controller;
+  readonly view: () => View;
+  /** The last committed revision. */
+  readonly revision: () => number;
+  readonly carrier: Carrier;
+  readonly events: Pick<EventRecorder, 'record'>;
+  readonly clock: Clock;
+  readonly ids: Pick<Ids, 'random'>;
+  readonly log: Log;
+};
+
+/** Keys of one controller in work at once: most of a run is waiting for its commits. */
+const CONCURRENCY = 16;
+const VIEW_WAIT_MS = 5;
+
+export function startControllerLoop(options: ControllerLoopOptions, signal: AbortSignal): Runner {
+  const { controller, view, revision, carrier, events, clock, ids } = options;
+  const author = authorOf(`${controller.name}-controller`);
+  const run = async (key: string, runSignal: AbortSignal): Promise<number | undefined> => {
+    const seen = view();
+    // What this key has committed is among what is committed: a view that reaches the last commit shows it.
+    if (seen.revision < revision()) return VIEW_WAIT_MS;
+    const { changes, afterMs, events: notes = [] } = controller.reconcile(key, seen, clock.now());
+    await carryOut(changes, author, carrier, witness(seen), runSignal);
+    for (const { about, ...note } of notes) events.record(`${controller.name}-controller`, referenceTo(about), note);
+    return afterMs;
+  };
+  /** Upstream's events of pods made and removed for an owner whose kind this controller is named after. */
+  const witness = (seen: View): Witness => ({
+    done: (change, object) => {
+      const pod = podOf(change, object, seen);
+      const owner = ownerOf(pod);
+      if (pod === undefined || owner === undefined) return;
+      const [reason, what] = change.verb === 'create' ? ['SuccessfulCreate', 'Created'] : ['SuccessfulDelete', 'Deleted'];
+      events.record(author.fieldManager, owner, { type: 'Normal', reason, message: `${what} pod: ${pod.metadata.name ?? ''}` });
+    },
+    failed: (change, error) => {
+      if (signal.aborted || isOrdinary(error) || hasCode(error, 'ServiceUnavailable')) return;
+      const owner = ownerOf(podOf(change, undefined, seen));
+      if (owner === undefined) return;
+      const [reason, what] = change.verb === 'create' ? ['FailedCreate', 'creating'] : ['FailedDelete', 'deleting'];
+      events.record(author.fieldManager, owner, { type: 'Warning', reason, message: `Error ${what}: ${explain(error)}` });
+    },
+  });
+  const ownerOf = (pod: KubeObject | undefined): About | undefined => {
+    const owner = pod === undefined ? undefined : controllerOf(pod);
+    if (owner?.kind.toLowerCase() !== controller.name) return undefined;
+    const { apiVersion, kind, name, uid } = owner;
+    return { apiVersion, kind, name, uid, namespace: pod?.metadata.namespace ?? '' };
+  };
+  return createRunner(
+    {
+      name: controller.name,
+      run,
+      keys: () => controller.keys(view()),
+      concurrency: CONCURRENCY,
+      isOrdinary,
+      clock,
+      ids,
+      log: options.log,
+    },
+    signal,
+  );
+}
+
+/** Others write too: what was there is gone, or has changed. The news of it bring the key back. */
+export function isOrdinary(error: unknown): boolean {
+  return isNotFound(error) || isConflict(error) || isAlreadyExists(error);
+}
+
+export function referenceTo({ apiVersion, kind, metadata }: KubeObject): About {
+  const { name = '', namespace, uid, resourceVersion } = metadata;
+  return {
+    apiVersion,
+    kind,
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+  };
+}
+
+/** The pod that a change makes or removes. */
+function podOf(change: Change, object: KubeObject | undefined, seen: View): KubeObject | undefined {
+  if (change.verb === 'create') return change.resource === 'pods' ? (object ?? change.object) : undefined;
+  return change.verb === 'delete' && change.resource === 'pods' ? seen.get('pods', change.namespace, change.name) : undefined;
+}
