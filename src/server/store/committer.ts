@@ -11,6 +11,7 @@ export type Committer = {
   readonly vacuum: () => Promise<boolean>;
   /** An abort is a normal end that leaves no `file`. */
   readonly backup: (file: string, signal: AbortSignal) => Promise<void>;
+  /** Marks the stop as clean and lets the file go; lets it go, too, if it rejects because the disk takes no mark. */
   readonly close: () => Promise<void>;
 };
 

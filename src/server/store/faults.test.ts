@@ -5,6 +5,7 @@ import { SkerryError } from '#lib/error.ts';
 import type { Write } from '#rest/storage.ts';
 import { openTestStore, withFolder } from '../../../test/support/store.ts';
 import type { Committer } from './committer.ts';
+import { look } from './look.ts';
 import type { Store } from './store.ts';
 
 const put = (name: string, text = '', rest: Partial<Write> = {}): Write => ({
@@ -85,6 +86,47 @@ test('a full disk: writes fail and say so, reads and memory-only writes go on, a
     store = await openTestStore({ file });
     expect([names(store).length, names(store).includes('late')]).toEqual([count - 2, true]);
     await store.close();
+  }));
+
+test('a start on a full disk: reads go on, and what the start had to say goes with the first write that works', () =>
+  withFolder(async (folder) => {
+    const file = join(folder, 'state.db');
+    const first = await openTestStore({ file });
+    const { revision } = await first.storage.commit([put('a')]);
+    await first.close();
+
+    const disk = faultyDisk();
+    disk.fail('SQLITE_FULL');
+    const store = await openTestStore({ file, firstStart: false, wrapCommitter: disk.wrapCommitter });
+    expect([names(store), store.trouble()?.code]).toEqual([['a'], 'ServiceUnavailable']);
+    expect(await codes([store.storage.commit([put('b')])])).toEqual(['ServiceUnavailable']);
+    disk.fail(undefined);
+    const [renewed, written] = await Promise.all([store.newIncarnation(), store.storage.commit([put('b')])]);
+    expect(written.revision).toBeGreaterThan(revision);
+    const copy = join(folder, 'copy.db');
+    for (const suffix of ['', '-wal']) copyFileSync(`${file}${suffix}`, `${copy}${suffix}`);
+    await store.close();
+    const found = look(copy);
+    expect(found).toMatchObject({ meta: { stop: 'running', incarnation: renewed.id, confirmed: 'no' } });
+    expect(found.type === 'database' && (found.meta.reserved ?? 0) > written.revision).toBe(true);
+  }));
+
+test('a stop on a failing disk is still a stop', () =>
+  withFolder(async (folder) => {
+    const file = join(folder, 'state.db');
+    const failing = (committer: Committer): Committer => ({
+      ...committer,
+      close: async () => {
+        await committer.close();
+        throw new SkerryError('DiskFailed', 'close');
+      },
+    });
+    const store = await openTestStore({ file, wrapCommitter: failing });
+    await store.storage.commit([put('a')]);
+    await store.close();
+    const again = await openTestStore({ file });
+    expect(names(again)).toEqual(['a']);
+    await again.close();
   }));
 
 test('a failed commit fails everything behind it, and nothing of it remains: the next writes see what was there before', async () => {

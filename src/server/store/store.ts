@@ -88,7 +88,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const writer = new Writer({ ...state, file, committer, clock, log, freeze });
   const remember = (meta: Meta) => writer.remember(meta);
   try {
-    await remember({
+    await writer.begin({
       stop: 'running',
       cluster: start.clusterId,
       ...incarnationMeta(start.incarnation),
@@ -118,7 +118,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       stop.abort();
       await Promise.all([writer.close(stopping), vacuuming.done]);
       watchers.endAll(stopping);
-      await committer.close();
+      try {
+        await committer.close();
+      } catch (error) {
+        log.warn({ err: error, file }, 'stop could not be marked as clean, the next start will check the whole database');
+      }
     },
   };
 }

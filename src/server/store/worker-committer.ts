@@ -68,9 +68,12 @@ class WorkerCommitter implements Committer {
 
   async close(): Promise<void> {
     if (this.#over !== undefined) return;
-    await this.#ask({ type: 'close', id: this.#nextId() });
-    this.#over = new SkerryError('Closed', `write to ${this.#options.file}: the store is closed`);
-    await this.#worker?.terminate();
+    try {
+      await this.#ask({ type: 'close', id: this.#nextId() });
+    } finally {
+      this.#over = new SkerryError('Closed', `write to ${this.#options.file}: the store is closed`);
+      await this.#worker?.terminate();
+    }
   }
 
   #nextId(): number {

@@ -62,6 +62,8 @@ export class Writer {
   readonly #queue: CommitQueue;
   readonly #pending = new Map<string, Pending>();
   #revision: number;
+  /** Goes with the next group that goes to the disk, until one has arrived. */
+  #owed: Meta | undefined;
   #trouble: SkerryError | undefined;
   /** Why no write will be accepted again in this process. */
   #over: SkerryError | undefined;
@@ -97,10 +99,24 @@ export class Writer {
     });
   }
 
+  /**
+   * Makes durable what a start has to say. On a full disk that can wait for the first commit that goes through: reads go on, and no
+   * revision is given before. Throws if writes will never work.
+   */
+  async begin(meta: Meta): Promise<void> {
+    this.#owed = meta;
+    try {
+      await this.remember({});
+    } catch (error) {
+      if (this.#over !== undefined) throw error;
+    }
+  }
+
   /** Makes facts about the database itself durable, in order with the commits. */
   remember(meta: Meta): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#admit([]);
+      if (this.#owed !== undefined) this.#owed = { ...this.#owed, ...meta };
       this.#push([], meta, 0, reject, resolve);
     });
   }
@@ -157,12 +173,15 @@ export class Writer {
     return { key, text, after, json, hadRow };
   }
 
-  #push(rows: readonly RowChange[], meta: Meta, bytes: number, reject: (error: unknown) => void, applied: () => void): void {
+  #push(rows: readonly RowChange[], facts: Meta, bytes: number, reject: (error: unknown) => void, applied: () => void): void {
+    const owed = this.#owed;
+    const meta = owed === undefined ? facts : { ...owed, ...facts };
     this.#queue.push({
       rows,
       meta,
       bytes,
       applied: () => {
+        if (this.#owed === owed) this.#owed = undefined;
         if (meta.reserved !== undefined) this.#parts.revisions.reserved(meta.reserved);
         applied();
       },
