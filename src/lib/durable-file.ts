@@ -1,0 +1,53 @@
+import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { SkerryError } from './error.ts';
+
+/** Small files that must survive a power cut whole or not at all: written beside, synced, renamed, folder synced. Synchronous: for starts, not for loops. */
+export function writeDurableFile(file: string, content: string | Uint8Array, mode = 0o600): void {
+  const beside = `${file}.new`;
+  try {
+    const handle = openSync(beside, 'w', mode);
+    try {
+      const bytes = Buffer.from(content);
+      for (let written = 0; written < bytes.length;) written += writeSync(handle, bytes, written);
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
+    }
+    // A file of that name may be left over with another mode.
+    chmodSync(beside, mode);
+    renameSync(beside, file);
+    syncFolder(dirname(file));
+  } catch (cause) {
+    throw new SkerryError('DiskError', `write ${file}`, { cause });
+  }
+}
+
+/** Undefined if there is none; any other failure is thrown, as code DiskError. */
+export function readFileIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
+    throw new SkerryError('DiskError', `read ${file}`, { cause });
+  }
+}
+
+/** With all above it; the last one is only ours to read. */
+export function makePrivateFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    chmodSync(folder, 0o700);
+  } catch (cause) {
+    throw new SkerryError('DiskError', `make the folder ${folder}`, { cause });
+  }
+}
+
+function syncFolder(folder: string): void {
+  const handle = openSync(folder, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}

@@ -1,0 +1,143 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, webcrypto } from 'node:crypto';
+import { isIP } from 'node:net';
+import type { Extension, JsonGeneralName, JsonName } from '@peculiar/x509';
+import type { Ids } from '#lib/ids.ts';
+
+/**
+ * Makes keys (EC P-256) and certificates, and nothing else: node:crypto reads them. The library is loaded when the first one is made, so
+ * that an agent that has its files never carries it. Certificates begin before they were made, for clocks that are behind.
+ */
+export type Issuer = { /** PEM */ readonly certificate: string; readonly key: string };
+
+export type Making = { readonly nowMs: number; readonly ids: Pick<Ids, 'bytes'> };
+
+const DAY_MS = 86_400_000;
+const BACKDATE_MS = DAY_MS;
+const CA_DAYS = 20 * 365;
+const SERVER_DAYS = 3 * 365;
+/** A clock that stands before this is wrong (a board without one starts in 1970): certificates are dated from here then. */
+const EARLIEST_MS = Date.UTC(2026, 0, 1);
+/** RFC 5280 §4.1.2.5: no end. */
+const NO_END_MS = Date.UTC(9999, 11, 31, 23, 59, 59);
+const NODE_BEGIN_MS = Date.UTC(2000, 0, 1);
+const SERIAL_BYTES = 16;
+const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+
+/** PEM, PKCS 8. */
+export function newKey(): string {
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+}
+
+export function createCa(name: string, key: string, making: Making): Promise<string> {
+  const { beginMs, endMs } = lifetime(making.nowMs, CA_DAYS * DAY_MS);
+  return make({ subject: [{ CN: [name] }], key, signer: { key }, beginMs, endMs, usage: { type: 'ca' } }, making);
+}
+
+/** `hosts`: names and addresses that clients may use. */
+export function issueServerCertificate(ca: Issuer, key: string, hosts: readonly string[], making: Making): Promise<string> {
+  const { beginMs, endMs } = lifetime(making.nowMs, SERVER_DAYS * DAY_MS);
+  return make(
+    { subject: [{ CN: ['skerry-server'] }], key, signer: ca, beginMs, endMs, usage: { type: 'server', hosts } },
+    making,
+  );
+}
+
+/** For a user of the API, as Kubernetes reads it: the name is the common name, each group an organisation. */
+export function issueClientCertificate(
+  ca: Issuer,
+  {
+    key,
+    user,
+    groups,
+    ttlMs,
+  }: { readonly key: string; readonly user: string; readonly groups: readonly string[]; readonly ttlMs: number },
+  making: Making,
+): Promise<string> {
+  const { beginMs, endMs } = lifetime(making.nowMs, ttlMs);
+  const subject = [...groups.map((group) => ({ O: [group] })), { CN: [user] }];
+  return make({ subject, key, signer: ca, beginMs, endMs, usage: { type: 'client' } }, making);
+}
+
+/** What a node shows its key with. Its dates mean nothing and depend on no clock. */
+export function selfSignedCertificate(name: string, key: string, ids: Making['ids']): Promise<string> {
+  return make(
+    { subject: [{ CN: [name] }], key, signer: { key }, beginMs: NODE_BEGIN_MS, endMs: NO_END_MS, usage: { type: 'client' } },
+    { nowMs: NODE_BEGIN_MS, ids },
+  );
+}
+
+type Draft = {
+  readonly subject: JsonName;
+  /** Private, of the subject. */
+  readonly key: string;
+  /** Without a certificate: signs itself. */
+  readonly signer: { readonly key: string; readonly certificate?: string };
+  readonly beginMs: number;
+  readonly endMs: number;
+  readonly usage: Usage;
+};
+
+type Usage =
+  | { readonly type: 'ca' }
+  | { readonly type: 'client' }
+  | { readonly type: 'server'; readonly hosts: readonly string[] };
+
+async function make(draft: Draft, { ids }: Making): Promise<string> {
+  await import('reflect-metadata');
+  const x509 = await import('@peculiar/x509');
+  const publicKey = await importPublic(draft.key);
+  const signerKey = await webcrypto.subtle.importKey('pkcs8', der(draft.signer.key), ALGORITHM, false, ['sign']);
+  const issuer = draft.signer.certificate === undefined ? undefined : new x509.X509Certificate(draft.signer.certificate);
+  const extensions: Extension[] = [
+    new x509.BasicConstraintsExtension(draft.usage.type === 'ca', undefined, true),
+    new x509.KeyUsagesExtension(
+      draft.usage.type === 'ca'
+        ? x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign | x509.KeyUsageFlags.digitalSignature
+        : x509.KeyUsageFlags.digitalSignature,
+      true,
+    ),
+    await x509.SubjectKeyIdentifierExtension.create(publicKey),
+    await x509.AuthorityKeyIdentifierExtension.create(issuer === undefined ? publicKey : await importPublic(draft.signer.key)),
+  ];
+  if (draft.usage.type === 'client') extensions.push(new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]));
+  if (draft.usage.type === 'server') {
+    extensions.push(new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]));
+    extensions.push(new x509.SubjectAlternativeNameExtension(draft.usage.hosts.map(alternativeName)));
+  }
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: serialOf(ids.bytes(SERIAL_BYTES)),
+    subject: draft.subject,
+    issuer: issuer?.subject ?? draft.subject,
+    notBefore: new Date(draft.beginMs),
+    notAfter: new Date(draft.endMs),
+    publicKey,
+    signingKey: signerKey,
+    signingAlgorithm: ALGORITHM,
+    extensions,
+  });
+  return `${certificate.toString('pem')}\n`;
+}
+
+function lifetime(nowMs: number, ttlMs: number): { readonly beginMs: number; readonly endMs: number } {
+  const fromMs = Math.max(nowMs, EARLIEST_MS);
+  return { beginMs: fromMs - BACKDATE_MS, endMs: fromMs + ttlMs };
+}
+
+function alternativeName(host: string): JsonGeneralName {
+  return { type: isIP(host) === 0 ? 'dns' : 'ip', value: host };
+}
+
+function importPublic(privateKeyPem: string): ReturnType<typeof webcrypto.subtle.importKey> {
+  const spki = createPublicKey(createPrivateKey(privateKeyPem)).export({ type: 'spki', format: 'der' });
+  return webcrypto.subtle.importKey('spki', new Uint8Array(spki), ALGORITHM, true, ['verify']);
+}
+
+function der(privateKeyPem: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(createPrivateKey(privateKeyPem).export({ type: 'pkcs8', format: 'der' }));
+}
+
+/** Positive and not zero, as RFC 5280 §4.1.2.2 wants it. */
+function serialOf(bytes: Uint8Array): string {
+  const positive = Uint8Array.from(bytes, (byte, index) => (index === 0 ? (byte & 0x3f) | 0x40 : byte));
+  return Buffer.from(positive).toString('hex');
+}

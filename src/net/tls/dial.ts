@@ -1,0 +1,101 @@
+import { isIP } from 'node:net';
+import { connect, type TLSSocket } from 'node:tls';
+import type { Clock } from '#lib/clock.ts';
+import { SkerryError } from '#lib/error.ts';
+import { peerKeyHash } from './key-hash.ts';
+
+/**
+ * The node's way out: a TLS connection to the server whose key is pinned. Only the key counts, never a certificate's date or name, so
+ * that a wrong clock locks nobody out. The pin is compared on resumed sessions too: a ticket is kept with the key it was earned from.
+ */
+export type DialTarget = {
+  readonly host: string;
+  readonly port: number;
+  /** The node's own key and self-signed certificate, PEM. */
+  readonly key: string;
+  readonly certificate: string;
+  /** Hashes (key-hash.ts) of the server keys that are trusted. */
+  readonly pins: readonly string[];
+};
+
+export type Dialer = {
+  /** Rejects with WrongServer, Unreachable or Aborted. The socket has no listeners but one that keeps `error` from being fatal. */
+  readonly dial: (alpn: string, timeoutMs: number, signal: AbortSignal) => Promise<TLSSocket>;
+};
+
+type Ticket = { readonly session: Buffer; readonly keyHash: string };
+
+export function createDialer(target: DialTarget, clock: Clock): Dialer {
+  let ticket: Ticket | undefined;
+  return {
+    dial: async (alpn, timeoutMs, signal) => {
+      const offered = ticket !== undefined && target.pins.includes(ticket.keyHash) ? ticket : undefined;
+      const socket = await handshake(target, alpn, offered?.session, { clock, timeoutMs }, signal);
+      const keyHash = socket.isSessionReused() ? offered?.keyHash : peerKeyHash(socket);
+      if (keyHash === undefined || !target.pins.includes(keyHash)) {
+        socket.destroy();
+        ticket = undefined;
+        throw new SkerryError(
+          'WrongServer',
+          `connect to ${target.host}:${target.port}: what answers there has the key ${keyHash ?? 'none'}, not one that this node pinned when it joined`,
+        );
+      }
+      // Tickets of TLS 1.3 come after the handshake, so after the comparison above.
+      socket.on('session', (session) => (ticket = { session, keyHash }));
+      return socket;
+    },
+  };
+}
+
+function handshake(
+  target: DialTarget,
+  alpn: string,
+  session: Buffer | undefined,
+  { clock, timeoutMs }: { readonly clock: Clock; readonly timeoutMs: number },
+  signal: AbortSignal,
+): Promise<TLSSocket> {
+  const where = `connect to ${target.host}:${target.port}`;
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(new SkerryError('Aborted', `${where}: stopped`));
+      return;
+    }
+    const socket = connect({
+      host: target.host,
+      port: target.port,
+      key: target.key,
+      cert: target.certificate,
+      ALPNProtocols: [alpn],
+      minVersion: 'TLSv1.3',
+      // The key is compared by the caller, on every connection; a chain's dates and names say nothing to a node.
+      rejectUnauthorized: false,
+      ...(isIP(target.host) === 0 ? { servername: target.host } : {}),
+      ...(session === undefined ? {} : { session }),
+    });
+    const end = (error: SkerryError) => {
+      settle();
+      socket.destroy();
+      reject(error);
+    };
+    const failed = (cause: Error) => end(new SkerryError('Unreachable', where, { cause }));
+    const closed = () => end(new SkerryError('Unreachable', `${where}: it closed the connection during the handshake`));
+    const aborted = () => end(new SkerryError('Aborted', `${where}: stopped`));
+    const cancelTimer = clock.timer(timeoutMs, () =>
+      end(new SkerryError('Unreachable', `${where}: no answer within ${timeoutMs} ms`)),
+    );
+    const settle = () => {
+      cancelTimer();
+      signal.removeEventListener('abort', aborted);
+      socket.off('error', failed).off('close', closed).off('secureConnect', connected);
+    };
+    const connected = () => {
+      settle();
+      socket.setNoDelay(true);
+      resolve(socket);
+    };
+    // Between two owners of the socket an error must not be fatal; `close` follows it and tells them.
+    socket.on('error', () => undefined);
+    socket.on('error', failed).on('close', closed).on('secureConnect', connected);
+    signal.addEventListener('abort', aborted, { once: true });
+  });
+}
