@@ -46,6 +46,7 @@ export function isFinished(draft: Pick<Draft, 'item'>, view: ContainerView): boo
 }
 
 function keepUp(draft: Draft, view: ContainerView, sandbox: ObservedContainer): void {
+  if (endStrays(draft, view)) return;
   switch (view.state) {
     case 'running': {
       const { memory } = view;
@@ -112,6 +113,15 @@ function restart(draft: Draft, view: ContainerView, sandbox: ObservedContainer):
     last: memory.exit,
     ...(backoff === undefined ? {} : { backoff }),
   });
+}
+
+/** Older attempts that run though they should be dead (somebody started one by hand): ended, for two of a container never run at once. */
+function endStrays(draft: Draft, { name, memory }: ContainerView): boolean {
+  const strays = draft.seen.containers.filter(
+    (one) => one.name === name && one.state === 'running' && one.attempt !== memory?.attempt,
+  );
+  for (const { id } of strays) draft.actions.push({ type: 'kill-container', pod: draft.pod, container: name, id });
+  return strays.length > 0;
 }
 
 function start(draft: Draft, view: ContainerView, sandbox: ObservedContainer, memory: ContainerMemory): void {

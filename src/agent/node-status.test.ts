@@ -1,0 +1,81 @@
+import { tmpdir } from 'node:os';
+import { expect, test } from 'vitest';
+import { createFakeEngine } from '../../test/support/fake-runtime.ts';
+import { NODE_ITEM } from '../../test/support/fake-node.ts';
+import { manualClock } from '../../test/support/manual-clock.ts';
+import { createMemoryLedger } from '../../test/support/memory-ledger.ts';
+import type { NodeReport } from '#api/link/reports.ts';
+import { systemClock } from '#lib/clock.ts';
+import { seededIds } from '#lib/ids.ts';
+import { silentLog } from '#lib/log.ts';
+import { createNodeStatus } from './node-status.ts';
+import { readMachine } from './node/machine.ts';
+import type { EngineHealth } from './sight.ts';
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadlineMs = systemClock.monotonic() + 5_000;
+  while (!condition()) {
+    if (systemClock.monotonic() > deadlineMs) throw new Error('waited in vain');
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test('the node tells what it is, once, and then what changes', async () => {
+  const clock = manualClock();
+  const ledger = createMemoryLedger();
+  const engine = createFakeEngine(clock);
+  engine.addImage('busybox:1');
+  let health: EngineHealth = { ready: true };
+  let looks = 0;
+  const runtime = engine.runtime('node-1');
+  const status = createNodeStatus({
+    nodeName: 'node-1',
+    nodeIp: '192.0.2.7',
+    labels: { site: 'pier' },
+    caps: { cpu: '1' },
+    dataDir: tmpdir(),
+    release: '0.1.0',
+    machine: await readMachine(),
+    ledger,
+    runtime: {
+      info: runtime.info,
+      images: (signal) => {
+        looks += 1;
+        return runtime.images(signal);
+      },
+    },
+    health: () => health,
+    clock,
+    ids: seededIds(1),
+    log: silentLog,
+  });
+  const reports = () =>
+    ledger.reports.flatMap((report) => (report.class === 'state' && report.key === 'node' ? [report.body as NodeReport] : []));
+  ledger.set([NODE_ITEM]);
+  status.start();
+  await until(() => reports().length === 1);
+  expect(reports()[0]).toMatchObject({
+    labels: { 'kubernetes.io/hostname': 'node-1', 'kubernetes.io/arch': 'amd64', 'kubernetes.io/os': 'linux', site: 'pier' },
+    status: {
+      capacity: { cpu: '1', memory: '4194304Ki', pods: '110' },
+      addresses: [
+        { type: 'InternalIP', address: '192.0.2.7' },
+        { type: 'Hostname', address: 'node-1' },
+      ],
+      nodeInfo: { containerRuntimeVersion: 'docker://20.10.24', kubeletVersion: 'v1.36.0+skerry-0.1.0', architecture: 'amd64' },
+      images: [{ names: ['docker.io/library/busybox:1'] }],
+    },
+  });
+  expect(reports()[0]?.status.conditions?.at(-1)).toMatchObject({ type: 'Ready', status: 'True' });
+  expect(status.facts()).toMatchObject({ hostAddress: '192.0.2.7', allocatable: { cpuMilli: 1000 } });
+  const before = looks;
+  status.look();
+  await until(() => looks > before);
+  await clock.settle();
+  expect(reports().length).toBe(1);
+  health = { ready: false, message: 'list containers: no container engine answers' };
+  status.look();
+  await until(() => reports().length === 2);
+  expect(reports()[1]?.status.conditions?.at(-1)).toMatchObject({ status: 'False', reason: 'ContainerRuntimeNotReady' });
+  await status.stop();
+});

@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest';
+import { podItem } from '../../../test/support/fake-node.ts';
+import type { PodItem } from '#api/link/items.ts';
+import { toleratedEvents, unsupportedFields } from './unsupported.ts';
+
+function checkUnsupported(item: PodItem, expected: readonly string[]): void {
+  expect(unsupportedFields(item)).toEqual(expected);
+}
+
+test('what an ordinary manifest asks for can be done', () => {
+  checkUnsupported(podItem('web'), []);
+  checkUnsupported(
+    podItem('web', {
+      spec: {
+        dnsPolicy: 'ClusterFirst',
+        schedulerName: 'default-scheduler',
+        serviceAccountName: 'default',
+        enableServiceLinks: true,
+        securityContext: {},
+        tolerations: [{ operator: 'Exists' }],
+        volumes: [
+          { name: 'a', emptyDir: {} },
+          { name: 'b', projected: { sources: [{ configMap: { name: 'c' } }] } },
+        ],
+      },
+      containers: [
+        { readinessProbe: {}, resources: { limits: { cpu: '1', memory: '1Gi' } }, ports: [{ containerPort: 80, hostPort: 80 }] },
+      ],
+    }),
+    [],
+  );
+});
+
+test('each thing that cannot be done is named by its path', () => {
+  // A field that this release has never heard of, as a later server may send it.
+  const later = { ...podItem('web').spec, fromTheFuture: { on: true } } as PodItem['spec'];
+  checkUnsupported({ ...podItem('web'), spec: later }, ['spec.fromTheFuture']);
+  checkUnsupported({ ...podItem('web'), features: ['gpu'] }, ['feature gpu']);
+  checkUnsupported(podItem('web', { spec: { runtimeClassName: 'kata', readinessGates: [{ conditionType: 'x' }] } }), [
+    'spec.runtimeClassName',
+    'spec.readinessGates',
+  ]);
+  const container = {
+    lifecycle: { preStop: { exec: { command: ['x'] } }, stopSignal: 'SIGINT' },
+    volumeDevices: [{ name: 'd', devicePath: '/dev/x' }],
+    resources: { limits: { 'nvidia.com/gpu': '1' } },
+    securityContext: { seccompProfile: { type: 'Localhost', localhostProfile: 'p.json' } },
+  };
+  checkUnsupported(podItem('web', { containers: [container] }), [
+    'spec.containers[0].volumeDevices',
+    'spec.containers[0].lifecycle.preStop',
+    'spec.containers[0].securityContext.seccompProfile.type=Localhost',
+    'spec.containers[0].resources nvidia.com/gpu',
+  ]);
+  checkUnsupported(podItem('web', { spec: { volumes: [{ name: 'd', persistentVolumeClaim: { claimName: 'c' } }] } }), [
+    'spec.volumes[0].persistentVolumeClaim',
+  ]);
+});
+
+test('probes are told of, each once', () => {
+  const events = toleratedEvents(podItem('web', { containers: [{ readinessProbe: {}, livenessProbe: {} }] }));
+  expect(events.map(({ message }) => message)).toEqual([
+    'Unsupported: livenessProbe is not evaluated by this release',
+    'Unsupported: readinessProbe is not evaluated by this release',
+  ]);
+});

@@ -1,0 +1,166 @@
+import { mkdtemp, readFile, readdir, readlink, rm, stat, symlink, mkdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { podItem } from '../../../test/support/fake-node.ts';
+import { documentsOf } from '../../../test/support/memory-ledger.ts';
+import type { Item, PodItem } from '#api/link/items.ts';
+import { writeAtomicFolder } from './atomic-folder.ts';
+import { hostsFile } from './hosts-file.ts';
+import { parseResolvConf, resolvConf } from './resolv-conf.ts';
+import { createVolumes, type Volumes } from './volumes.ts';
+
+let dir: string;
+let mounted: string[];
+let volumes: Volumes;
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'skerry-volumes-'));
+  mounted = [];
+  // Mounting takes root; what is mounted on a real node is tested there (test/e2e/agent-pods.test.ts).
+  const tmpfs = { mount: async (folder: string) => void mounted.push(folder), unmountAll: async () => undefined };
+  volumes = createVolumes({
+    dataDir: dir,
+    tmpfs,
+    nodeHostname: 'node-1',
+    resolvConfPaths: [join(dir, 'resolv.conf')],
+    hostsPath: '/dev/null',
+  });
+});
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+const FACTS = {
+  address: '10.32.0.9',
+  hostAddress: undefined,
+  nodeName: 'node-1',
+  allocatable: { cpuMilli: 1, memoryBytes: 1, storageBytes: 1 },
+};
+const MAP: Item = {
+  kind: 'ConfigMap',
+  metadata: { namespace: 'default', name: 'map' },
+  data: { a: '1', 'b.conf': '2' },
+  binaryData: { c: 'AAE=' },
+};
+
+async function prepare(item: PodItem, ...sources: readonly Item[]): Promise<void> {
+  await volumes.prepare(item, documentsOf([item, ...sources]), FACTS);
+}
+
+test('files change all at once, under names that stay', async () => {
+  const file = (path: string, text: string) => ({ path, content: Buffer.from(text), mode: 0o640 });
+  await writeAtomicFolder(dir, [file('a', '1'), file('sub/b', '2')], undefined);
+  expect(await readFile(join(dir, 'a'), 'utf8')).toBe('1');
+  expect(await readlink(join(dir, 'sub'))).toBe('..data/sub');
+  expect((await stat(join(dir, 'a'))).mode & 0o777).toBe(0o640);
+  const before = await readlink(join(dir, '..data'));
+  await writeAtomicFolder(dir, [file('a', '1'), file('sub/b', '2')], undefined);
+  expect(await readlink(join(dir, '..data'))).toBe(before);
+  await writeAtomicFolder(dir, [file('a', '3')], undefined);
+  expect(await readFile(join(dir, 'a'), 'utf8')).toBe('3');
+  expect((await readdir(dir)).toSorted()).toEqual(['..data', await readlink(join(dir, '..data')), 'a'].toSorted());
+});
+
+test('volumes of a pod', async () => {
+  const item = podItem('web', {
+    spec: {
+      volumes: [
+        { name: 'map', configMap: { name: 'map' } },
+        { name: 'one', configMap: { name: 'map', items: [{ key: 'a', path: 'deep/file', mode: 0o400 }] } },
+        { name: 'empty', emptyDir: {} },
+        { name: 'mem', emptyDir: { medium: 'Memory' } },
+        { name: 'maybe', secret: { secretName: 'none', optional: true } },
+        { name: 'host', hostPath: { path: join(dir, 'host'), type: 'DirectoryOrCreate' } },
+      ],
+    },
+  });
+  await prepare(item, MAP);
+  const sources = volumes.sources(item);
+  const at = (name: string, ...path: readonly string[]) => join(sources.get(name)?.path ?? '', ...path);
+  expect(await readFile(at('map', 'b.conf'), 'utf8')).toBe('2');
+  expect([...(await readFile(at('map', 'c')))]).toEqual([0, 1]);
+  expect(await readFile(at('one', 'deep/file'), 'utf8')).toBe('1');
+  expect((await stat(at('empty'))).mode & 0o777).toBe(0o777);
+  expect((await readdir(at('maybe'))).filter((name) => !name.startsWith('..'))).toEqual([]);
+  expect(mounted).toEqual([join(dir, 'pods/uid-web/secrets'), at('mem')]);
+  expect([...sources].map(([name, { readOnly }]) => `${name} ${readOnly}`)).toEqual([
+    'map true',
+    'one true',
+    'empty false',
+    'mem false',
+    'maybe true',
+    'host false',
+  ]);
+  expect(await volumes.list()).toEqual(['uid-web']);
+  await volumes.remove('uid-web');
+  await volumes.remove('uid-web');
+  expect(await volumes.list()).toEqual([]);
+  expect((await stat(join(dir, 'host'))).isDirectory()).toBe(true);
+});
+
+test('what cannot be mounted says so in the words of upstream', async () => {
+  const host = podItem('web', { spec: { volumes: [{ name: 'h', hostPath: { path: '/nowhere/at/all', type: 'Directory' } }] } });
+  await expect(prepare(host)).rejects.toThrow(
+    'MountVolume.SetUp failed for volume "h" : hostPath type check failed: /nowhere/at/all is not a directory',
+  );
+  const missing = podItem('web', {
+    spec: { volumes: [{ name: 'm', configMap: { name: 'map', items: [{ key: 'z', path: 'z' }] } }] },
+  });
+  await expect(prepare(missing, MAP)).rejects.toThrow('configmap references non-existent config key: z');
+  const escaping = podItem('web', {
+    spec: { volumes: [{ name: 'm', configMap: { name: 'map', items: [{ key: 'a', path: '../z' }] } }] },
+  });
+  await expect(prepare(escaping, MAP)).rejects.toThrow('leads out of its volume');
+});
+
+test('a subPath is made, and a link out of its volume is refused', async () => {
+  const item = podItem('web', { spec: { volumes: [{ name: 'v', emptyDir: {} }] } });
+  await prepare(item);
+  const path = volumes.sources(item).get('v')?.path ?? '';
+  const mount = (sub: string) => ({ source: join(path, sub), target: '/m', readOnly: false });
+  await volumes.ensureMounts(item, [mount('new/one')]);
+  expect((await stat(join(path, 'new/one'))).isDirectory()).toBe(true);
+  await mkdir(join(dir, 'elsewhere'));
+  await symlink(join(dir, 'elsewhere'), join(path, 'link'));
+  await expect(volumes.ensureMounts(item, [mount('link')])).rejects.toThrow('leads out of its volume');
+});
+
+test('the last words of a container are the end of its message', async () => {
+  const item = podItem('web');
+  const files = await volumes.files(item, item.spec.containers[0]!, 2);
+  expect(files.map(({ target }) => target)).toEqual(['/etc/hosts', '/etc/hostname', '/etc/resolv.conf', '/dev/termination-log']);
+  expect(await volumes.terminationMessage('uid-web', 'app', 2)).toBe('');
+  await writeFile(files[3]!.source, `${'x'.repeat(5000)}end`);
+  const words = await volumes.terminationMessage('uid-web', 'app', 2);
+  expect([words.length, words.slice(-4)]).toEqual([4096, 'xend']);
+});
+
+test('hosts, hostname and resolv.conf of a pod', async () => {
+  await writeFile(
+    join(dir, 'resolv.conf'),
+    '# a comment\nsearch lan home\nnameserver 192.0.2.53\nnameserver 127.0.0.53\noptions edns0\n',
+  );
+  const item = podItem('web', { spec: { hostAliases: [{ ip: '10.1.1.1', hostnames: ['a', 'b'] }], subdomain: 'sub' } });
+  await prepare(item);
+  const etc = (name: string) => readFile(join(dir, 'pods/uid-web/etc', name), 'utf8');
+  expect(await etc('hosts')).toBe(hostsFile(item, '10.32.0.9', ''));
+  expect(await etc('hosts')).toContain('10.32.0.9\tweb.sub.default.svc.cluster.local\tweb\n');
+  expect(await etc('hosts')).toContain('10.1.1.1\ta\tb\n');
+  expect(await etc('hostname')).toBe('web\n');
+  expect(await etc('resolv.conf')).toBe('search lan home\nnameserver 192.0.2.53\noptions edns0\n');
+});
+
+test('resolv.conf with a policy and a configuration of the pod', () => {
+  const node = parseResolvConf('nameserver 192.0.2.53\nsearch lan\noptions ndots:1 edns0\n');
+  const of = (spec: Partial<PodItem['spec']>) => resolvConf(podItem('web', { spec }), node);
+  const dnsConfig = {
+    nameservers: ['9.9.9.9', '192.0.2.53'],
+    searches: ['x.y'],
+    options: [{ name: 'ndots', value: '5' }, { name: 'use-vc' }],
+  };
+  expect(of({ dnsPolicy: 'None', dnsConfig })).toBe(
+    'search x.y\nnameserver 9.9.9.9\nnameserver 192.0.2.53\noptions ndots:5 use-vc\n',
+  );
+  expect(of({ dnsConfig })).toBe('search lan x.y\nnameserver 192.0.2.53\nnameserver 9.9.9.9\noptions edns0 ndots:5 use-vc\n');
+  const local = parseResolvConf('nameserver 127.0.0.1\n');
+  expect(resolvConf(podItem('web', { spec: { hostNetwork: true } }), local)).toBe('nameserver 127.0.0.1\n');
+});

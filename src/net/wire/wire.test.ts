@@ -1,0 +1,130 @@
+import { expect, test } from 'vitest';
+import { SkerryError } from '#lib/error.ts';
+import type { Command } from './command.ts';
+import { createFirewall } from './firewall.ts';
+import { forwardRulesGuarded, iptablesRules, nftMark, nftRules } from './rules.ts';
+import { aliasOf, hostBatch, interfaceName, parseMtu, parseWired, podBatch } from './veth.ts';
+
+const REQUEST = { podUid: 'a2f3', sandboxId: 'cafe', address: '10.32.0.5', pid: 77 };
+const NODE = { podCidr: '10.32.0.0/25', clusterCidr: '10.32.0.0/11', hostPorts: [] };
+const PORT = { protocol: 'tcp', hostPort: 8080, address: '10.32.0.5', port: 80 } as const;
+
+test('a pod’s link in the words of ip', () => {
+  const name = interfaceName('a2f3');
+  expect(name).toMatch(/^skr[0-9a-f]{12}$/);
+  expect(hostBatch(REQUEST, 1400)).toBe(
+    `link add ${name} address 02:42:a9:fe:01:01 mtu 1400 type veth peer name eth0 mtu 1400 netns 77\n` +
+      `link set ${name} up\nroute replace 10.32.0.5/32 dev ${name}\n`,
+  );
+  expect(podBatch(REQUEST).split('\n')).toContain('route add default via 169.254.1.1 dev eth0 src 10.32.0.5');
+});
+
+test('only a link that is whole counts as wired', () => {
+  const name = interfaceName('a2f3');
+  const link = { ifname: name, flags: ['UP'], ifalias: aliasOf(REQUEST) };
+  const route = { dst: '10.32.0.5', dev: name };
+  const wired = (links: readonly object[], routes: readonly object[]) => [
+    ...parseWired(JSON.stringify(links), JSON.stringify(routes)),
+  ];
+  expect(wired([link], [route])).toEqual([['a2f3', { sandboxId: 'cafe', address: '10.32.0.5' }]]);
+  expect(wired([link], [])).toEqual([]);
+  expect(wired([{ ...link, flags: [] }], [route])).toEqual([]);
+  expect(wired([{ ...link, ifalias: undefined }], [route])).toEqual([]);
+  expect(wired([{ ...link, ifname: 'eth0' }], [route])).toEqual([]);
+  expect([...parseWired('', '')]).toEqual([]);
+});
+
+test('the MTU is that of the way out', () => {
+  const links = JSON.stringify([
+    { ifname: 'eth0', mtu: 1400 },
+    { ifname: 'lo', mtu: 65536 },
+  ]);
+  expect(parseMtu(links, JSON.stringify([{ dst: 'default', dev: 'eth0' }]))).toBe(1400);
+  expect(parseMtu(links, JSON.stringify([{ dst: 'default', dev: 'lo' }]))).toBe(1500);
+  expect(parseMtu(links, '')).toBe(1500);
+});
+
+test('rules: masquerade, host ports, and a guard only where we turned forwarding on', () => {
+  const plain = nftRules(NODE, false);
+  expect(plain).toContain('ip saddr 10.32.0.0/25 ip daddr != 10.32.0.0/11 oifname != "skr*" masquerade');
+  expect(plain).not.toContain('prerouting');
+  expect(plain).not.toContain('guard');
+  const full = nftRules(
+    { ...NODE, hostPorts: [PORT, { ...PORT, hostPort: 53, protocol: 'udp', hostAddress: '192.0.2.1' }] },
+    true,
+  );
+  expect(full).toContain('fib daddr type local tcp dport 8080 dnat to 10.32.0.5:80');
+  expect(full).toContain('ip daddr 192.0.2.1 udp dport 53 dnat to 10.32.0.5:80');
+  expect(full).toContain('chain guard');
+  expect(nftMark(NODE, false)).not.toBe(nftMark(NODE, true));
+  expect(iptablesRules({ ...NODE, hostPorts: [PORT] })).toContain(
+    '-A SKERRY-PORTS -m addrtype --dst-type LOCAL -p tcp --dport 8080 -j DNAT --to-destination 10.32.0.5:80',
+  );
+  expect(forwardRulesGuarded().trimEnd().endsWith('-A SKERRY-FORWARD -j DROP\nCOMMIT')).toBe(true);
+});
+
+/** A node's tools that remember what they were told, and answer as they are made to. */
+function tools(answers: (line: string) => string | undefined): { readonly run: Command; readonly lines: string[] } {
+  const lines: string[] = [];
+  const run: Command = async (file, args, input) => {
+    const line = [file, ...args].join(' ');
+    const answer = answers(line);
+    if (answer === undefined) throw new SkerryError('CommandFailed', line);
+    lines.push(input === '' ? line : `${line} < ${input.split('\n')[0]}`);
+    return answer;
+  };
+  return { run, lines };
+}
+
+test('what stands is left alone, what was flushed is put back, Docker’s drop is overruled', async () => {
+  const { signal } = new AbortController();
+  let flushed = true;
+  const node = tools((line) => {
+    if (line === 'cat /proc/sys/net/ipv4/ip_forward') return '1\n';
+    if (line.startsWith('nft list chain ip skerry guard')) return undefined;
+    if (line.startsWith('nft list')) return flushed ? undefined : '';
+    if (line === 'iptables -w -S FORWARD') return '-P FORWARD DROP\n-A FORWARD -j DOCKER-USER\n';
+    if (line.startsWith('iptables -w -C') || line.includes(' -C ')) return flushed ? undefined : '';
+    return '';
+  });
+  const firewall = createFirewall(node.run);
+  await firewall.ensure(NODE, signal);
+  const changes = () => node.lines.splice(0).filter((line) => /nft -f|-restore|-I /.test(line));
+  expect(changes()).toEqual([
+    'nft -f - < table ip skerry {',
+    'iptables-restore -w --noflush < *filter',
+    'iptables -w -t filter -I FORWARD 1 -j SKERRY-FORWARD',
+  ]);
+  flushed = false;
+  await firewall.ensure(NODE, signal);
+  expect(changes()).toEqual([]);
+});
+
+test('forwarding that was off is turned on last, behind a guard', async () => {
+  const { signal } = new AbortController();
+  const node = tools((line) => {
+    if (line.startsWith('cat')) return '0\n';
+    if (line === 'iptables -w -S FORWARD') return '-P FORWARD ACCEPT\n';
+    return line.startsWith('nft list') ? undefined : '';
+  });
+  await createFirewall(node.run).ensure(NODE, signal);
+  expect(node.lines.at(-1)).toBe('tee /proc/sys/net/ipv4/ip_forward < 1');
+  expect(node.lines.some((line) => line.startsWith('iptables-restore'))).toBe(false);
+});
+
+test('where nft is refused, iptables does it all', async () => {
+  const { signal } = new AbortController();
+  const node = tools((line) => {
+    if (line.startsWith('cat')) return '1\n';
+    return line.startsWith('nft') || line.includes(' -C ') ? undefined : '';
+  });
+  await createFirewall(node.run).ensure(NODE, signal);
+  expect(node.lines.filter((line) => line.startsWith('iptables'))).toEqual([
+    'iptables-restore -w --noflush < *nat',
+    'iptables -w -t nat -I POSTROUTING 1 -j SKERRY-POSTROUTING',
+    'iptables -w -t nat -I PREROUTING 1 -j SKERRY-PORTS',
+    'iptables -w -t nat -I OUTPUT 1 -j SKERRY-PORTS',
+    'iptables-restore -w --noflush < *filter',
+    'iptables -w -t filter -I FORWARD 1 -j SKERRY-FORWARD',
+  ]);
+});
