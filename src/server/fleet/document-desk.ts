@@ -1,0 +1,226 @@
+import type { KeyObject } from 'node:crypto';
+import type { Clock } from '#lib/clock.ts';
+import type { Ids } from '#lib/ids.ts';
+import {
+  CHUNK_BYTES_MAX,
+  DELTA_BYTES_MAX,
+  type ChunkPart,
+  type DeltaOp,
+  type DownMessage,
+  type Get,
+  type Observed,
+} from '#api/link/messages.ts';
+import { indexBytes, signStatement, type Index, type SignedStatement } from '#api/link/statement.ts';
+import type { SendResult } from '#net/link/transport.ts';
+import type { View } from '../view.ts';
+import type { Incarnation } from './incarnation-guard.ts';
+import type { ItemEncoder } from './item-encoder.ts';
+import { isHeld, type Current, type Peer } from './peer.ts';
+import { project } from './project.ts';
+import type { Receipts } from './receipts.ts';
+import type { ReferenceIndex } from './reference-index.ts';
+
+/**
+ * Brings one node's document down: level-triggered, at most one delta on its way, and only to a node that has said hello. What is
+ * lost is found by the next head; what is too large for one message is pulled by the node.
+ */
+export type DocumentDeskOptions = {
+  readonly cluster: string;
+  readonly privateKey: KeyObject;
+  readonly view: () => View;
+  readonly incarnation: () => Incarnation;
+  readonly encoder: ItemEncoder;
+  readonly references: ReferenceIndex;
+  readonly receipts: Receipts;
+  readonly send: (peer: Peer, message: DownMessage) => SendResult;
+  readonly clock: Clock;
+  readonly ids: Pick<Ids, 'random'>;
+};
+
+/** A document that is not acknowledged is named again after this long, then ever less often. */
+export const ACK_WAIT_MS_MIN = 10_000;
+export const ACK_WAIT_MS_MAX = 5 * 60_000;
+/** To a node that is up to date, as far as the server knows: what a lost message or a flipped bit would have cost is found then. */
+export const HEAD_MS = 60 * 60_000;
+const CONGESTED_WAIT_MS = 1_000;
+const PAST_MAX = 4;
+
+/** One step; gives the milliseconds after which to look again. */
+export async function bringDown(peer: Peer, options: DocumentDeskOptions): Promise<number | undefined> {
+  if (!peer.connected || peer.session === undefined) return undefined;
+  refresh(peer, options);
+  const wanted = wantedOf(peer, options);
+  if (wanted === undefined) return undefined;
+  if (peer.get !== undefined) {
+    const { get } = peer;
+    peer.get = undefined;
+    await options.receipts.of(peer.node);
+    return (await answerGet(peer, get, wanted, options)) === 'congested' ? CONGESTED_WAIT_MS : waitMs(peer, options);
+  }
+  const nowMs = options.clock.monotonic();
+  if (isHeld(peer.acked, wanted)) {
+    if (peer.sent !== undefined) peer.sent = undefined;
+    if (nowMs < peer.nextHeadMs) return peer.nextHeadMs - nowMs;
+    planHead(peer, options);
+    await announce(peer, wanted, options);
+    return HEAD_MS;
+  }
+  const waiting = waitMs(peer, options);
+  if (waiting > 0) return waiting;
+  return (await sendDocument(peer, wanted, options)) === 'congested' ? CONGESTED_WAIT_MS : waitMs(peer, options);
+}
+
+/** After a hello or an observed: when to speak to an up-to-date node next. */
+export function planHead(peer: Peer, { clock, ids }: Pick<DocumentDeskOptions, 'clock' | 'ids'>): void {
+  peer.nextHeadMs = clock.monotonic() + HEAD_MS * (0.5 + ids.random());
+}
+
+function refresh(peer: Peer, { view, encoder, references }: DocumentDeskOptions): void {
+  if (!peer.dirty && peer.current !== undefined) return;
+  const now = view();
+  const projection = project(now, peer.node, (resource, object) => encoder.hash(resource, object));
+  peer.dirty = false;
+  references.set(peer.node, projection.references);
+  const before = peer.current;
+  if (before?.digest === projection.digest) {
+    peer.current = { ...projection, rev: before.rev };
+    return;
+  }
+  if (before !== undefined) remember(peer, before);
+  // Unchanged since the node took it, as far as anyone can tell: then it is still of that revision.
+  const { acked } = peer;
+  const isUnchanged = before === undefined && acked?.digest === projection.digest;
+  const rev = isUnchanged ? Math.min(acked.rev, now.revision) : now.revision;
+  peer.current = { ...projection, rev };
+}
+
+function remember(peer: Peer, { digest, index }: Current): void {
+  peer.past.delete(digest);
+  peer.past.set(digest, index);
+  const oldest = peer.past.keys().next();
+  if (peer.past.size > PAST_MAX && oldest.done !== true) peer.past.delete(oldest.value);
+}
+
+function wantedOf({ current }: Peer, { incarnation }: DocumentDeskOptions): Observed | undefined {
+  if (current === undefined) return undefined;
+  const { id, confirmed } = incarnation();
+  return { incarnation: id, confirmed, rev: current.rev, digest: current.digest };
+}
+
+/** Milliseconds until what was sent counts as lost; 0: nothing is on its way. */
+function waitMs({ sent }: Peer, { clock }: DocumentDeskOptions): number {
+  if (sent === undefined) return 0;
+  const patienceMs = Math.min(ACK_WAIT_MS_MAX, ACK_WAIT_MS_MIN * 2 ** (sent.tries - 1));
+  return Math.max(0, sent.atMs + patienceMs - clock.monotonic());
+}
+
+async function sendDocument(peer: Peer, wanted: Observed, options: DocumentDeskOptions): Promise<SendResult> {
+  const { sent, current } = peer;
+  const again = sent !== undefined && isHeld(sent, wanted);
+  const delta = again || current === undefined ? undefined : deltaOps(peer, current, options);
+  const head = await markedHead(peer, wanted, options);
+  const base = {
+    incarnation: peer.acked?.incarnation ?? '',
+    rev: peer.acked?.rev ?? 0,
+    digest: peer.acked?.digest ?? EMPTY_DIGEST,
+  };
+  const result = options.send(peer, delta === undefined ? { type: 'head', head } : { type: 'delta', base, ops: delta, head });
+  if (result === 'sent') {
+    const jitter = 1 + options.ids.random() / 2;
+    const tries = again ? (sent?.tries ?? 0) + 1 : 1;
+    peer.sent = { ...wanted, tries, atMs: options.clock.monotonic() + (jitter - 1) * ACK_WAIT_MS_MIN };
+  }
+  return result;
+}
+
+async function announce(peer: Peer, wanted: Observed, options: DocumentDeskOptions): Promise<void> {
+  options.send(peer, { type: 'head', head: await markedHead(peer, wanted, options) });
+}
+
+/** The mark is on the disk before a node may see the revision. */
+async function markedHead(
+  peer: Peer,
+  { incarnation, confirmed, rev, digest }: Observed,
+  options: DocumentDeskOptions,
+): Promise<SignedStatement> {
+  const { mark } = await options.receipts.of(peer.node);
+  if (mark?.incarnation !== incarnation || mark.rev < rev)
+    await options.receipts.write(peer.node, { mark: { incarnation, rev, digest } });
+  return signStatement({ cluster: options.cluster, node: peer.node, incarnation, confirmed, rev, digest }, options.privateKey);
+}
+
+/** undefined: the base is not known, or it is too much for one message. */
+function deltaOps(peer: Peer, current: Current, { encoder }: DocumentDeskOptions): readonly DeltaOp[] | undefined {
+  const base = baseIndex(peer, current);
+  if (base === undefined) return undefined;
+  const held = new Set(base.values());
+  const ops: DeltaOp[] = [];
+  let bytesTotal = 0;
+  for (const [key, hash] of current.index) {
+    if (base.get(key) === hash) continue;
+    const source = current.sources.get(hash);
+    if (held.has(hash) || source === undefined) {
+      ops.push({ key, hash });
+      continue;
+    }
+    const bytes = encoder.bytes(source.resource, source.object);
+    bytesTotal += bytes.length;
+    if (bytesTotal > DELTA_BYTES_MAX) return undefined;
+    ops.push({ key, hash, bytes });
+  }
+  for (const key of base.keys()) if (!current.index.has(key)) ops.push({ key, gone: true });
+  return ops.length > DELTA_OPS_MAX ? undefined : ops;
+}
+
+function baseIndex({ acked, past }: Peer, current: Current): Index | undefined {
+  if (acked === undefined) return NOTHING;
+  return acked.digest === current.digest ? current.index : past.get(acked.digest);
+}
+
+const NOTHING: Index = new Map();
+/** What the digest of an empty index is: what a node without a document starts from. */
+const EMPTY_DIGEST = '44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a';
+/** Keys and hashes alone may fill a message too. */
+const DELTA_OPS_MAX = 512;
+
+/** As many chunks as the node asked for, no more than the pipe takes. */
+async function answerGet(peer: Peer, get: Get, wanted: Observed, options: DocumentDeskOptions): Promise<SendResult> {
+  const missing = get.wants.filter(({ hash }) => blobOf(peer, hash, options) === undefined).map(({ hash }) => hash);
+  if (missing.length > 0) {
+    const head = await markedHead(peer, wanted, options);
+    options.send(peer, { type: 'chunk', parts: [], missing });
+    return options.send(peer, { type: 'head', head });
+  }
+  let parts: ChunkPart[] = [];
+  let room = CHUNK_BYTES_MAX;
+  let chunks = 0;
+  let result: SendResult = 'sent';
+  const flush = () => {
+    result = options.send(peer, { type: 'chunk', parts, missing: [] });
+    parts = [];
+    room = CHUNK_BYTES_MAX;
+    chunks += 1;
+  };
+  for (const { hash, from } of get.wants) {
+    const blob = blobOf(peer, hash, options) ?? new Uint8Array(0);
+    let at = Math.min(from, blob.length);
+    do {
+      const bytes = blob.subarray(at, at + room);
+      parts.push({ hash, from: at, size: blob.length, bytes });
+      at += bytes.length;
+      room -= bytes.length;
+      if (room === 0) flush();
+      if (result !== 'sent' || chunks >= get.chunks) return result;
+    } while (at < blob.length);
+  }
+  if (parts.length > 0) flush();
+  return result;
+}
+
+/** The index by its digest, items by their hash: of the present document only. */
+function blobOf({ current }: Peer, hash: string, { encoder }: DocumentDeskOptions): Uint8Array | undefined {
+  if (current === undefined) return undefined;
+  if (hash === current.digest) return indexBytes(current.index);
+  const source = current.sources.get(hash);
+  return source === undefined ? undefined : encoder.bytes(source.resource, source.object);
+}
