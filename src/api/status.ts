@@ -8,7 +8,8 @@ import type { FieldError } from './field-error.ts';
 export type Status = {
   readonly kind: 'Status';
   readonly apiVersion: 'v1';
-  readonly metadata: Record<string, never>;
+  /** `continue`: of a list whose token has expired. */
+  readonly metadata: { readonly continue?: string };
   readonly status: 'Failure' | 'Success';
   readonly message?: string;
   readonly reason?: string;
@@ -46,14 +47,24 @@ const HTTP_STATUS: Readonly<Record<string, number>> = {
   Invalid: 422,
   TooManyRequests: 429,
   InternalError: 500,
+  Unnamed: 500,
   ServiceUnavailable: 503,
   Timeout: 504,
 };
 
-/** An error of the API: `reason` is its code, `details` travel in the Status. */
-export function apiError(reason: string, message: string, details?: StatusDetails, cause?: unknown): SkerryError {
+/** A 500 that upstream answers without a reason. */
+export const UNNAMED = 'Unnamed';
+
+/** An error of the API: `reason` is its code, `details` and `metadata` travel in the Status. */
+export function apiError(
+  reason: string,
+  message: string,
+  details?: StatusDetails,
+  cause?: unknown,
+  metadata?: Status['metadata'],
+): SkerryError {
   return new SkerryError(reason, message, {
-    ...(details === undefined ? {} : { details }),
+    details: { ...details, ...(metadata === undefined ? {} : { metadata }), ...(details === undefined ? { bare: true } : {}) },
     ...(cause === undefined ? {} : { cause }),
   });
 }
@@ -88,15 +99,25 @@ export const invalidError = (kind: Qualified, name: string, errors: readonly Fie
 export function statusOf(error: unknown): Status & { readonly code: number } {
   const ours = error instanceof SkerryError && error.code in HTTP_STATUS ? error : undefined;
   const reason = ours?.code ?? 'InternalError';
-  const details = ours === undefined || Object.keys(ours.details).length === 0 ? undefined : (ours.details as StatusDetails);
+  // Sound: errors with these codes are made by apiError, or by the store, which adds `index` for its own callers.
+  const {
+    metadata = {},
+    bare,
+    index: _,
+    ...details
+  } = (ours?.details ?? { bare: true }) as StatusDetails & {
+    readonly metadata?: Status['metadata'];
+    readonly bare?: true;
+    readonly index?: number;
+  };
   return {
     kind: 'Status',
     apiVersion: 'v1',
-    metadata: {},
+    metadata,
     status: 'Failure',
     message: ours?.message ?? 'Internal error occurred',
-    reason,
-    ...(details === undefined ? {} : { details }),
+    ...(reason === UNNAMED ? {} : { reason }),
+    ...(bare === true ? {} : { details }),
     code: HTTP_STATUS[reason] ?? 500,
   };
 }

@@ -1,0 +1,110 @@
+import type { KubeObject, ObjectMeta } from '#api/object.ts';
+import { badRequestError, isAlreadyExists, apiError, invalidError } from '#api/status.ts';
+import { validateObjectMeta } from '#api/kinds/meta.ts';
+import { rfc3339 } from '#lib/time.ts';
+import { hasCode } from '#lib/error.ts';
+import type { Call } from '../options.ts';
+import { admit, mutate } from './admit.ts';
+import { commitObject, keyOf } from './commit.ts';
+
+/** POST: what the server fills in, the kind's rules, admission, commit. */
+
+/** Of a generated name; the suffix comes on top (apiserver/pkg/storage/names). */
+const GENERATED_PREFIX_MAX = 58;
+const SUFFIX_LENGTH = 5;
+/** How often another suffix, or another choice of an allocator, is tried. */
+const ATTEMPTS_MAX = 8;
+
+/** Rejects with AlreadyExists, Invalid, Forbidden…; `body` has been decoded and belongs to the call's kind. */
+export async function createObject(call: Call, body: KubeObject): Promise<KubeObject> {
+  if ((body.metadata.resourceVersion ?? '') !== '')
+    throw badRequestError('resourceVersion should not be set on objects to be created');
+  checkNamespace(call, body.metadata);
+  const generates = (body.metadata.name ?? '') === '' && (body.metadata.generateName ?? '') !== '';
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await createOnce(call, body);
+    } catch (error) {
+      const again =
+        (generates && isAlreadyExists(error)) || (hasCode(error, 'Invalid') && isAllocated(call, body, error.details));
+      if (!again) throw error;
+      if (attempt === ATTEMPTS_MAX) throw generates && isAlreadyExists(error) ? outOfNames(call, body) : error;
+    }
+  }
+}
+
+/** Throws 400 where the body names another namespace than the URL. */
+export function checkNamespace(call: Call, metadata: ObjectMeta): void {
+  const { namespace = '' } = metadata;
+  if (namespace !== '' && namespace !== call.namespace) {
+    throw badRequestError('the namespace of the provided object does not match the namespace sent on the request');
+  }
+}
+
+async function createOnce(call: Call, body: KubeObject): Promise<KubeObject> {
+  const { resource } = call;
+  const { strategy } = resource;
+  const name = body.metadata.name ?? '';
+  const fresh = strategy.default({ ...body, metadata: newMetadata(call, body.metadata) });
+  const prepared =
+    strategy.prepareForCreate?.(fresh) ?? (resource.subresources.status === undefined ? fresh : withoutStatus(fresh));
+  const mutated = strategy.default(await mutate(call, name, prepared));
+  const errors = [...validateObjectMeta(resource, mutated), ...strategy.validate(mutated)];
+  if (errors.length > 0) throw invalidError({ group: resource.group, name: resource.kind }, mutated.metadata.name ?? '', errors);
+  await admit(call, name, mutated);
+  const created = await commitObject(call, keyOf(resource, call.namespace, mutated.metadata.name ?? ''), undefined, mutated);
+  return created ?? mutated;
+}
+
+function newMetadata(call: Call, given: ObjectMeta): ObjectMeta {
+  const { ids, clock } = call.api;
+  const {
+    resourceVersion: _1,
+    deletionTimestamp: _2,
+    deletionGracePeriodSeconds: _3,
+    managedFields: _4,
+    generation: _5,
+    ...metadata
+  } = given;
+  const prefix = given.generateName ?? '';
+  const name =
+    (given.name ?? '') === '' && prefix !== ''
+      ? `${prefix.slice(0, GENERATED_PREFIX_MAX)}${ids.suffix(SUFFIX_LENGTH)}`
+      : given.name;
+  return {
+    ...metadata,
+    ...(name === undefined ? {} : { name }),
+    ...(call.resource.namespaced ? { namespace: call.namespace } : {}),
+    uid: ids.uuid(),
+    creationTimestamp: rfc3339(clock.now()),
+    ...(call.resource.strategy.generation === true ? { generation: 1 } : {}),
+  };
+}
+
+function withoutStatus(object: KubeObject): KubeObject {
+  const { status: _, ...rest } = object;
+  // Sound: only the status, which is no part of KubeObject's own fields, is left out.
+  return rest as KubeObject;
+}
+
+/** True where the name that is taken was chosen by an allocator and not by the caller. */
+function isAllocated(call: Call, body: KubeObject, details: Readonly<Record<string, unknown>>): boolean {
+  const { claims } = call.resource.strategy;
+  const causes = Array.isArray(details.causes) ? details.causes : [];
+  const taken = causes.some((cause: { readonly message?: string }) => cause.message?.includes('already allocated') === true);
+  return taken && claims !== undefined && claims(body).length === 0;
+}
+
+function outOfNames(call: Call, body: KubeObject): unknown {
+  const { resource } = call;
+  return apiError(
+    'AlreadyExists',
+    `${resource.plural} "${body.metadata.generateName}" already exists, the server was not able to generate a unique name for the object`,
+    {
+      ...(resource.group === '' ? {} : { group: resource.group }),
+      name: body.metadata.generateName ?? '',
+      kind: resource.plural,
+      retryAfterSeconds: 1,
+    },
+  );
+}

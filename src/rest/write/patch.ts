@@ -1,0 +1,56 @@
+import { parseJson } from '#api/encoding/json.ts';
+import { applyJsonPatch } from '#api/patch/json-patch.ts';
+import { applyMergePatch } from '#api/patch/merge-patch.ts';
+import { applyStrategicPatch } from '#api/patch/strategic-patch.ts';
+import { conform } from '#api/schema/conform.ts';
+import type { Json, KubeObject } from '#api/object.ts';
+import { apiError, badRequestError } from '#api/status.ts';
+import { SkerryError } from '#lib/error.ts';
+import type { Call } from '../options.ts';
+import type { HttpRequest } from '../request.ts';
+
+/** A patch body → the function that applies it. What comes out is checked against the kind's schema, as a body would be. */
+export type PatchType = 'json' | 'merge' | 'strategic';
+
+const MEDIA: Readonly<Record<string, PatchType>> = {
+  'application/json-patch+json': 'json',
+  'application/merge-patch+json': 'merge',
+  'application/strategic-merge-patch+json': 'strategic',
+};
+
+/** Throws 415 for another media type, 400 for a body that is no patch. */
+export function patchOf(call: Call, request: HttpRequest): (old: KubeObject) => KubeObject {
+  const media = (request.headers['content-type'] ?? '').split(';')[0]?.trim() ?? '';
+  const type = MEDIA[media];
+  if (type === undefined) throw apiError('UnsupportedMediaType', '415: Unsupported Media Type', {});
+  return patcher(call, type, parseJson(new TextDecoder().decode(request.body)).value);
+}
+
+export function patcher(call: Call, type: PatchType, patch: Json): (old: KubeObject) => KubeObject {
+  const door = call.resource.subresources[call.subresource];
+  const definition = door?.type === 'scale' ? 'io.k8s.api.autoscaling.v1.Scale' : call.version.definition;
+  return (old) => {
+    // Sound: a stored object is JSON.
+    const patched = applyPatch(type, old as Json, patch, definition, call);
+    const { value, error, unknown } = conform(patched, definition, call.api.schema);
+    if (error !== undefined)
+      throw apiError(
+        'Invalid',
+        'the server rejected our request due to an error in our request',
+        {},
+        new SkerryError('BadRequest', error),
+      );
+    for (const path of unknown) call.warn(`unknown field "${path}"`);
+    // Sound: it conforms to the definition of a kind.
+    return value as KubeObject;
+  };
+}
+
+function applyPatch(type: PatchType, old: Json, patch: Json, definition: string, call: Call): Json {
+  if (type === 'json') {
+    if (!Array.isArray(patch)) throw badRequestError('a JSON patch is a list of operations');
+    return applyJsonPatch(old, patch);
+  }
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) throw badRequestError('a merge patch is an object');
+  return type === 'merge' ? applyMergePatch(old, patch) : applyStrategicPatch(old, patch, definition, call.api.schema);
+}

@@ -1,0 +1,138 @@
+import { semanticEqual } from '#api/equal.ts';
+import type { FieldError } from '#api/field-error.ts';
+import { validateObjectMeta, validateObjectMetaUpdate } from '#api/kinds/meta.ts';
+import type { KubeObject } from '#api/object.ts';
+import { MODIFIED, badRequestError, conflictError, invalidError, isConflict, notFoundError } from '#api/status.ts';
+import type { Call } from '../options.ts';
+import { admit, mutate } from './admit.ts';
+import { commitObject, keyOf } from './commit.ts';
+import { checkNamespace, createObject } from './create.ts';
+import { isRemovable } from './delete.ts';
+
+/**
+ * PUT, PATCH and the writes of subresources: read, apply, the kind's rules, admission, commit at the revision read. On a conflict it
+ * is done again on the newer object, unless the caller said which revision he means.
+ */
+export type Application = {
+  /** The wished-for object from the present one. Called again after a conflict. */
+  readonly apply: (old: KubeObject) => KubeObject;
+  /** What is created where there is nothing: a PUT of a kind that allows it. */
+  readonly createFrom?: KubeObject;
+  /** For subresources of type create: their rules were checked while applying, and the fields they set are immutable otherwise. */
+  readonly trusted?: boolean;
+};
+
+const ATTEMPTS_MAX = 10;
+
+export async function updateObject(
+  call: Call,
+  name: string,
+  application: Application,
+): Promise<{ readonly object: KubeObject; readonly created: boolean }> {
+  for (let attempt = 1; ; attempt++) {
+    const old = await call.api.storage.get(keyOf(call.resource, call.namespace, name));
+    if (old === undefined) {
+      if (application.createFrom === undefined)
+        throw notFoundError({ group: call.resource.group, name: call.resource.plural }, name);
+      return { object: await createObject(call, application.createFrom), created: true };
+    }
+    const wished = application.apply(old);
+    const given = wished.metadata.resourceVersion ?? '';
+    const insists = given !== '' && given !== old.metadata.resourceVersion;
+    checkIdentity(call, name, wished, old);
+    if (insists) throw conflictError({ group: call.resource.group, name: call.resource.plural }, name, MODIFIED);
+    try {
+      return { object: await updateOnce(call, name, wished, old, application.trusted === true), created: false };
+    } catch (error) {
+      // Done again, a caller who named a revision meets it in the check above.
+      if (!isConflict(error) || attempt === ATTEMPTS_MAX) throw error;
+    }
+  }
+}
+
+async function updateOnce(call: Call, name: string, wished: KubeObject, old: KubeObject, trusted: boolean): Promise<KubeObject> {
+  const { resource } = call;
+  const { strategy } = resource;
+  const scoped = scopeOf(call, strategy.default({ ...wished, metadata: keptMetadata(wished, old) }), old);
+  const mutated = strategy.default(await mutate(call, name, scoped, old));
+  const next = withGeneration(call, mutated, old);
+  const errors = [
+    ...validateObjectMetaUpdate(next, old),
+    ...validateObjectMeta(resource, next),
+    ...rules(call, next, old, trusted),
+  ];
+  if (errors.length > 0) throw invalidError({ group: resource.group, name: resource.kind }, name, errors);
+  await admit(call, name, next, old);
+  const key = keyOf(resource, call.namespace, name);
+  if (isRemovable(next)) {
+    await commitObject(call, key, old, undefined);
+    return next;
+  }
+  if (semanticEqual(next, old)) return old;
+  return (await commitObject(call, key, old, next)) ?? next;
+}
+
+/** What each door may change: the main one everything but status, the status one only that, others what they say. */
+function scopeOf(call: Call, wished: KubeObject, old: KubeObject): KubeObject {
+  const { resource, subresource } = call;
+  const { strategy } = resource;
+  const door = resource.subresources[subresource];
+  if (door?.type === 'status') {
+    const { status } = wished;
+    return withField({ ...old, metadata: { ...wished.metadata, ...ownersOf(old) } }, 'status', status);
+  }
+  if (door?.type === 'update') return door.prepare(wished, old);
+  const prepared = strategy.prepareForUpdate?.(wished, old) ?? wished;
+  return resource.subresources.status === undefined ? prepared : withField(prepared, 'status', old.status);
+}
+
+function ownersOf(old: KubeObject): Partial<KubeObject['metadata']> {
+  return old.metadata.ownerReferences === undefined ? {} : { ownerReferences: old.metadata.ownerReferences };
+}
+
+function withField(object: KubeObject, field: string, value: unknown): KubeObject {
+  const { [field]: _, ...rest } = object;
+  // Sound: the fields of KubeObject itself are never the one that is exchanged.
+  return (value === undefined ? rest : { ...rest, [field]: value }) as KubeObject;
+}
+
+function rules(call: Call, next: KubeObject, old: KubeObject, trusted: boolean): readonly FieldError[] {
+  const { strategy, subresources } = call.resource;
+  if (subresources[call.subresource]?.type === 'status') return strategy.validateStatusUpdate?.(next, old) ?? [];
+  return [...strategy.validate(next), ...(trusted ? [] : (strategy.validateUpdate?.(next, old) ?? []))];
+}
+
+/** Set once and for all, or by the server alone. */
+function keptMetadata({ metadata: wished }: KubeObject, { metadata: old }: KubeObject): KubeObject['metadata'] {
+  const { generation: _1, managedFields: _2, deletionTimestamp: _3, deletionGracePeriodSeconds: _4, ...rest } = wished;
+  const kept = {
+    ...(old.generation === undefined ? {} : { generation: old.generation }),
+    ...(old.deletionTimestamp === undefined ? {} : { deletionTimestamp: old.deletionTimestamp }),
+    ...(old.deletionGracePeriodSeconds === undefined ? {} : { deletionGracePeriodSeconds: old.deletionGracePeriodSeconds }),
+    ...(old.generateName === undefined ? {} : { generateName: old.generateName }),
+    ...(old.uid === undefined ? {} : { uid: wished.uid ?? old.uid }),
+    ...(old.creationTimestamp === undefined ? {} : { creationTimestamp: wished.creationTimestamp ?? old.creationTimestamp }),
+    ...(old.namespace === undefined ? {} : { namespace: wished.namespace ?? old.namespace }),
+    ...(old.resourceVersion === undefined ? {} : { resourceVersion: old.resourceVersion }),
+  };
+  return { ...rest, ...kept };
+}
+
+function withGeneration(call: Call, next: KubeObject, old: KubeObject): KubeObject {
+  if (call.resource.strategy.generation !== true || semanticEqual(next.spec, old.spec)) return next;
+  return { ...next, metadata: { ...next.metadata, generation: (old.metadata.generation ?? 0) + 1 } };
+}
+
+function checkIdentity(call: Call, name: string, wished: KubeObject, old: KubeObject): void {
+  const { resource, namespace } = call;
+  const { name: named = name, uid } = wished.metadata;
+  if (named !== name) throw badRequestError(`the name of the object (${named}) does not match the name on the URL (${name})`);
+  checkNamespace(call, wished.metadata);
+  if (uid === undefined || uid === '' || uid === old.metadata.uid) return;
+  const path = `/registry/${resource.id.split('.')[0]}/${namespace === '' ? '' : `${namespace}/`}${name}`;
+  throw conflictError(
+    { group: resource.group, name: resource.plural },
+    name,
+    `StorageError: invalid object, Code: 4, Key: ${path}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid ?? ''}`,
+  );
+}
