@@ -1,0 +1,87 @@
+/**
+ * Removes pods from nodes with NoExecute taints that they do not tolerate, or tolerate only for so many seconds (pkg/controller/
+ * tainteviction). By default pods tolerate silence for ever (DESIGN "Offline policy"), so this concerns those who asked for it, and taints
+ * that people set. When a whole zone falls silent, it is the way there that is broken, not the zone: then nobody is moved.
+ */
+import { isNodeReady, TAINT_NOT_READY, TAINT_UNREACHABLE, type Node, type Taint } from '#api/kinds/node.ts';
+import { isActive, tolerates, type Pod } from '#api/kinds/pod.ts';
+import { parseTime } from '#lib/time.ts';
+import type { View } from '../../view.ts';
+import { deleteChange } from '../changes.ts';
+import type { Controller, News, Outcome } from '../controller.ts';
+
+const ZONE = 'topology.kubernetes.io/zone';
+const OF_SILENCE: readonly string[] = [TAINT_NOT_READY, TAINT_UNREACHABLE];
+/** While a zone is silent it is looked at this often. */
+const ZONE_PERIOD_MS = 60_000;
+const BURST_MAX = 100;
+
+export const taintEviction: Controller = {
+  name: 'taint-eviction',
+  keysOf,
+  keys: (view) => (view.list('nodes') as readonly Node[]).filter(isTainted).map(({ metadata }) => metadata.name ?? ''),
+  reconcile: (key, view, now) => {
+    // Sound: the store keeps under this resource only objects of this kind.
+    const node = view.get('nodes', '', key) as Node | undefined;
+    return node === undefined || !isTainted(node) ? { changes: [] } : reconcile(node, view, now);
+  },
+};
+
+function reconcile(node: Node, view: View, now: number): Outcome {
+  const taints = (node.spec?.taints ?? []).filter(({ effect }) => effect === 'NoExecute');
+  const pods = (view.podsOn(node.metadata.name ?? '') as readonly Pod[]).filter(isActive);
+  const leaving = pods.map((pod) => ({ pod, dueMs: dueMs(pod, taints) })).filter(({ dueMs: due }) => Number.isFinite(due));
+  const due = leaving.filter((each) => each.dueMs <= now);
+  const waits = leaving.filter((each) => each.dueMs > now).map((each) => each.dueMs - now);
+  const held = due.length > 0 && isZoneSilent(node, view) ? due.filter(({ pod }) => dueMs(pod, taints.filter(isOwn)) > now) : [];
+  const evicted = due.filter((each) => !held.includes(each)).slice(0, BURST_MAX);
+  if (held.length > 0) waits.push(ZONE_PERIOD_MS);
+  return {
+    changes: evicted.map(({ pod }) => deleteChange('pods', pod)),
+    events: evicted.map(({ pod }) => ({
+      about: pod,
+      type: 'Normal',
+      reason: 'TaintManagerEviction',
+      message: `Marking for deletion Pod ${pod.metadata.namespace}/${pod.metadata.name}`,
+    })),
+    ...(waits.length === 0 ? {} : { afterMs: Math.min(...waits) }),
+  };
+}
+
+/** When the first of the taints has lasted longer than the pod bears; Infinity: it bears them all for ever. */
+function dueMs(pod: Pod, taints: readonly Taint[]): number {
+  const ends = taints.map((taint) => {
+    const tolerations = pod.spec?.tolerations?.filter((toleration) => tolerates(toleration, taint)) ?? [];
+    const since = parseTime(taint.timeAdded);
+    // A taint that nobody has timed yet is timed by the node's lifecycle in a moment; patience counts from then.
+    if (tolerations.length === 0) return Number.NEGATIVE_INFINITY;
+    const seconds = tolerations.map(({ tolerationSeconds }) => tolerationSeconds ?? Number.POSITIVE_INFINITY);
+    return since === undefined ? Number.POSITIVE_INFINITY : since + Math.max(0, Math.min(...seconds)) * 1_000;
+  });
+  return Math.min(Number.POSITIVE_INFINITY, ...ends);
+}
+
+/** Taints that somebody set, not silence. */
+function isOwn({ key }: Taint): boolean {
+  return !OF_SILENCE.includes(key);
+}
+
+/** No node of a zone of several is ready, or none of the whole cluster. */
+function isZoneSilent(node: Node, view: View): boolean {
+  const nodes = view.list('nodes') as readonly Node[];
+  const zoneOf = ({ metadata }: Node) => metadata.labels?.[ZONE] ?? '';
+  const zone = nodes.filter((each) => zoneOf(each) === zoneOf(node));
+  return !nodes.some(isNodeReady) || (zone.length > 1 && !zone.some(isNodeReady));
+}
+
+function isTainted({ spec }: Node): boolean {
+  return spec?.taints?.some(({ effect }) => effect === 'NoExecute') === true;
+}
+
+function keysOf({ resource, after }: News, view: View): readonly string[] {
+  if (resource === 'nodes') return after !== undefined && isTainted(after as Node) ? [after.metadata.name ?? ''] : [];
+  if (resource !== 'pods' || after === undefined) return [];
+  const name = (after as Pod).spec?.nodeName ?? '';
+  const node = name === '' ? undefined : (view.get('nodes', '', name) as Node | undefined);
+  return node !== undefined && isTainted(node) ? [name] : [];
+}
