@@ -1,0 +1,55 @@
+import type { Pod } from '#api/kinds/pod.ts';
+import type { ServiceAccount } from '#api/kinds/service-account.ts';
+import type { AdmissionState } from '#rest/admission.ts';
+import { ofKind, type Context } from './of-kind.ts';
+import { refused } from './refusal.ts';
+
+/**
+ * ServiceAccount: every pod runs as one that exists. `default` is taken as given, for a controller makes it in each namespace and a pod
+ * need not wait for that. Tokens are not mounted here.
+ */
+export const serviceAccount = ofKind<Pod>('ServiceAccount', 'pods', {
+  mutate: (pod, context) => (context.old === undefined ? withAccount(pod, context) : pod),
+});
+
+const DEFAULT_ACCOUNT = 'default';
+const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
+
+async function withAccount(pod: Pod, context: Context<Pod>): Promise<Pod> {
+  const { spec } = pod;
+  if (spec === undefined) return pod;
+  if (pod.metadata.annotations?.[MIRROR_ANNOTATION] !== undefined) {
+    checkMirror(pod, context);
+    return pod;
+  }
+  const given = spec.serviceAccountName ?? '';
+  const name = given === '' ? DEFAULT_ACCOUNT : given;
+  const account = await find(context.state, context.attempt.namespace, name);
+  if (account === undefined && name !== DEFAULT_ACCOUNT)
+    throw refused(
+      context.attempt,
+      `error looking up service account ${context.attempt.namespace}/${name}: serviceaccount "${name}" not found`,
+    );
+  const own = spec.imagePullSecrets ?? [];
+  const pullSecrets = own.length === 0 ? (account?.imagePullSecrets ?? []) : own;
+  return {
+    ...pod,
+    spec: {
+      ...spec,
+      serviceAccountName: name,
+      ...(pullSecrets.length === 0 ? {} : { imagePullSecrets: pullSecrets }),
+    },
+  };
+}
+
+/** The image of a static pod, which has no rights in the cluster. */
+function checkMirror({ spec }: Pod, { attempt }: Context<Pod>): void {
+  if ((spec?.serviceAccountName ?? '') !== '') throw refused(attempt, 'a mirror pod may not reference service accounts');
+  if (spec?.volumes?.some(({ secret }) => secret !== undefined) === true)
+    throw refused(attempt, 'a mirror pod may not reference secrets');
+}
+
+async function find(state: AdmissionState, namespace: string, name: string): Promise<ServiceAccount | undefined> {
+  // Sound: what is kept under this resource was checked against its schema when it was written.
+  return (await state.get({ resource: 'serviceaccounts', namespace, name })) as ServiceAccount | undefined;
+}
