@@ -39,20 +39,17 @@ function reconcile(node: Node, view: View, now: number): Outcome {
   const known: Node = silent.length === 0 ? node : { ...node, status: { ...node.status, conditions: merged(node, silent) } };
   const taints = taintsFor(known, now);
   const isUnknown = nodeCondition(known, 'Ready')?.status === 'Unknown';
-  const retainted = taints !== (node.spec?.taints ?? NO_TAINTS) && !(taints.length === 0 && node.spec?.taints === undefined);
   return {
     changes: [
       ...(silent.length === 0 ? [] : [statusPatch(RESOURCE, node, silent)]),
       // The status is written already; a second write of what was read would be a conflict, so the taints wait for the next run.
-      ...(retainted && silent.length === 0 ? [updateChange(RESOURCE, node, { spec: { ...node.spec, taints } })] : []),
+      ...(taints !== undefined && silent.length === 0 ? [updateChange(RESOURCE, node, { spec: { ...node.spec, taints } })] : []),
       ...(isUnknown ? unreadyPods(node, view, now) : []),
     ],
     events: silent.some(({ type }) => type === 'Ready') ? [notReady(node)] : [],
     ...(leftMs > 0 ? { afterMs: leftMs + SLACK_MS } : {}),
   };
 }
-
-const NO_TAINTS: readonly never[] = [];
 
 /** What is to be said differently of a silent node. */
 function silentConditions(node: Node, now: number): readonly NodeCondition[] {

@@ -30,7 +30,9 @@ export const taintEviction: Controller = {
 function reconcile(node: Node, view: View, now: number): Outcome {
   const taints = (node.spec?.taints ?? []).filter(({ effect }) => effect === 'NoExecute');
   const pods = (view.podsOn(node.metadata.name ?? '') as readonly Pod[]).filter(isActive);
-  const leaving = pods.map((pod) => ({ pod, dueMs: dueMs(pod, taints) })).filter(({ dueMs: due }) => Number.isFinite(due));
+  const leaving = pods
+    .map((pod) => ({ pod, dueMs: dueMs(pod, taints) }))
+    .filter(({ dueMs: due }) => due < Number.POSITIVE_INFINITY);
   const due = leaving.filter((each) => each.dueMs <= now);
   const waits = leaving.filter((each) => each.dueMs > now).map((each) => each.dueMs - now);
   const held = due.length > 0 && isZoneSilent(node, view) ? due.filter(({ pod }) => dueMs(pod, taints.filter(isOwn)) > now) : [];

@@ -18,13 +18,13 @@ const PRESSURES: Readonly<Record<string, string>> = {
 };
 const OURS: readonly string[] = [TAINT_NOT_READY, TAINT_UNREACHABLE, TAINT_UNSCHEDULABLE, ...Object.values(PRESSURES)];
 
-/** All the node's taints as they should be; the same list if nothing is to be changed. NoExecute ones get the time from which patience counts. */
-export function taintsFor(node: Node, now: number): readonly Taint[] {
+/** All the node's taints as they should be; undefined if they are. NoExecute ones get the time from which patience counts. */
+export function taintsFor(node: Node, now: number): readonly Taint[] | undefined {
   const taints = node.spec?.taints ?? [];
   const wanted = wantedTaints(node);
   const kept = taints.filter((taint) => !OURS.includes(taint.key) || wanted.some((each) => isSame(each, taint)));
   const added = wanted.filter((each) => !taints.some((taint) => isSame(each, taint)));
-  if (added.length === 0 && kept.length === taints.length && kept.every(isTimed)) return taints;
+  if (added.length === 0 && kept.length === taints.length && kept.every(isTimed)) return undefined;
   return [...kept, ...added].map((taint) => (isTimed(taint) ? taint : { ...taint, timeAdded: rfc3339(now) }));
 }
 
