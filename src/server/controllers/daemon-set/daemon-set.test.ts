@@ -218,6 +218,25 @@ test('a node that was silent before keeps its pod, blocks nobody, and is updated
   expect(images(world)).toEqual({ a: 'app:2', b: 'app:2', c: 'app:2' });
 });
 
+test('the same holds for daemons that would run on silent nodes too', () => {
+  const words = (image: string): Words => ({
+    template: {
+      metadata: { labels: { app: 'agent' } },
+      spec: { containers: [{ name: 'c', image }], tolerations: [{ operator: 'Exists' }], schedulerName: 'default-scheduler' },
+    },
+  });
+  const world = worldOf(THREE, words('app:1'));
+  run(world);
+  silence(world, 'b', '2026-01-01T00:30:00Z');
+  world.edit<Pod>('pods', pods(world).find((pod) => nodeOf(pod) === 'b')?.metadata.name ?? '', (pod) => ({
+    ...pod,
+    status: { phase: 'Running' },
+  }));
+  retemplate(world, words('app:2'));
+  run(world);
+  expect(images(world)).toEqual({ a: 'app:2', b: 'app:1', c: 'app:2' });
+});
+
 test('a node that falls silent after it was given the new pod counts as failed', () => {
   const world = worldOf({ ...THREE, d: {} });
   run(world);
