@@ -1,0 +1,75 @@
+import { badRequestError } from '../status.ts';
+import type { Json } from '../object.ts';
+import { pathText } from '../schema/conform.ts';
+import type { Parsed } from './yaml.ts';
+
+/** JSON with what JSON.parse keeps to itself: which keys stand twice in one object, and where a value stands in the text. */
+
+/** Throws 400 for text that is no JSON. */
+export function parseJson(text: string): Parsed {
+  const value = parse(text);
+  return { value, duplicates: scan(text).duplicates };
+}
+
+/** The value alone: no second look at the text. Throws 400. */
+export function parse(text: string): Json {
+  try {
+    // Sound: what JSON.parse gives is JSON.
+    return JSON.parse(text) as Json;
+  } catch (cause) {
+    throw badRequestError(`json parse error: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+}
+
+export type Scanned = {
+  readonly duplicates: readonly string[];
+  /** Offset of the first character of the value at a path, by the path's text. */
+  readonly offsets: ReadonlyMap<string, number>;
+};
+
+type Container = { readonly keys: Set<string> | undefined; index: number; key: string };
+
+/** Reads valid JSON once, without recursion. */
+export function scan(text: string): Scanned {
+  const duplicates: string[] = [];
+  const offsets = new Map<string, number>();
+  const stack: Container[] = [];
+  let expectsKey = false;
+  const path = () => stack.map(({ keys, index, key }) => (keys === undefined ? index : key));
+  const begin = (at: number) => void offsets.set(pathText(path()), at);
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    const top = stack.at(-1);
+    if (character === '"') {
+      const end = endOfString(text, at);
+      if (expectsKey && top?.keys !== undefined) {
+        // Sound: the slice is a JSON string of text that was parsed before.
+        top.key = JSON.parse(text.slice(at, end + 1)) as string;
+        if (top.keys.has(top.key)) duplicates.push(pathText(path()));
+        top.keys.add(top.key);
+        expectsKey = false;
+      } else begin(at);
+      at = end;
+    } else if (character === '{' || character === '[') {
+      begin(at);
+      stack.push({ keys: character === '{' ? new Set() : undefined, index: 0, key: '' });
+      expectsKey = character === '{';
+    } else if (character === '}' || character === ']') {
+      stack.pop();
+      expectsKey = false;
+    } else if (character === ',') {
+      if (top !== undefined) top.index++;
+      expectsKey = top?.keys !== undefined;
+    } else if (character !== undefined && /[-\dtfn]/.test(character)) {
+      begin(at);
+      while (/[-+.\dA-Za-z]/.test(text[at + 1] ?? '')) at++;
+    }
+  }
+  return { duplicates, offsets };
+}
+
+function endOfString(text: string, start: number): number {
+  let at = start + 1;
+  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
+  return at;
+}
