@@ -11,7 +11,7 @@ import type { CloneWatch } from './clone-watch.ts';
 import { planHead } from './document-desk.ts';
 import type { EventDesk } from './event-desk.ts';
 import { hiOf, outboxAfter, provenDocument, sessionOf } from './greeting.ts';
-import { isGivenUp } from './heartbeat.ts';
+import { isGivenUp, leaseSeconds } from './heartbeat.ts';
 import type { IncarnationGuard } from './incarnation-guard.ts';
 import { isHeld, type Peer } from './peer.ts';
 import type { Receipts } from './receipts.ts';
@@ -60,7 +60,10 @@ async function greet(peer: Peer, hello: Hello, options: MailDeskOptions, signal:
   const { outbox, isNew } = outboxAfter(hello, (await receipts.of(node)).outbox);
   if (isNew) await receipts.write(node, { outbox });
   const fullState = isNew || (peer.conditions === undefined && isGivenUp(options.view(), node));
+  const seconds = leaseSeconds(peer, options.view());
   peer.session = sessionOf(hello, clock.now());
+  // Whoever judges by the Lease must know how patient to be.
+  if (leaseSeconds(peer, options.view()) !== seconds) peer.leaseMs = Number.NEGATIVE_INFINITY;
   peer.acked = held;
   peer.sent = undefined;
   peer.get = undefined;
