@@ -1,0 +1,101 @@
+import { CA_PATH, JOIN_PATH } from '#api/link/join.ts';
+import type { Decision } from '#rest/options.ts';
+import type { Target, User } from '#rest/request.ts';
+
+/**
+ * Who may do what: administrators all, everyone the public paths, our own loops and the nodes' reports what the tables below say, nobody else
+ * anything (roles come later). An empty reason is how upstream's RBAC refuses.
+ */
+export function authorize(user: User, target: Target): Decision {
+  if (user.groups.includes('system:masters')) return ALLOWED;
+  const allowed = target.type === 'path' ? mayUsePath(user, target) : mayUseResource(user, target);
+  return allowed ? ALLOWED : DENIED;
+}
+
+const ALLOWED: Decision = { allowed: true, reason: '' };
+const DENIED: Decision = { allowed: false, reason: '' };
+
+type PathTarget = Extract<Target, { readonly type: 'path' }>;
+type ResourceTarget = Extract<Target, { readonly type: 'resource' }>;
+
+/** Upstream's system:public-info-viewer. */
+const PUBLIC = ['/healthz', '/livez', '/readyz', '/version', '/version/'];
+/** Upstream's system:discovery. */
+const DISCOVERY = ['/api', '/apis', '/openapi'];
+
+function mayUsePath(user: User, { verb, path }: PathTarget): boolean {
+  // The join decides by its own token (src/server/join.ts).
+  if (path === JOIN_PATH) return verb === 'post';
+  if (verb !== 'get' && verb !== 'head') return false;
+  if (PUBLIC.includes(path) || path === CA_PATH) return true;
+  if (!user.groups.includes('system:authenticated')) return false;
+  return DISCOVERY.some((root) => path === root || path.startsWith(`${root}/`));
+}
+
+/** What an internal author may write, as `resource.group` or `resource.group/subresource`; `*` is everything. They read from the view, not through here. */
+type Rules = readonly string[];
+
+const EVENTS: Rules = ['events', 'events.events.k8s.io'];
+const PODS: Rules = ['pods', 'pods/status'];
+
+const CONTROLLERS: Readonly<Record<string, Rules>> = {
+  deployment: ['deployments.apps', 'deployments.apps/status', 'replicasets.apps'],
+  replicaset: ['replicasets.apps', 'replicasets.apps/status', ...PODS],
+  daemonset: ['daemonsets.apps', 'daemonsets.apps/status', 'controllerrevisions.apps', ...PODS],
+  'generic-garbage-collector': ['*'],
+  namespace: ['*'],
+  'system-namespaces': ['namespaces'],
+  'namespace-defaults': ['configmaps', 'serviceaccounts'],
+  'pod-garbage-collector': PODS,
+  node: ['nodes', 'nodes/status', ...PODS],
+  'node-ipam': ['nodes'],
+  'taint-eviction': PODS,
+  'event-expiry': EVENTS,
+};
+const SCHEDULER: Rules = ['pods/binding', 'pods/status'];
+const JOIN: Rules = ['nodes'];
+
+export const CONTROLLER_PREFIX = 'system:controller:';
+export const NODE_PREFIX = 'system:node:';
+export const SCHEDULER_NAME = 'system:kube-scheduler';
+export const JOIN_NAME = 'system:skerry:join';
+
+function mayUseResource({ name }: User, target: ResourceTarget): boolean {
+  if (name.startsWith(NODE_PREFIX)) return mayReport(name.slice(NODE_PREFIX.length), target);
+  const rules = rulesOf(name);
+  if (rules === undefined) return false;
+  if (target.verb === 'get' || target.verb === 'list' || target.verb === 'watch') return false;
+  const group = target.group === '' ? '' : `.${target.group}`;
+  const subresource = target.subresource === '' ? '' : `/${target.subresource}`;
+  const asked = `${target.resource}${group}${subresource}`;
+  return rules.includes('*') || rules.includes(asked) || EVENTS.includes(asked);
+}
+
+function rulesOf(name: string): Rules | undefined {
+  if (name === SCHEDULER_NAME) return SCHEDULER;
+  if (name === JOIN_NAME) return JOIN;
+  if (!name.startsWith(CONTROLLER_PREFIX)) return undefined;
+  const controller = name.slice(CONTROLLER_PREFIX.length);
+  // Components that only tell events go by names of their own.
+  return Object.hasOwn(CONTROLLERS, controller) ? CONTROLLERS[controller] : [];
+}
+
+/** A node's reports. That a pod is bound to that node is for the fleet to see, who has it at hand. */
+function mayReport(node: string, { verb, group, resource, subresource, namespace, name }: ResourceTarget): boolean {
+  switch (`${resource}${group === '' ? '' : `.${group}`}${subresource === '' ? '' : `/${subresource}`}`) {
+    case 'nodes':
+    case 'nodes/status':
+      return verb === 'patch' && name === node;
+    case 'pods':
+      return verb === 'delete';
+    case 'pods/status':
+      return verb === 'patch';
+    case 'leases.coordination.k8s.io':
+      return namespace === 'kube-node-lease' && name === node && (verb === 'create' || verb === 'update' || verb === 'patch');
+    case 'events':
+    case 'events.events.k8s.io':
+      return verb === 'create' || verb === 'update' || verb === 'patch';
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,121 @@
+import { X509Certificate, createPrivateKey, createPublicKey } from 'node:crypto';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { parseKubeconfig } from '../../cli/kubeconfig.ts';
+import { systemIds as ids } from '../../lib/ids.ts';
+import { adminKubeconfig } from './admin-kubeconfig.ts';
+import { clientCertificate, loadOrCreatePki } from './pki.ts';
+
+const NOW = Date.UTC(2027, 0, 1);
+const YEAR_MS = 365 * 86_400_000;
+const folders: string[] = [];
+const folder = () => {
+  const made = mkdtempSync(join(tmpdir(), 'pki-'));
+  folders.push(made);
+  return made;
+};
+afterEach(() => {
+  for (const each of folders.splice(0)) rmSync(each, { recursive: true });
+});
+const load = (dataDir: string, { nowMs = NOW, hosts = ['node-1', '10.0.0.1'] } = {}) =>
+  loadOrCreatePki({ dataDir, hosts, clock: { now: () => nowMs }, ids });
+
+test('what is made at the first start is found at the next, and only we can read it', async () => {
+  const dataDir = folder();
+  const first = await load(dataDir);
+  const second = await load(dataDir);
+  const { signingKey: a, recoveryKeyFile, ...one } = first;
+  const { signingKey: b, recoveryKeyFile: none, ...two } = second;
+  expect(two).toEqual(one);
+  expect(a.equals(b)).toBe(true);
+  expect(none).toBeUndefined();
+  expect(recoveryKeyFile).toBe(join(dataDir, 'recovery.key'));
+  const pki = join(dataDir, 'server', 'pki');
+  for (const file of [...readdirSync(pki).map((name) => join(pki, name)), join(dataDir, 'recovery.key')])
+    expect(statSync(file).mode & 0o777, file).toBe(0o600);
+  expect(statSync(pki).mode & 0o777).toBe(0o700);
+  const recovery = createPublicKey(createPrivateKey(readFileSync(join(dataDir, 'recovery.key'))));
+  expect(recovery.export({ type: 'spki', format: 'pem' })).toBe(first.recoveryPublicKey);
+});
+
+test('the server certificate is good for its names, and made anew with the same key when they change or a third of its life is left', async () => {
+  const dataDir = folder();
+  const first = await load(dataDir);
+  const x509 = new X509Certificate(first.server.certificate);
+  for (const host of ['localhost', 'node-1', 'kubernetes.default.svc']) expect(x509.checkHost(host)).toBe(host);
+  for (const address of ['127.0.0.1', '::1', '10.0.0.1']) expect(x509.checkIP(address)).toBe(address);
+  expect(x509.verify(new X509Certificate(first.ca.certificate).publicKey)).toBe(true);
+  expect(Date.parse(x509.validFrom)).toBeLessThan(NOW);
+
+  expect((await load(dataDir, { nowMs: NOW + YEAR_MS })).server.certificate).toBe(first.server.certificate);
+  const later = await load(dataDir, { nowMs: NOW + 2.1 * YEAR_MS });
+  expect(later.server.certificate).not.toBe(first.server.certificate);
+  expect(later.serverKeyHash).toBe(first.serverKeyHash);
+  const moved = await load(dataDir, { nowMs: NOW + 2.1 * YEAR_MS, hosts: ['10.0.0.2', '0.0.0.0'] });
+  expect(new X509Certificate(moved.server.certificate).checkIP('10.0.0.2')).toBe('10.0.0.2');
+  expect(new X509Certificate(moved.server.certificate).checkIP('10.0.0.1')).toBeUndefined();
+  expect(moved.serverKeyHash).toBe(first.serverKeyHash);
+});
+
+test('a server whose clock stands in 1970 makes certificates that are good today', async () => {
+  const { ca, server } = await load(folder(), { nowMs: 0 });
+  for (const pem of [ca.certificate, server.certificate]) {
+    const x509 = new X509Certificate(pem);
+    expect(Date.parse(x509.validFrom)).toBeLessThan(Date.UTC(2026, 0, 2));
+    expect(Date.parse(x509.validTo)).toBeGreaterThan(Date.UTC(2028, 0, 1));
+  }
+});
+
+test('a root that is missing or damaged later is named and never replaced', async () => {
+  for (const name of ['ca.key', 'ca.crt', 'server.key', 'signing.key', 'recovery.pub']) {
+    const dataDir = folder();
+    await load(dataDir);
+    const file = join(dataDir, 'server', 'pki', name);
+    rmSync(file);
+    await expect(load(dataDir)).rejects.toMatchObject({ code: 'BrokenPki', message: expect.stringContaining(file) });
+    writeFileSync(file, 'garbage');
+    await expect(load(dataDir)).rejects.toMatchObject({ code: 'BrokenPki', message: expect.stringContaining(file) });
+    expect(readFileSync(file, 'utf8')).toBe('garbage');
+  }
+});
+
+test('what can be made again is', async () => {
+  const dataDir = folder();
+  const first = await load(dataDir);
+  for (const name of ['server.crt', 'admin.crt', 'admin.key', 'ticket.keys']) rmSync(join(dataDir, 'server', 'pki', name));
+  writeFileSync(join(dataDir, 'server', 'pki', 'server.crt'), 'garbage');
+  const second = await load(dataDir);
+  expect(second.serverKeyHash).toBe(first.serverKeyHash);
+  expect(second.admin.certificate).not.toBe(first.admin.certificate);
+  expect(second.ticketKeys.length).toBe(48);
+});
+
+test('a first start that was cut short goes on with what it had', async () => {
+  const dataDir = folder();
+  const first = await load(dataDir);
+  rmSync(join(dataDir, 'server', 'pki', 'cluster'));
+  rmSync(join(dataDir, 'server', 'pki', 'recovery.pub'));
+  const second = await load(dataDir);
+  expect(second.caKeyHash).toBe(first.caKeyHash);
+  expect(second.recoveryPublicKey).toBe(first.recoveryPublicKey);
+});
+
+test('the kubeconfig is read by our own command line, and users get certificates of their own', async () => {
+  const pki = await load(folder());
+  const config = parseKubeconfig(adminKubeconfig(pki, 'https://10.0.0.1:6443'), 'admin.kubeconfig');
+  expect(config).toEqual({
+    server: 'https://10.0.0.1:6443',
+    ca: pki.ca.certificate,
+    certificate: pki.admin.certificate,
+    key: pki.admin.key,
+  });
+  const jane = await clientCertificate(
+    pki,
+    { user: 'jane', groups: ['a', 'b'], ttlMs: 60_000 },
+    { clock: { now: () => NOW }, ids },
+  );
+  expect(new X509Certificate(jane.certificate).subject).toBe('O=a\nO=b\nCN=jane');
+  expect(new X509Certificate(jane.certificate).checkPrivateKey(createPrivateKey(jane.key))).toBe(true);
+});

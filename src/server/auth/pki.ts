@@ -1,0 +1,219 @@
+import { X509Certificate, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { isIP } from 'node:net';
+import { join } from 'node:path';
+import type { Clock } from '#lib/clock.ts';
+import { makePrivateFolder, readFileIfThere, writeDurableFile } from '#lib/durable-file.ts';
+import { SkerryError } from '#lib/error.ts';
+import type { Ids } from '#lib/ids.ts';
+import { createCa, issueClientCertificate, issueServerCertificate, newKey, type Issuer } from '#net/tls/certificates.ts';
+import { certificateKeyHash, publicKeyHash } from '#net/tls/key-hash.ts';
+import { CLUSTER_FILE, openPkiFiles, type PkiFiles } from './pki-files.ts';
+
+/**
+ * The server's keys and certificates, under `<data-dir>/server/pki`. Keys are made once and never again; certificates are made anew, with the same key,
+ * when less than a third of their life is left or the server's names have changed.
+ */
+export type Pki = {
+  /** Of this cluster: in the link's topics and in all that is signed. */
+  readonly cluster: string;
+  readonly ca: Issuer;
+  /** What a join token names the cluster by. */
+  readonly caKeyHash: string;
+  readonly server: KeyPair;
+  /** What nodes pin. */
+  readonly serverKeyHash: string;
+  readonly ticketKeys: Buffer;
+  /** Ed25519, private: signs documents, commands and memberships. */
+  readonly signingKey: KeyObject;
+  /** PEM */
+  readonly signingPublicKey: string;
+  readonly recoveryPublicKey: string;
+  readonly admin: KeyPair;
+  /** Where the private half of the recovery key was written just now; undefined at every later start. */
+  readonly recoveryKeyFile: string | undefined;
+};
+
+export type KeyPair = { /** PEM */ readonly key: string; readonly certificate: string };
+
+export type PkiOptions = {
+  readonly dataDir: string;
+  /** Names and addresses that clients use, beside those every server has. */
+  readonly hosts: readonly string[];
+  readonly clock: Pick<Clock, 'now'>;
+  readonly ids: Pick<Ids, 'bytes' | 'suffix'>;
+};
+
+const CLUSTER_CHARACTERS = 10;
+const TICKET_KEY_BYTES = 48;
+const ADMIN_TTL_MS = 365 * 86_400_000;
+const ADMIN = { user: 'kubernetes-admin', groups: ['system:masters'] };
+/** Of a certificate's life, what must be left at a start. */
+const LIFE_LEFT_MIN = 1 / 3;
+const OWN_HOSTS = [
+  'localhost',
+  '127.0.0.1',
+  '::1',
+  'kubernetes',
+  'kubernetes.default',
+  'kubernetes.default.svc',
+  'kubernetes.default.svc.cluster.local',
+];
+
+/** Throws code BrokenPki, naming the file, if something that can not be made again is missing or unreadable. */
+export async function loadOrCreatePki({ dataDir, hosts, clock, ids }: PkiOptions): Promise<Pki> {
+  const folder = join(dataDir, 'server', 'pki');
+  makePrivateFolder(join(dataDir, 'server'));
+  makePrivateFolder(folder);
+  const files = openPkiFiles(folder);
+  const making = { nowMs: clock.now(), ids };
+
+  const cluster = await files.root(CLUSTER_FILE, () => ids.suffix(CLUSTER_CHARACTERS));
+  const caKey = await files.root('ca.key', newKey);
+  const ca = { key: caKey, certificate: await files.root('ca.crt', () => createCa(`skerry-ca-${cluster}`, caKey, making)) };
+  const serverKey = await files.root('server.key', newKey);
+  const signingKey = privateKey(files, 'signing.key', await files.root('signing.key', newSigningKey));
+  const recovery = await recoveryKey(dataDir, files);
+  checkPair(files, 'ca', ca);
+
+  const issued = { files, ca, nowMs: making.nowMs };
+  const names = [...new Set([...OWN_HOSTS, ...hosts.filter((host) => !isAnyAddress(host))])];
+  const server = await renewed(issued, 'server', serverKey, names, () => issueServerCertificate(ca, serverKey, names, making));
+  const adminKey = files.read('admin.key') ?? kept(files, 'admin.key', newKey());
+  const admin = await renewed(issued, 'admin', adminKey, undefined, () =>
+    issueClientCertificate(ca, { ...ADMIN, key: adminKey, ttlMs: ADMIN_TTL_MS }, making),
+  );
+  const ticketKeys = ticketKeysOf(files, ids);
+  files.finish(cluster);
+  return {
+    cluster,
+    ca,
+    caKeyHash: certificateKeyHash(new X509Certificate(ca.certificate)),
+    server,
+    serverKeyHash: publicKeyHash(privateKey(files, 'server.key', serverKey)),
+    ticketKeys,
+    signingKey,
+    signingPublicKey: createPublicKey(signingKey).export({ type: 'spki', format: 'pem' }).toString(),
+    recoveryPublicKey: recovery.publicKey,
+    admin,
+    recoveryKeyFile: recovery.writtenTo,
+  };
+}
+
+/** For a user of the API, with a key of its own. */
+export async function clientCertificate(
+  pki: Pick<Pki, 'ca'>,
+  who: { readonly user: string; readonly groups: readonly string[]; readonly ttlMs: number },
+  { clock, ids }: Pick<PkiOptions, 'clock' | 'ids'>,
+): Promise<KeyPair> {
+  const key = newKey();
+  return { key, certificate: await issueClientCertificate(pki.ca, { ...who, key }, { nowMs: clock.now(), ids }) };
+}
+
+/** Its private half leaves this machine at the first start, so it is in no backup of the key folder; the public half is told to every node. */
+async function recoveryKey(
+  dataDir: string,
+  files: PkiFiles,
+): Promise<{ readonly publicKey: string; readonly writtenTo: string | undefined }> {
+  const file = join(dataDir, 'recovery.key');
+  let writtenTo: string | undefined;
+  const publicKey = await files.root('recovery.pub', () => {
+    // After a first start that was interrupted it is there already.
+    const text = readFileIfThere(file) ?? newSigningKey();
+    writeDurableFile(file, text);
+    writtenTo = file;
+    return createPublicKey(privateKey(files, file, text))
+      .export({ type: 'spki', format: 'pem' })
+      .toString();
+  });
+  try {
+    createPublicKey(publicKey);
+  } catch (cause) {
+    throw new SkerryError('BrokenPki', `read ${files.file('recovery.pub')}: it is no public key`, { cause });
+  }
+  return { publicKey, writtenTo };
+}
+
+type Issued = { readonly files: PkiFiles; readonly ca: Issuer; readonly nowMs: number };
+
+async function renewed(
+  { files, ca, nowMs }: Issued,
+  name: string,
+  key: string,
+  hosts: readonly string[] | undefined,
+  issue: () => Promise<string>,
+): Promise<KeyPair> {
+  const there = files.read(`${name}.crt`);
+  const isGood =
+    there !== undefined &&
+    isIssuedFor(there, privateKey(files, `${name}.key`, key), ca) &&
+    isFresh(new X509Certificate(there), nowMs) &&
+    (hosts === undefined || hasHosts(new X509Certificate(there), hosts));
+  return { key, certificate: isGood ? there : kept(files, `${name}.crt`, await issue()) };
+}
+
+function isIssuedFor(certificate: string, key: KeyObject, ca: Issuer): boolean {
+  try {
+    const x509 = new X509Certificate(certificate);
+    return certificateKeyHash(x509) === publicKeyHash(key) && x509.verify(new X509Certificate(ca.certificate).publicKey);
+  } catch {
+    return false;
+  }
+}
+
+function isFresh({ validFrom, validTo }: X509Certificate, nowMs: number): boolean {
+  const [fromMs, toMs] = [Date.parse(validFrom), Date.parse(validTo)];
+  return nowMs < toMs - (toMs - fromMs) * LIFE_LEFT_MIN;
+}
+
+function hasHosts(certificate: X509Certificate, hosts: readonly string[]): boolean {
+  const named = (certificate.subjectAltName ?? '').split(', ').length;
+  return (
+    named === hosts.length &&
+    hosts.every(
+      (host) => (isIP(host) === 0 ? certificate.checkHost(host, { subject: 'never' }) : certificate.checkIP(host)) !== undefined,
+    )
+  );
+}
+
+function ticketKeysOf(files: PkiFiles, ids: Pick<Ids, 'bytes'>): Buffer {
+  const name = 'ticket.keys';
+  const there = Buffer.from(files.read(name) ?? '', 'base64');
+  if (there.length === TICKET_KEY_BYTES) return there;
+  return Buffer.from(kept(files, name, Buffer.from(ids.bytes(TICKET_KEY_BYTES)).toString('base64')), 'base64');
+}
+
+function kept(files: PkiFiles, name: string, text: string): string {
+  files.write(name, text);
+  return text;
+}
+
+function checkPair(files: PkiFiles, name: string, { key, certificate }: Issuer): void {
+  let certified: string | undefined;
+  try {
+    certified = certificateKeyHash(new X509Certificate(certificate));
+  } catch (cause) {
+    throw new SkerryError('BrokenPki', `read ${files.file(`${name}.crt`)}: it is no certificate`, { cause });
+  }
+  if (certified !== publicKeyHash(privateKey(files, `${name}.key`, key)))
+    throw new SkerryError(
+      'BrokenPki',
+      `read ${files.file(`${name}.crt`)}: it is not the certificate of ${files.file(`${name}.key`)}`,
+    );
+}
+
+function privateKey(files: PkiFiles, name: string, pem: string): KeyObject {
+  try {
+    return createPrivateKey(pem);
+  } catch (cause) {
+    throw new SkerryError('BrokenPki', `read ${files.file(name)}: it is no private key`, { cause });
+  }
+}
+
+function newSigningKey(): string {
+  return generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+}
+
+/** `0.0.0.0` says where to listen, not how to be reached. */
+function isAnyAddress(host: string): boolean {
+  return host === '' || host === '0.0.0.0' || host === '::';
+}

@@ -1,0 +1,9 @@
+import { networkInterfaces } from 'node:os';
+
+/** The names and addresses of this machine, as far as it knows them: what the server's certificate must be good for. */
+export function serverHosts(hostname: string, listenHost: string): readonly string[] {
+  const addresses = Object.values(networkInterfaces()).flatMap((entries = []) => entries.map(({ address }) => address));
+  // Link-local addresses carry a zone and change with each interface.
+  const lasting = addresses.filter((address) => !address.startsWith('fe80:'));
+  return [...new Set([hostname.toLowerCase(), listenHost, ...lasting])].filter((host) => host !== '').toSorted();
+}
