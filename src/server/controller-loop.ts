@@ -30,14 +30,15 @@ const VIEW_WAIT_MS = 5;
 
 export function startControllerLoop(options: ControllerLoopOptions, signal: AbortSignal): Runner {
   const { controller, view, revision, carrier, events, clock, ids } = options;
-  const author = authorOf(`${controller.name}-controller`);
+  const author = authorOf(controller.name);
+  const component = `${controller.name}-controller`;
   const run = async (key: string, runSignal: AbortSignal): Promise<number | undefined> => {
     const seen = view();
     // What this key has committed is among what is committed: a view that reaches the last commit shows it.
     if (seen.revision < revision()) return VIEW_WAIT_MS;
     const { changes, afterMs, events: notes = [] } = controller.reconcile(key, seen, clock.now());
     await carryOut(changes, author, carrier, witness(seen), runSignal);
-    for (const { about, ...note } of notes) events.record(`${controller.name}-controller`, referenceTo(about), note);
+    for (const { about, ...note } of notes) events.record(component, referenceTo(about), note);
     return afterMs;
   };
   /** Upstream's events of pods made and removed for an owner whose kind this controller is named after. */
@@ -47,14 +48,14 @@ export function startControllerLoop(options: ControllerLoopOptions, signal: Abor
       const owner = ownerOf(pod);
       if (pod === undefined || owner === undefined) return;
       const [reason, what] = change.verb === 'create' ? ['SuccessfulCreate', 'Created'] : ['SuccessfulDelete', 'Deleted'];
-      events.record(author.fieldManager, owner, { type: 'Normal', reason, message: `${what} pod: ${pod.metadata.name ?? ''}` });
+      events.record(component, owner, { type: 'Normal', reason, message: `${what} pod: ${pod.metadata.name ?? ''}` });
     },
     failed: (change, error) => {
       if (signal.aborted || isOrdinary(error) || hasCode(error, 'ServiceUnavailable')) return;
       const owner = ownerOf(podOf(change, undefined, seen));
       if (owner === undefined) return;
       const [reason, what] = change.verb === 'create' ? ['FailedCreate', 'creating'] : ['FailedDelete', 'deleting'];
-      events.record(author.fieldManager, owner, { type: 'Warning', reason, message: `Error ${what}: ${explain(error)}` });
+      events.record(component, owner, { type: 'Warning', reason, message: `Error ${what}: ${explain(error)}` });
     },
   });
   const ownerOf = (pod: KubeObject | undefined): About | undefined => {

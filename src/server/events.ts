@@ -107,7 +107,7 @@ export function createEventRecorder(options: EventRecorderOptions, signal: Abort
   return { record, idle: runner.idle, done: runner.done };
 }
 
-/** As who a component of ours writes. */
+/** As who a component of ours writes: what each may is told in src/server/auth. */
 export function authorOf(component: string): Author {
   const name = component === 'default-scheduler' ? 'system:kube-scheduler' : `system:controller:${component}`;
   return { user: { name, groups: ['system:authenticated'] }, fieldManager: component };
