@@ -27,16 +27,27 @@ export type ControllerLoopOptions = {
 /** Keys of one controller in work at once: most of a run is waiting for its commits. */
 const CONCURRENCY = 16;
 const VIEW_WAIT_MS = 5;
+/** A key that takes this long to think about is thought about seldom: it rests for so many times what it took, and its news gather. */
+const COSTLY_MS = 2;
+export const REST_FACTOR = 4;
 
 export function startControllerLoop(options: ControllerLoopOptions, signal: AbortSignal): Runner {
   const { controller, view, revision, carrier, events, clock, ids } = options;
   const author = authorOf(controller.name);
   const component = `${controller.name}-controller`;
+  /** Of costly keys, by the monotonic clock. */
+  const restsUntilMs = new Map<string, number>();
   const run = async (key: string, runSignal: AbortSignal): Promise<number | undefined> => {
+    const beganMs = clock.monotonic();
+    const restMs = (restsUntilMs.get(key) ?? beganMs) - beganMs;
+    if (restMs > 0) return restMs;
     const seen = view();
     // What this key has committed is among what is committed: a view that reaches the last commit shows it.
     if (seen.revision < revision()) return VIEW_WAIT_MS;
     const { changes, afterMs, events: notes = [] } = controller.reconcile(key, seen, clock.now());
+    const endedMs = clock.monotonic();
+    if (endedMs - beganMs < COSTLY_MS) restsUntilMs.delete(key);
+    else restsUntilMs.set(key, endedMs + (endedMs - beganMs) * REST_FACTOR);
     await carryOut(changes, author, carrier, witness(seen), runSignal);
     for (const { about, ...note } of notes) events.record(component, referenceTo(about), note);
     return afterMs;
