@@ -1,0 +1,119 @@
+import { apiVersion, type Registry } from '#api/registry.ts';
+import type { Resource, ResourceVersion, Subresource } from '#api/resource.ts';
+
+/** Discovery documents, plain and aggregated, from the registry alone. */
+const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+
+export function apiVersions(): unknown {
+  return { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: '' }] };
+}
+
+export function apiGroupList(registry: Registry): unknown {
+  const groups = registry.groups.filter(({ group }) => group !== '').map(({ group }) => groupOf(registry, group));
+  return { kind: 'APIGroupList', apiVersion: 'v1', groups };
+}
+
+export function apiGroup(registry: Registry, group: string): unknown {
+  return { kind: 'APIGroup', apiVersion: 'v1', ...groupOf(registry, group) };
+}
+
+function groupOf(registry: Registry, group: string): Readonly<Record<string, unknown>> {
+  const versions = (registry.groups.find((entry) => entry.group === group)?.versions ?? []).map((version) => ({
+    groupVersion: apiVersion(group, version),
+    version,
+  }));
+  return { name: group, versions, preferredVersion: versions[0] };
+}
+
+export function apiResourceList(registry: Registry, group: string, version: string): unknown {
+  const resources = served(registry, group, version).flatMap(({ resource }) => [
+    {
+      name: resource.plural,
+      singularName: resource.singular,
+      namespaced: resource.namespaced,
+      kind: resource.kind,
+      verbs: VERBS,
+      ...namesOf(resource),
+    },
+    ...Object.entries(resource.subresources).map(([name, door]) => {
+      const { group: ofGroup, version: ofVersion, kind } = kindOf(resource, version, door);
+      const foreign = ofGroup === group && ofVersion === version ? {} : { group: ofGroup, version: ofVersion };
+      return {
+        name: `${resource.plural}/${name}`,
+        singularName: '',
+        namespaced: resource.namespaced,
+        ...foreign,
+        kind,
+        verbs: verbsOf(door),
+      };
+    }),
+  ]);
+  return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: apiVersion(group, version), resources };
+}
+
+/** KEP-3352. `door`: which of the two roots asks. */
+export function aggregated(registry: Registry, door: 'api' | 'apis', version: 'v2' | 'v2beta1'): unknown {
+  const groups = registry.groups.filter(({ group }) => (group === '') === (door === 'api'));
+  return {
+    kind: 'APIGroupDiscoveryList',
+    apiVersion: `apidiscovery.k8s.io/${version}`,
+    metadata: {},
+    items: groups.map(({ group, versions }) => ({
+      metadata: { name: group, creationTimestamp: null },
+      versions: versions.map((entry) => ({
+        version: entry,
+        freshness: 'Current',
+        resources: served(registry, group, entry).map(({ resource }) => aggregatedResource(resource, entry)),
+      })),
+    })),
+  };
+}
+
+function aggregatedResource(resource: Resource, version: string): unknown {
+  const { group, plural, kind, namespaced, singular } = resource;
+  const subresources = Object.entries(resource.subresources).map(([name, door]) => ({
+    subresource: name,
+    responseKind: kindOf(resource, version, door),
+    verbs: verbsOf(door),
+  }));
+  return {
+    resource: plural,
+    responseKind: { group, version, kind },
+    scope: namespaced ? 'Namespaced' : 'Cluster',
+    singularResource: singular,
+    verbs: VERBS,
+    ...namesOf(resource),
+    ...(subresources.length === 0 ? {} : { subresources }),
+  };
+}
+
+function served(
+  registry: Registry,
+  group: string,
+  version: string,
+): readonly { readonly resource: Resource; readonly version: ResourceVersion }[] {
+  return registry.resources.flatMap((resource) => {
+    const found = resource.group === group ? resource.versions.find((entry) => entry.version === version) : undefined;
+    return found === undefined ? [] : [{ resource, version: found }];
+  });
+}
+
+function namesOf({ shortNames, categories }: Resource): Readonly<Record<string, unknown>> {
+  return { ...(shortNames.length === 0 ? {} : { shortNames }), ...(categories.length === 0 ? {} : { categories }) };
+}
+
+function kindOf(
+  resource: Resource,
+  version: string,
+  door: Subresource,
+): { readonly group: string; readonly version: string; readonly kind: string } {
+  if (door.type === 'scale') return { group: 'autoscaling', version: 'v1', kind: 'Scale' };
+  if (door.type === 'create' || door.type === 'connect') return { group: door.group, version: door.version, kind: door.kind };
+  return { group: resource.group, version, kind: resource.kind };
+}
+
+function verbsOf(door: Subresource): readonly string[] {
+  if (door.type === 'create') return ['create'];
+  if (door.type === 'connect') return door.verbs;
+  return door.type === 'update' ? ['update'] : ['get', 'patch', 'update'];
+}

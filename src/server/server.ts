@@ -1,0 +1,132 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Worker } from 'node:worker_threads';
+import { builtinResources } from '#api/kinds/builtin.ts';
+import { createRegistry } from '#api/registry.ts';
+import { loadBuiltinSchema } from '#api/schema/builtin.ts';
+import type { Clock } from '#lib/clock.ts';
+import { writeDurableFile } from '#lib/durable-file.ts';
+import { explain } from '#lib/error.ts';
+import type { Ids } from '#lib/ids.ts';
+import type { Log } from '#lib/log.ts';
+import { createLinkServer, type NodeOf } from '#net/link/server.ts';
+import { createApi } from '#rest/api.ts';
+import { serveHttp } from '#rest/http.ts';
+import { ANONYMOUS, type User } from '#rest/request.ts';
+import { builtinAdmissions } from './admission/builtin.ts';
+import { adminKubeconfig } from './auth/admin-kubeconfig.ts';
+import { authorize } from './auth/authorize.ts';
+import type { Peer } from './auth/peer.ts';
+import { loadOrCreatePki } from './auth/pki.ts';
+import { serverHosts } from './auth/server-hosts.ts';
+import { confirmPath } from './confirm.ts';
+import { builtinControllers } from './controllers/builtin.ts';
+import { CLUSTER_CIDR } from './controllers/node/node-ipam.ts';
+import { createFleet } from './fleet/fleet.ts';
+import { startLoops } from './loops.ts';
+import { createPort } from './port.ts';
+import { openStore } from './store/store.ts';
+
+/** The composition root of the server: plain calls, top to bottom; parts stop in reverse order. */
+export type ServerOptions = {
+  readonly dataDir: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly hostname: string;
+  readonly release: string;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly spawnWorker: (role: 'committer', data: unknown) => Worker;
+  /** Which nodes are let in: the registry of pinned keys. */
+  readonly nodeOf: NodeOf;
+};
+
+export type Server = { readonly url: string; readonly stop: () => Promise<void> };
+
+/** Rejects with what could not be opened: the data directory, its keys, its database, the port. */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const { dataDir, listen, clock, ids, log, release } = options;
+  const stateFile = join(dataDir, 'server', 'state.db');
+  mkdirSync(join(dataDir, 'server'), { recursive: true, mode: 0o700 });
+  const firstStart = !existsSync(join(dataDir, 'server', 'pki'));
+  const pki = await loadOrCreatePki({ dataDir, hosts: serverHosts(options.hostname, listen.host), clock, ids });
+  if (pki.recoveryKeyFile !== undefined) {
+    log.warn({ file: pki.recoveryKeyFile }, 'recovery key written: move it to a safe place off this machine');
+  }
+  const { spawnWorker } = options;
+  const store = await openStore({ file: stateFile, firstStart, clusterId: pki.cluster, clock, ids, log, spawnWorker });
+  if (store.setAside !== undefined) {
+    log.error({ ...store.setAside }, 'the database was damaged and is set aside: restore a backup, or run skerry confirm');
+  }
+  const registry = createRegistry(builtinResources);
+  const stopping = new AbortController();
+  const link = createLinkServer({ cluster: pki.cluster, nodeOf: options.nodeOf, clock, log });
+  const api = createApi({
+    registry: () => registry,
+    schema: loadBuiltinSchema(),
+    storage: store.storage,
+    admissions: builtinAdmissions({ ids }),
+    authorize: async (user, target) => authorize(user, target),
+    connectors: {},
+    paths: { ...confirmPath(store, () => fleet.incarnationChanged()) },
+    clock,
+    ids,
+    log,
+    release,
+    readiness: () => {
+      const trouble = store.trouble();
+      return { store: trouble === undefined ? undefined : explain(trouble) };
+    },
+    encoded: store.encoded,
+  });
+  const fleet = createFleet({
+    cluster: pki.cluster,
+    privateKey: pki.signingKey,
+    clusterCIDR: CLUSTER_CIDR,
+    transport: link,
+    storage: store.storage,
+    view: store.view,
+    change: api.change,
+    incarnation: store.incarnation,
+    newIncarnation: store.newIncarnation,
+    clock,
+    ids,
+    log,
+  });
+  const controllers = builtinControllers({ registry: () => registry, caBundle: pki.ca.certificate });
+  const loops = startLoops(
+    { storage: store.storage, view: store.view, change: api.change, controllers, clock, ids, log },
+    stopping.signal,
+  );
+  fleet.start();
+  const port = createPort({
+    ...listen,
+    tls: { ...pki.server, ca: pki.ca.certificate, ticketKeys: pki.ticketKeys },
+    nodeOf: options.nodeOf,
+    onRequest: (request, response, peer) => void serveHttp(request, response, userOf(peer), api.handle),
+    isUpgrade: () => false,
+    onUpgrade: (_request, socket) => void socket.destroy(),
+    onLink: link.accept,
+    clock,
+    log,
+  });
+  const address = await port.listen();
+  const url = `https://${listen.host === '0.0.0.0' ? '127.0.0.1' : listen.host}:${address.port}`;
+  await writeDurableFile(join(dataDir, 'admin.kubeconfig'), adminKubeconfig(pki, url), 0o600);
+  log.info({ url, cluster: pki.cluster }, 'server is ready');
+  return {
+    url,
+    stop: async () => {
+      await port.stop();
+      await fleet.stop();
+      await link.stop();
+      stopping.abort();
+      await loops.done;
+      await store.close();
+    },
+  };
+}
+
+function userOf(peer: Peer): User {
+  return peer.type === 'user' ? peer.user : ANONYMOUS;
+}
