@@ -206,7 +206,7 @@ test('what is not ours is never touched', async () => {
       hostPid: false,
       hostIpc: false,
       sysctls: {},
-      mounts: [],
+      cpuShares: 2,
     },
     signal,
   );

@@ -1,13 +1,16 @@
 import type { NodeItem } from '#api/link/items.ts';
 import type { Report } from '#api/link/reports.ts';
-import { rfc3339, type Clock } from '#lib/clock.ts';
-import { explain } from '#lib/error.ts';
+import type { Clock } from '#lib/clock.ts';
+import { SkerryError, explain } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
 import { createRunner, type Runner } from '#lib/runner.ts';
 import type { HostPort, Wiring } from '#net/wire/wiring.ts';
+import { hostPortsOf } from './host-ports.ts';
+import { eventReport, isNews } from './pod-events.ts';
+import { changedKeys, concernedPods } from './document-changes.ts';
 import type { ActionContext } from './actions/context.ts';
-import { failureOf, isEngineError, runAction, type Doable } from './actions/runners.ts';
+import { failureOf, isEngineError, isPutOff, runAction, touchesEngine, type Doable } from './actions/runners.ts';
 import { createPuller } from './images/puller.ts';
 import { lastWordsOf } from './last-words.ts';
 import type { Ledger } from './ledger/ledger.ts';
@@ -57,7 +60,10 @@ const LOOK_AT_ALL_MS = 60_000;
 const STEPS_MAX = 50;
 /** How long after the engine's event stream broke it is listened to again; doubled by the runner where it stays away. */
 const ENGINE_BACKOFF_MS_MAX = 5_000;
-const TOLD_MAX = 1_000;
+/** Events kept while the disk takes none. */
+const UNSENT_MAX = 1_000;
+/** The same actions, done so often without effect, are put off like a failure. */
+const REPEATS_MAX = 3;
 
 export function createPodLoop(options: PodLoopOptions): PodLoop {
   const { ledger, runtime, wiring, volumes, clock, ids, facts } = options;
@@ -66,6 +72,9 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
   const { signal } = stopping;
   const memory = overlay(() => ledger.memory());
   const time = createRunningTime(clock, options.boot, ledger.memory());
+  /** Pods with a round under way, and pods whose containers may not be as they were last seen. */
+  const underWay = new Set<string>();
+  const stale = new Set<string>();
   const told = new Map<string, Set<string>>();
   const unsent: Report[] = [];
   const healthListeners: (() => void)[] = [];
@@ -137,7 +146,13 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
     ];
     if (changes.length === 0 && reports.length === 0) return;
     const running = time.due();
-    await memory.during(changes, () => ledger.commit(running === undefined ? changes : [...changes, running], reports));
+    try {
+      await memory.during(changes, () => ledger.commit(running === undefined ? changes : [...changes, running], reports));
+    } catch (error) {
+      // What was to be told is told with the next commit; what was planned is planned again.
+      unsent.unshift(...reports.filter((report) => report.class === 'event').slice(-UNSENT_MAX));
+      throw error;
+    }
   };
 
   /** Does what is planned, in order; true if anything was done that makes a new look worth it. */
@@ -148,6 +163,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
       try {
         // The node's rules stand before the first pod's network does.
         if (action.type === 'wire' && ensuredCidr === undefined) await ensureNode();
+        if (touchesEngine(action)) stale.add(action.pod.uid);
         await runAction(action, context, signal);
         sight.failures.delete(`${action.pod.uid}/${failureOf(action, '').step}`);
         // Host ports come and go with a pod's network.
@@ -155,6 +171,8 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
       } catch (error) {
         if (isEngineError(error)) throw error;
         fail(action, error);
+        // What the plan does not put off by itself, the runner does.
+        if (!isPutOff(action)) throw error;
         return true;
       }
     }
@@ -180,13 +198,34 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
   };
 
   const round = async (uid: string): Promise<number | undefined> => {
-    for (let step = 0; step < STEPS_MAX && !signal.aborted; step += 1) {
-      await sight.lookAtPod(uid, signal);
-      const actions = planUid(ledger.documents(), memory.view(), sight.observed(), now(), uid);
-      await commit(actions);
-      if (!(await act(actions))) return wakeOf(actions);
+    let before = '';
+    let repeats = 0;
+    underWay.add(uid);
+    stale.add(uid);
+    try {
+      for (let step = 0; step < STEPS_MAX && !signal.aborted; step += 1) {
+        if (stale.delete(uid)) await sight.lookAtPod(uid, signal);
+        const actions = planUid(ledger.documents(), memory.view(), sight.observed(), now(), uid);
+        await commit(actions);
+        if (!(await act(actions))) {
+          if (stale.has(uid)) continue;
+          return wakeOf(actions);
+        }
+        const done = actions.map(sentence).join('; ');
+        repeats = done === before ? repeats + 1 : 0;
+        if (repeats >= REPEATS_MAX) throw new SkerryError('NoProgress', `done ${repeats + 1} times without effect: ${done}`);
+        before = done;
+      }
+      return 0;
+    } finally {
+      underWay.delete(uid);
     }
-    return 0;
+  };
+
+  /** The engine told of this pod: its round, if one is under way, looks again before it ends; what it has just done itself it sees by that too. */
+  const hear = (uid: string) => {
+    stale.add(uid);
+    if (!underWay.has(uid)) signalPod(uid);
   };
 
   const lookAtAll = async (): Promise<void> => {
@@ -200,6 +239,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
       () => undefined,
       (error: unknown) => ({ error }),
     );
+    forgetGone();
     for (const uid of uids()) signalPod(uid);
     if (rules !== undefined) throw rules.error;
     const deadlines = uids().some((uid) => podItem(ledger.documents(), uid)?.spec.activeDeadlineSeconds !== undefined);
@@ -226,14 +266,24 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
       return item === undefined || address === undefined || ended ? [] : hostPortsOf(item, address);
     });
 
+  /** What this process kept in mind of pods that are no more. */
+  const forgetGone = () => {
+    const known = new Set(uids());
+    const podOf = (key: string) => key.slice(0, key.indexOf('/'));
+    for (const uid of told.keys()) if (!known.has(uid)) told.delete(uid);
+    for (const key of sight.failures.keys()) if (!known.has(podOf(key))) sight.failures.delete(key);
+    for (const [key, { state }] of sight.pulls) if (!known.has(podOf(key)) && state !== 'pulling') sight.pulls.delete(key);
+  };
+
   const uids = () => podUids(ledger.documents(), memory.view(), sight.observed());
 
   /** Listens until the engine goes away; then everything is looked at anew. */
   const listen = async (): Promise<number> => {
     try {
       for await (const event of runtime.events(signal)) {
-        if (event.type === 'image') await sight.lookAtImages(signal);
-        else signalPod(event.podUid);
+        if (event.type === 'listening') runners[1]?.signal(NODE);
+        else if (event.type === 'image') await sight.lookAtImages(signal);
+        else hear(event.podUid);
       }
     } catch (error) {
       sight.note(error);
@@ -278,11 +328,15 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
       signal,
     );
     runners = [pods, looks, ears];
+    let before = ledger.documents();
     stopListening = ledger.onDocuments(() => {
+      const after = ledger.documents();
+      const changed = changedKeys(before, after);
+      before = after;
       // What was missing may be there now.
       sight.failures.clear();
-      for (const uid of uids()) signalPod(uid);
-      looks.signal(NODE);
+      if (changed.has('node')) looks.signal(NODE);
+      for (const uid of concernedPods(changed) ?? uids()) signalPod(uid);
     });
   };
 
@@ -302,45 +356,4 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
 function wakeOf(actions: readonly Action[]): number | undefined {
   const wakes = actions.flatMap((action) => (action.type === 'wake' ? [action.afterMs] : []));
   return wakes.length === 0 ? undefined : Math.min(...wakes);
-}
-
-/** True the first time. Of pods that were told of very much, everything is told again rather than kept in mind for ever. */
-function isNews(told: Map<string, Set<string>>, uid: string, { once }: PodEvent): boolean {
-  const known = told.get(uid) ?? new Set();
-  if (known.has(once)) return false;
-  if (known.size >= TOLD_MAX) known.clear();
-  told.set(uid, known.add(once));
-  return true;
-}
-
-function eventReport(pod: PodName, event: Omit<PodEvent, 'once'>, item: ReturnType<typeof podItem>, wallMs: number): Report {
-  const isInit = item?.spec.initContainers?.some(({ name }) => name === event.container) === true;
-  const fieldPath =
-    event.container === undefined ? {} : { fieldPath: `spec.${isInit ? 'initContainers' : 'containers'}{${event.container}}` };
-  const { uid, namespace, name } = pod;
-  const { type, reason, message } = event;
-  return {
-    class: 'event',
-    body: {
-      involved: { kind: 'Pod', namespace, name, uid, ...fieldPath },
-      type,
-      reason,
-      message,
-      time: rfc3339(wallMs),
-      count: 1,
-    },
-  };
-}
-
-function hostPortsOf(item: NonNullable<ReturnType<typeof podItem>>, address: string): readonly HostPort[] {
-  if (item.spec.hostNetwork === true) return [];
-  return item.spec.containers.flatMap((container) =>
-    (container.ports ?? []).flatMap(({ hostPort, hostIP, containerPort, protocol = 'TCP' }): readonly HostPort[] => {
-      const transport = protocol.toLowerCase();
-      if (hostPort === undefined || hostPort === 0 || (transport !== 'tcp' && transport !== 'udp' && transport !== 'sctp'))
-        return [];
-      const from = hostIP === undefined || hostIP === '' || hostIP === '0.0.0.0' ? {} : { hostAddress: hostIP };
-      return [{ protocol: transport, hostPort, address, port: containerPort, ...from }];
-    }),
-  );
 }

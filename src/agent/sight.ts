@@ -1,5 +1,5 @@
-import { SkerryError, hasCode } from '#lib/error.ts';
-import type { Wiring } from '#net/wire/wiring.ts';
+import { SkerryError, explain, hasCode } from '#lib/error.ts';
+import type { Wired, Wiring } from '#net/wire/wiring.ts';
 import type { Observed, ObservedContainer, ObservedImage, ObservedPod, Pull, StepFailure } from './plan/observed.ts';
 import type { Runtime } from './runtime/runtime.ts';
 import type { Volumes } from './volumes/volumes.ts';
@@ -13,7 +13,8 @@ export type Sight = {
   readonly lookAtAll: (signal: AbortSignal) => Promise<void>;
   readonly lookAtPod: (uid: string, signal: AbortSignal) => Promise<void>;
   readonly lookAtImages: (signal: AbortSignal) => Promise<void>;
-  readonly lookAtWiring: (signal: AbortSignal) => Promise<void>;
+  /** This pod's network was just made, or taken away. */
+  readonly setWired: (uid: string, wired: Wired | undefined) => void;
   /** True once everything was seen at least once since the engine last came up. */
   readonly isComplete: () => boolean;
   readonly pulls: Map<string, Pull>;
@@ -77,12 +78,14 @@ export function createSight({ runtime, wiring, volumes, hostAddress, lastWords }
     for (const id of signalled) if (!ids.has(id)) signalled.delete(id);
   };
 
-  const lookAtImages = async (signal: AbortSignal) => {
-    images = await ask(runtime.images(signal));
-  };
-  const lookAtWiring = async (signal: AbortSignal) => {
-    wired = await wiring.observe(signal);
-  };
+  const { look: lookAtImages } = newestWins(
+    (signal) => ask(runtime.images(signal)),
+    (found) => (images = found),
+  );
+  const { look: lookAtWiring, know: knowWired } = newestWins(
+    (signal) => wiring.observe(signal),
+    (found) => (wired = found),
+  );
 
   return {
     observed: () => ({
@@ -101,7 +104,12 @@ export function createSight({ runtime, wiring, volumes, hostAddress, lastWords }
         volumes.list(),
         lookAtImages(signal),
         lookAtWiring(signal),
-      ]);
+      ]).catch((error: unknown) => {
+        // Whatever keeps the node from being seen keeps it from being ready; an engine's failure has been noted as such.
+        if (health.ready || !complete) health = { ready: false, message: explain(error) };
+        complete = false;
+        throw error;
+      });
       pods = groupByPod(await Promise.all(containers.map((container) => withWords(container, signal))));
       for (const uid of folders) if (!volumesMade.has(uid)) volumesMade.set(uid, '');
       forgetRemoved();
@@ -119,7 +127,12 @@ export function createSight({ runtime, wiring, volumes, hostAddress, lastWords }
       forgetRemoved();
     },
     lookAtImages,
-    lookAtWiring,
+    setWired: (uid, made) => {
+      const next = new Map(wired);
+      if (made === undefined) next.delete(uid);
+      else next.set(uid, made);
+      knowWired(next);
+    },
     isComplete: () => complete,
     pulls,
     failures,
@@ -132,6 +145,37 @@ export function createSight({ runtime, wiring, volumes, hostAddress, lastWords }
     note,
   };
 }
+
+/**
+ * A look that began earlier may end later than another: what it saw then is old, and would have a pod that was just wired be wired again. So a
+ * look's findings count only if no look that began after it has been heard of.
+ */
+function newestWins<T>(look: (signal: AbortSignal) => Promise<T>, take: (found: T) => void): NewestWins<T> {
+  let begun = 0;
+  let taken = 0;
+  const note = (turn: number, found: T) => {
+    if (turn < taken) return;
+    taken = turn;
+    take(found);
+  };
+  return {
+    look: async (signal) => {
+      begun += 1;
+      const turn = begun;
+      note(turn, await look(signal));
+    },
+    know: (found) => {
+      begun += 1;
+      note(begun, found);
+    },
+  };
+}
+
+type NewestWins<T> = {
+  readonly look: (signal: AbortSignal) => Promise<void>;
+  /** What was just done is known without a look. */
+  readonly know: (found: T) => void;
+};
 
 function groupByPod(containers: readonly ObservedContainer[]): ReadonlyMap<string, ObservedPod> {
   const pods = new Map<string, { sandboxes: ObservedContainer[]; containers: ObservedContainer[] }>();

@@ -293,6 +293,7 @@ export function createFakeEngine(clock: Clock): FakeEngine {
     const stop = () => push(undefined);
     signal.addEventListener('abort', stop, { once: true });
     try {
+      yield { type: 'listening' };
       for (;;) {
         if (queue.length === 0) await new Promise<void>((resolve) => (wake = resolve));
         if (queue.length === 0) continue;

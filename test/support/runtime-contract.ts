@@ -178,14 +178,16 @@ export function runtimeContract(name: string, prepare: () => Promise<ContractSet
     test('events name the pod that something happened to', async () => {
       const abort = new AbortController();
       const seen = new Set<string>();
+      let listens = false;
       const listening = (async () => {
-        for await (const event of runtime.events(abort.signal)) if (event.type === 'container') seen.add(event.podUid);
+        for await (const event of runtime.events(abort.signal)) {
+          if (event.type === 'listening') listens = true;
+          if (event.type === 'container') seen.add(event.podUid);
+        }
       })();
+      await setup.until(async () => listens, 'the listening to begin');
       const { uid } = await newPod();
-      await setup.until(async () => {
-        if (!seen.has(uid)) await newPod();
-        return seen.size > 0;
-      }, 'an event');
+      await setup.until(async () => seen.has(uid), 'the event of a start');
       const { id, uid: dying } = await newContainer('exit 1');
       await runtime.start(id, signal);
       await setup.until(async () => seen.has(dying), 'the event of a death');
@@ -210,7 +212,7 @@ function sandbox(uid: string): SandboxSpec {
     hostPid: false,
     hostIpc: false,
     sysctls: {},
-    mounts: [],
+    cpuShares: 512,
   };
 }
 

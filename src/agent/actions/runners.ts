@@ -30,7 +30,7 @@ const RUNNERS: { readonly [K in Doable['type']]: Runner<K> } = {
   },
   wire: async ({ pod, sandboxId, pid, address }, { wiring, sight }, signal) => {
     await wiring.wire({ podUid: pod.uid, sandboxId, pid, address }, signal);
-    await sight.lookAtWiring(signal);
+    sight.setWired(pod.uid, { sandboxId, address });
   },
   'start-container': startContainer,
   'stop-container': async ({ pod, container, id, why }, { runtime, sight, tell }, signal) => {
@@ -47,7 +47,7 @@ const RUNNERS: { readonly [K in Doable['type']]: Runner<K> } = {
   'remove-sandbox': async ({ pod, ids }, { runtime, wiring, sight }, signal) => {
     await Promise.all(ids.map((id) => runtime.remove(id, signal)));
     await wiring.unwire(pod.uid, signal);
-    await sight.lookAtWiring(signal);
+    sight.setWired(pod.uid, undefined);
   },
   'remove-pod': async ({ pod, ids }, { runtime, wiring, volumes, sight }, signal) => {
     await Promise.all(ids.map((id) => runtime.remove(id, signal)));
@@ -55,7 +55,7 @@ const RUNNERS: { readonly [K in Doable['type']]: Runner<K> } = {
     await runtime.removePodTraces(pod.uid, signal);
     await volumes.remove(pod.uid);
     sight.setVolumes(pod.uid, undefined);
-    await sight.lookAtWiring(signal);
+    sight.setWired(pod.uid, undefined);
   },
 };
 
@@ -172,6 +172,16 @@ async function startContainer(
 
 function seconds(ms: number): string {
   return ms < 1000 ? `${Math.round(ms)}ms` : ms < 60_000 ? `${(ms / 1000).toFixed(3)}s` : durationText(ms);
+}
+
+/** Failures of these the plan itself remembers and tries again later; of the others it would plan the same again at once. */
+export function isPutOff(action: Doable): boolean {
+  return ['create-sandbox', 'wire', 'prepare-volumes', 'start-container'].includes(action.type);
+}
+
+/** After these, the pod's containers are not what they were. */
+export function touchesEngine(action: Doable): boolean {
+  return !['pull-image', 'prepare-volumes', 'wire'].includes(action.type);
 }
 
 /** Errors that concern the engine as a whole, not the one action. */

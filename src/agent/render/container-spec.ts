@@ -8,7 +8,7 @@ import { environmentOf } from './environment.ts';
 import { expand } from './expand.ts';
 import type { PodFacts } from './field-ref.ts';
 import { mountsOf, type VolumeSource } from './mounts.ts';
-import { resourcesOf } from './resources.ts';
+import { podCpuShares, resourcesOf } from './resources.ts';
 import { securityOf } from './security.ts';
 
 /** A container of a pod in the words of an engine. Everything it needs to know is an argument; nothing here is read or written. */
@@ -83,7 +83,7 @@ export function sandboxSpec(item: PodItem, attempt: number): SandboxSpec {
     hostPid: spec.hostPID === true,
     hostIpc: spec.hostIPC === true,
     sysctls: Object.fromEntries(sysctls) as Readonly<Record<string, string>>,
-    mounts: [],
+    cpuShares: podCpuShares(item),
   };
 }
 

@@ -14,17 +14,33 @@ const BEST_EFFORT_OOM = 1_000;
 const BURSTABLE_OOM_MIN = 3;
 
 export function resourcesOf(item: PodItem, container: Container, nodeMemoryBytes: number): ContainerResources {
-  const { limits = {}, requests = {} } = container.resources ?? {};
+  const { limits = {} } = container.resources ?? {};
   const cpuLimit = limits['cpu'] === undefined ? 0 : quantityMilliValue(parseQuantity(limits['cpu']));
-  const cpuAsked = requests['cpu'] === undefined ? cpuLimit : quantityMilliValue(parseQuantity(requests['cpu']));
   const memoryBytes = limits['memory'] === undefined ? 0 : quantityValue(parseQuantity(limits['memory']));
   const quota = Math.floor((cpuLimit * CPU_PERIOD_MICROS) / 1000);
   return {
-    cpuShares: Math.min(SHARES_MAX, Math.max(SHARES_MIN, Math.floor((cpuAsked * SHARES_PER_CPU) / 1000))),
+    cpuShares: sharesOf(cpuAskedMilli(container)),
     cpuQuotaMicros: quota === 0 ? 0 : Math.max(QUOTA_MICROS_MIN, quota),
     memoryBytes,
     oomScoreAdj: oomScoreAdj(item, container, nodeMemoryBytes),
   };
+}
+
+/** What a pod weighs beside the others: the sum of what its containers ask for, or its largest init container if that is more. */
+export function podCpuShares(item: PodItem): number {
+  const all = containersOf(item);
+  const lasting = all.filter(({ role }) => role !== 'init').reduce((sum, { container }) => sum + cpuAskedMilli(container), 0);
+  const initial = all.filter(({ role }) => role === 'init').map(({ container }) => cpuAskedMilli(container));
+  return sharesOf(Math.max(lasting, ...initial));
+}
+
+function cpuAskedMilli({ resources }: Container): number {
+  const written = resources?.requests?.['cpu'] ?? resources?.limits?.['cpu'];
+  return written === undefined ? 0 : quantityMilliValue(parseQuantity(written));
+}
+
+function sharesOf(milli: number): number {
+  return Math.min(SHARES_MAX, Math.max(SHARES_MIN, Math.floor((milli * SHARES_PER_CPU) / 1000)));
 }
 
 /** Never negative: that takes a right which an engine may not have, and whose lack it reports in riddles. */

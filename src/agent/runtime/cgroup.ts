@@ -1,9 +1,9 @@
-import { readdir, rmdir } from 'node:fs/promises';
+import { readdir, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
- * The control group that holds a pod's containers: its name, and its removal, which engines leave to whoever named it. Limits are the
- * containers' own.
+ * The control group that holds a pod's containers: its name, its weight beside other pods, and its removal, which engines leave to whoever named it.
+ * Limits are the containers' own.
  */
 export const CGROUP_ROOT = '/sys/fs/cgroup';
 
@@ -11,6 +11,22 @@ export const CGROUP_ROOT = '/sys/fs/cgroup';
 export function podCgroup(driver: string, parent: string, podUid: string): string {
   if (driver === 'systemd') return `${parent.replace(/^\//, '').replaceAll('/', '-')}-pod${podUid.replaceAll('-', '_')}.slice`;
   return `${parent}/pod${podUid}`;
+}
+
+/** Best effort: a kernel without the controller weighs all pods alike. With systemd the slice is systemd's to keep, and stays as it made it. */
+export async function setPodCpuShares(
+  driver: string,
+  parent: string,
+  podUid: string,
+  shares: number,
+  root: string = CGROUP_ROOT,
+): Promise<void> {
+  if (driver === 'systemd') return;
+  const path = podCgroup(driver, parent, podUid);
+  // As upstream converts shares of version 1 (2…262144) to the weight of version 2 (1…10000).
+  const weight = Math.floor(1 + ((shares - 2) * 9999) / 262_142);
+  await writeFile(join(root, 'cpu', path, 'cpu.shares'), String(shares)).catch(() => undefined);
+  await writeFile(join(root, path, 'cpu.weight'), String(weight)).catch(() => undefined);
 }
 
 /** Removes the group, and what dead containers left below it, in every hierarchy. The kernel keeps one that holds a process. */

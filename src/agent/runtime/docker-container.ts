@@ -29,7 +29,6 @@ export function sandboxBody(
       PidMode: spec.hostPid ? 'host' : '',
       ...(spec.hostNetwork && Object.keys(spec.sysctls).length === 0 ? {} : { Sysctls: spec.sysctls }),
       CgroupParent: cgroupParent(spec.labels.podUid),
-      Mounts: spec.mounts.map(mountBody),
       LogConfig: { Type: 'none' },
       RestartPolicy: { Name: 'no' },
       PidsLimit: PAUSE_PIDS_MAX,
@@ -119,11 +118,15 @@ export function parseContainer(node: string, inspected: unknown): ObservedContai
     ...(finished === undefined ? {} : { finishedWallMs: finished }),
     image: text(field(config, 'Image')),
     imageId: text(field(inspected, 'Image')),
-    stopGraceMs: (number(field(config, 'StopTimeout')) || STOP_GRACE_SECONDS_DEFAULT) * 1000,
+    stopGraceMs: stopGraceSeconds(field(config, 'StopTimeout')) * 1000,
   };
 }
 
 const STOP_GRACE_SECONDS_DEFAULT = 30;
+
+function stopGraceSeconds(value: unknown): number {
+  return typeof value === 'number' && value >= 0 ? value : STOP_GRACE_SECONDS_DEFAULT;
+}
 
 /** A paused container runs, as far as starting it anew goes; one that is being removed is over. */
 function stateOf(status: string): ObservedContainer['state'] {

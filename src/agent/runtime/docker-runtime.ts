@@ -1,6 +1,6 @@
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError, hasCode } from '#lib/error.ts';
-import { podCgroup, removePodCgroup } from './cgroup.ts';
+import { podCgroup, removePodCgroup, setPodCpuShares } from './cgroup.ts';
 import { containerBody, parseContainer, sandboxBody, type DockerSettings } from './docker-container.ts';
 import { QUICK_CALL_MS_MAX, createEngine, field, list, number, text, type Engine } from './docker-engine.ts';
 import { inspectImage, listImages, loadImage, pullImage } from './docker-images.ts';
@@ -50,6 +50,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime {
       return attempt();
     });
     await start(engine, id, signal);
+    await setPodCpuShares((await settings(signal)).driver, cgroupParent, spec.labels.podUid, spec.cpuShares);
     return id;
   };
 
@@ -264,6 +265,7 @@ async function* events(engine: Engine, node: string, signal: AbortSignal): Async
     signal,
   );
   try {
+    yield { type: 'listening' };
     for await (const event of readJsonLines(stream)) {
       const attributes = field(field(event, 'Actor'), 'Attributes');
       if (field(event, 'Type') === 'image') yield { type: 'image' };

@@ -32,11 +32,15 @@ export type Runtime = {
   readonly removePodTraces: (podUid: string, signal: AbortSignal) => Promise<void>;
   /** stdout and stderr as one stream of bytes, each line after its RFC 3339 time where asked for. */
   readonly logs: (id: string, options: LogOptions, signal: AbortSignal) => AsyncIterable<Uint8Array>;
-  /** Pod uids of containers that something happened to. Ends when the engine goes away; whoever listens looks at everything anew then. */
+  /** What happened, from `listening` on: look at everything then, for what happened before is not told. Throws when the engine goes away. */
   readonly events: (signal: AbortSignal) => AsyncIterable<RuntimeEvent>;
 };
 
-export type RuntimeEvent = { readonly type: 'container'; readonly podUid: string } | { readonly type: 'image' };
+export type RuntimeEvent =
+  | { readonly type: 'listening' }
+  /** Of which pod a container was created, started, died or was removed. */
+  | { readonly type: 'container'; readonly podUid: string }
+  | { readonly type: 'image' };
 
 export type EngineInfo = {
   readonly name: string;
@@ -76,7 +80,8 @@ export type SandboxSpec = {
   readonly hostPid: boolean;
   readonly hostIpc: boolean;
   readonly sysctls: Readonly<Record<string, string>>;
-  readonly mounts: readonly Mount[];
+  /** Of the pod as a whole, beside other pods. */
+  readonly cpuShares: number;
 };
 
 export type ContainerSpec = {

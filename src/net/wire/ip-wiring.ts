@@ -4,10 +4,13 @@ import { createFirewall } from './firewall.ts';
 import { aliasOf, hostBatch, interfaceName, parseInterfaces, parseMtu, parseWired, podBatch } from './veth.ts';
 import type { WireRequest, Wiring } from './wiring.ts';
 
+const FILTER_DEFAULT = '/proc/sys/net/ipv4/conf/default/rp_filter';
+
 /** Pod wiring with iproute2 and nsenter, in the network namespace that `run` runs its commands in (this process's own). Needs root. */
 export function createWiring(run: Command = runCommand): Wiring {
   const firewall = createFirewall(run);
   let mtu: number | undefined;
+  let filters: boolean | undefined;
 
   const links = (signal: AbortSignal) => run('ip', ['-json', 'link', 'show'], '', signal);
 
@@ -34,8 +37,10 @@ export function createWiring(run: Command = runCommand): Wiring {
       await remove(name, signal);
       await add();
     });
-    // Strict: a pod sends from its own address and no other. Where the kernel has no such switch, it does not filter.
-    await run('tee', [`/proc/sys/net/ipv4/conf/${name}/rp_filter`], '1\n', signal).catch(() => undefined);
+    // A pod sends from its own address and no other; where the node filters by itself, its own way holds.
+    filters ??= (await run('cat', [FILTER_DEFAULT], '', signal).catch(() => '0')).trim() !== '0';
+    // Where the kernel has no such switch, it does not filter.
+    if (!filters) await run('tee', [`/proc/sys/net/ipv4/conf/${name}/rp_filter`], '1\n', signal).catch(() => undefined);
     await run('nsenter', ['-t', String(request.pid), '-n', 'ip', '-batch', '-'], podBatch(request), signal);
     await run('ip', ['link', 'set', 'dev', name, 'alias', aliasOf(request)], '', signal);
   };

@@ -1,0 +1,18 @@
+import type { Documents } from './ledger/ledger.ts';
+
+/** What a commit of documents concerns, so that one changed pod does not have all others looked at. */
+
+/** Keys that came, went or have other bytes; `*` where what may be removed has changed. */
+export function changedKeys(before: Documents, after: Documents): ReadonlySet<string> {
+  const changed = new Set<string>();
+  if (before.removalsAllowed !== after.removalsAllowed) changed.add('*');
+  for (const [key, { hash }] of after.items) if (before.items.get(key)?.hash !== hash) changed.add(key);
+  for (const key of before.items.keys()) if (!after.items.has(key)) changed.add(key);
+  return changed;
+}
+
+/** Uids of the pods concerned; undefined for all of them: many may share what changed. */
+export function concernedPods(changed: ReadonlySet<string>): readonly string[] | undefined {
+  const uids = [...changed].map((key) => (key.startsWith('pods/') ? key.slice('pods/'.length) : undefined));
+  return uids.includes(undefined) ? undefined : uids.filter((uid) => uid !== undefined);
+}

@@ -1,0 +1,16 @@
+import type { PodItem } from '#api/link/items.ts';
+import type { HostPort } from '#net/wire/wiring.ts';
+
+/** The host ports that a pod's containers ask for; a pod in the host's network has them by itself. */
+export function hostPortsOf(item: PodItem, address: string): readonly HostPort[] {
+  if (item.spec.hostNetwork === true) return [];
+  return item.spec.containers.flatMap((container) =>
+    (container.ports ?? []).flatMap(({ hostPort, hostIP, containerPort, protocol = 'TCP' }): readonly HostPort[] => {
+      const transport = protocol.toLowerCase();
+      if (hostPort === undefined || hostPort === 0 || (transport !== 'tcp' && transport !== 'udp' && transport !== 'sctp'))
+        return [];
+      const from = hostIP === undefined || hostIP === '' || hostIP === '0.0.0.0' ? {} : { hostAddress: hostIP };
+      return [{ protocol: transport, hostPort, address, port: containerPort, ...from }];
+    }),
+  );
+}
