@@ -3,7 +3,7 @@
  * but no longer selects is released (as k8s.io/kubernetes/pkg/controller PodControllerRefManager).
  */
 import { isActive, type Pod } from '#api/kinds/pod.ts';
-import { matchesLabelSelector } from '#api/kinds/workload/validate-selector.ts';
+import { matchesLabelSelector } from '#api/selectors/label-selector.ts';
 import type { LabelSelector } from '#api/generated/types.ts';
 import type { KubeObject } from '#api/object.ts';
 import type { Change } from '#rest/change.ts';
@@ -30,7 +30,7 @@ export function claim(
   mayAdopt: (object: KubeObject) => boolean,
 ): Claimed<KubeObject> {
   const { uid = '', namespace = '', deletionTimestamp } = owner.metadata;
-  const selects = ({ metadata }: KubeObject) => selector !== undefined && matchesLabelSelector(selector, metadata.labels ?? {});
+  const selects = ({ metadata }: KubeObject) => matchesLabelSelector(selector, metadata.labels);
   const controlled = view
     .dependents(uid)
     .filter((kept) => kept.resource === resource)

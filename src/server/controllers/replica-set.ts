@@ -4,7 +4,7 @@
  */
 import { availableAt, isActive, isPodReady, isTerminal, isTerminating, type Pod } from '#api/kinds/pod.ts';
 import type { ReplicaSet, ReplicaSetStatus } from '#api/kinds/replica-set.ts';
-import { matchesLabelSelector } from '#api/kinds/workload/validate-selector.ts';
+import { matchesLabelSelector } from '#api/selectors/label-selector.ts';
 import { controllerOf } from '#api/object.ts';
 import type { Change } from '#rest/change.ts';
 import type { View } from '../view.ts';
@@ -80,8 +80,7 @@ function statusOf(set: ReplicaSet, owned: readonly Pod[], active: readonly Pod[]
   const labels = set.spec?.template?.metadata?.labels ?? {};
   const status: ReplicaSetStatus = {
     replicas: active.length,
-    fullyLabeledReplicas: active.filter(({ metadata }) => matchesLabelSelector({ matchLabels: labels }, metadata.labels ?? {}))
-      .length,
+    fullyLabeledReplicas: active.filter(({ metadata }) => matchesLabelSelector({ matchLabels: labels }, metadata.labels)).length,
     readyReplicas: active.filter(isPodReady).length,
     availableReplicas: active.filter((pod) => availableAt(pod, minReadySeconds) <= now).length,
     terminatingReplicas: owned.filter((pod) => isTerminating(pod) && !isTerminal(pod)).length,
@@ -100,9 +99,6 @@ function keysOf(news: News, view: View): readonly string[] {
   const adopters = view
     .list(RESOURCE, after.metadata.namespace ?? '')
     // Sound: as above.
-    .filter((set) => {
-      const selector = (set as ReplicaSet).spec?.selector;
-      return selector !== undefined && matchesLabelSelector(selector, after.metadata.labels ?? {});
-    });
+    .filter((set) => matchesLabelSelector((set as ReplicaSet).spec?.selector, after.metadata.labels));
   return [...keys, ...adopters.map(keyOf)];
 }

@@ -6,7 +6,8 @@ import { semanticEqual } from '#api/equal.ts';
 import { TEMPLATE_GENERATION, type DaemonSet } from '#api/kinds/daemon-set.ts';
 import { nodeCondition, type Node } from '#api/kinds/node.ts';
 import { availableAt, type Pod, type PodSpec } from '#api/kinds/pod.ts';
-import { isEmptySelector, matchesLabelSelector } from '#api/kinds/workload/validate-selector.ts';
+import { isEmptySelector } from '#api/kinds/workload/validate-selector.ts';
+import { matchesLabelSelector } from '#api/selectors/label-selector.ts';
 import { controllerOf, type KubeObject } from '#api/object.ts';
 import type { Change } from '#rest/change.ts';
 import type { View } from '../../view.ts';
@@ -131,7 +132,7 @@ function adopters({ after }: News, view: View): readonly string[] {
     .list(RESOURCE, after.metadata.namespace ?? '')
     .filter((each) => {
       const selector = (each as DaemonSet).spec?.selector;
-      return selector !== undefined && !isEmptySelector(selector) && matchesLabelSelector(selector, after.metadata.labels ?? {});
+      return selector !== undefined && !isEmptySelector(selector) && matchesLabelSelector(selector, after.metadata.labels);
     })
     .map(keyOf);
 }

@@ -5,7 +5,8 @@
 import type { Deployment } from '#api/kinds/deployment.ts';
 import { isTerminal, type Pod } from '#api/kinds/pod.ts';
 import type { ReplicaSet } from '#api/kinds/replica-set.ts';
-import { isEmptySelector, matchesLabelSelector } from '#api/kinds/workload/validate-selector.ts';
+import { isEmptySelector } from '#api/kinds/workload/validate-selector.ts';
+import { matchesLabelSelector } from '#api/selectors/label-selector.ts';
 import { controllerOf } from '#api/object.ts';
 import type { Change } from '#rest/change.ts';
 import type { View } from '../../view.ts';
@@ -172,7 +173,7 @@ function adopters({ after }: News, view: View): readonly string[] {
     .list(RESOURCE, after.metadata.namespace ?? '')
     .filter((each) => {
       const selector = (each as Deployment).spec?.selector;
-      return selector !== undefined && !isEmptySelector(selector) && matchesLabelSelector(selector, after.metadata.labels ?? {});
+      return selector !== undefined && !isEmptySelector(selector) && matchesLabelSelector(selector, after.metadata.labels);
     })
     .map(keyOf);
 }
