@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { systemClock } from '../../src/lib/clock.ts';
-import { seededIds } from '../../src/lib/ids.ts';
+import { systemIds } from '../../src/lib/ids.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { openStore, type Store, type StoreOptions } from '../../src/server/store/store.ts';
 
@@ -13,7 +13,7 @@ export function openTestStore(options: Partial<StoreOptions> = {}): Promise<Stor
     file: ':memory:',
     firstStart: true,
     clock: systemClock,
-    ids: seededIds(1),
+    ids: systemIds,
     log: silentLog,
     freeze: true,
     ...options,
