@@ -2,6 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { builtinResources } from '#api/kinds/builtin.ts';
+import { newJoinToken } from '#api/join-token.ts';
 import { createRegistry } from '#api/registry.ts';
 import { loadBuiltinSchema } from '#api/schema/builtin.ts';
 import type { Clock } from '#lib/clock.ts';
@@ -9,20 +10,23 @@ import { writeDurableFile } from '#lib/durable-file.ts';
 import { explain } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
-import { createLinkServer, type NodeOf } from '#net/link/server.ts';
+import { createLinkServer } from '#net/link/server.ts';
 import { createApi } from '#rest/api.ts';
+import type { Author } from '#rest/change.ts';
 import { serveHttp } from '#rest/http.ts';
 import { ANONYMOUS, type User } from '#rest/request.ts';
 import { builtinAdmissions } from './admission/builtin.ts';
 import { adminKubeconfig } from './auth/admin-kubeconfig.ts';
 import { authorize } from './auth/authorize.ts';
 import type { Peer } from './auth/peer.ts';
+import { createNodeKeys } from './auth/node-keys.ts';
 import { loadOrCreatePki } from './auth/pki.ts';
 import { serverHosts } from './auth/server-hosts.ts';
 import { confirmPath } from './confirm.ts';
 import { builtinControllers } from './controllers/builtin.ts';
 import { CLUSTER_CIDR } from './controllers/node/node-ipam.ts';
 import { createFleet } from './fleet/fleet.ts';
+import { joinPaths } from './join.ts';
 import { startLoops } from './loops.ts';
 import { createPort } from './port.ts';
 import { openStore } from './store/store.ts';
@@ -37,11 +41,20 @@ export type ServerOptions = {
   readonly ids: Ids;
   readonly log: Log;
   readonly spawnWorker: (role: 'committer', data: unknown) => Worker;
-  /** Which nodes are let in: the registry of pinned keys. */
-  readonly nodeOf: NodeOf;
 };
 
-export type Server = { readonly url: string; readonly stop: () => Promise<void> };
+export type Server = {
+  readonly url: string;
+  /** A join token for the agent of the server's own node, good for one use. */
+  readonly ownToken: () => Promise<string>;
+  readonly stop: () => Promise<void>;
+};
+
+const OWN_TOKEN_TTL_MS = 10 * 60_000;
+const ADMIN: Author = {
+  user: { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] },
+  fieldManager: 'skerry-server',
+};
 
 /** Rejects with what could not be opened: the data directory, its keys, its database, the port. */
 export async function startServer(options: ServerOptions): Promise<Server> {
@@ -60,7 +73,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
   const registry = createRegistry(builtinResources);
   const stopping = new AbortController();
-  const link = createLinkServer({ cluster: pki.cluster, nodeOf: options.nodeOf, clock, log });
+  const nodeKeys = createNodeKeys({ storage: store.storage, onRevoked: (node, why) => link.drop(node, why), clock, log });
+  const { nodeOf } = nodeKeys;
+  const link = createLinkServer({ cluster: pki.cluster, nodeOf, clock, log });
   const api = createApi({
     registry: () => registry,
     schema: loadBuiltinSchema(),
@@ -68,7 +83,19 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     admissions: builtinAdmissions({ ids }),
     authorize: async (user, target) => authorize(user, target),
     connectors: {},
-    paths: { ...confirmPath(store, () => fleet.incarnationChanged()) },
+    paths: {
+      ...joinPaths({
+        ...store,
+        pki,
+        change: (change, author, signal) => api.change(change, author, signal),
+        nodeOf,
+        clusterCIDR: CLUSTER_CIDR,
+        clock,
+        ids,
+        log,
+      }),
+      ...confirmPath(store, () => fleet.incarnationChanged()),
+    },
     clock,
     ids,
     log,
@@ -98,11 +125,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     { storage: store.storage, view: store.view, change: api.change, controllers, clock, ids, log },
     stopping.signal,
   );
+  await nodeKeys.start();
   fleet.start();
   const port = createPort({
     ...listen,
     tls: { ...pki.server, ca: pki.ca.certificate, ticketKeys: pki.ticketKeys },
-    nodeOf: options.nodeOf,
+    nodeOf,
     onRequest: (request, response, peer) => void serveHttp(request, response, userOf(peer), api.handle),
     isUpgrade: () => false,
     onUpgrade: (_request, socket) => void socket.destroy(),
@@ -116,10 +144,22 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   log.info({ url, cluster: pki.cluster }, 'server is ready');
   return {
     url,
+    ownToken: async () => {
+      const { token, secret } = newJoinToken({
+        caKeyHash: pki.caKeyHash,
+        ttlMs: OWN_TOKEN_TTL_MS,
+        uses: 1,
+        ids,
+        now: clock.now(),
+      });
+      await api.change({ verb: 'create', resource: 'secrets', object: secret }, ADMIN, stopping.signal);
+      return token;
+    },
     stop: async () => {
       await port.stop();
       await fleet.stop();
       await link.stop();
+      nodeKeys.stop();
       stopping.abort();
       await loops.done;
       await store.close();

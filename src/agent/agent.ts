@@ -1,0 +1,128 @@
+import { join } from 'node:path';
+import { networkInterfaces } from 'node:os';
+import type { Worker } from 'node:worker_threads';
+import type { Clock } from '#lib/clock.ts';
+import { SkerryError } from '#lib/error.ts';
+import type { Ids } from '#lib/ids.ts';
+import type { Log } from '#lib/log.ts';
+import { createAgentTransport } from '#net/link/agent.ts';
+import { createWiring } from '#net/wire/ip-wiring.ts';
+import { loadOrJoin } from './identity.ts';
+import { openLedger } from './ledger/node-ledger.ts';
+import { workerWriter } from './ledger/worker-writer.ts';
+import { createAgentLink } from './link/agent-link.ts';
+import { createNodeStatus } from './node-status.ts';
+import { readMachine } from './node/machine.ts';
+import { createPodLoop } from './pod-loop.ts';
+import { createDockerRuntime } from './runtime/docker-runtime.ts';
+import { createTmpfs } from './volumes/tmpfs.ts';
+import { createVolumes } from './volumes/volumes.ts';
+
+/** The composition root of the agent: plain calls, top to bottom; parts stop in reverse order. Containers are left running. */
+export type AgentOptions = {
+  readonly server?: string;
+  readonly token?: string;
+  readonly dataDir: string;
+  readonly nodeName: string;
+  /** Path of the engine's socket. */
+  readonly docker: string;
+  readonly keepaliveMs: number;
+  readonly nodeIp?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly capacity: Readonly<Record<string, string>>;
+  readonly release: string;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly spawnWorker: (role: 'ledger', data: unknown) => Worker;
+};
+
+export type Agent = { readonly stop: () => Promise<void> };
+
+/** Rejects with why it could not join, or what of its own state can not be opened. The engine and the server may be away. */
+export async function startAgent(options: AgentOptions, signal: AbortSignal): Promise<Agent> {
+  const { dataDir, nodeName, clock, ids, release, docker, labels } = options;
+  const log = options.log.child({ node: nodeName });
+  const identity = await loadOrJoin({ ...options, networks: localNetworks() }, signal);
+  const agentDir = join(dataDir, 'agent');
+  const machine = await readMachine();
+  const { cluster, node, incarnation } = identity;
+  const ledger = await openLedger({
+    path: join(agentDir, 'ledger.db'),
+    openWriter: workerWriter(options.spawnWorker),
+    joined: { cluster, node, incarnation },
+    clock,
+    ids,
+    log,
+  });
+  const runtime = createDockerRuntime({ socketPath: docker, node, clock });
+  const wiring = createWiring();
+  const volumes = createVolumes({ dataDir: agentDir, tmpfs: createTmpfs(), nodeHostname: machine.hostname });
+  const status = createNodeStatus({
+    nodeName: node,
+    ...(options.nodeIp === undefined ? {} : { nodeIp: options.nodeIp }),
+    labels,
+    caps: options.capacity,
+    dataDir,
+    release,
+    machine,
+    ledger,
+    runtime,
+    health: () => pods.health(),
+    clock,
+    ids,
+    log,
+  });
+  const boot = { id: machine.bootId, uptimeMs: machine.uptimeMs };
+  const pods = createPodLoop({ ledger, runtime, wiring, volumes, clock, ids, log, boot, facts: status.facts });
+  pods.onHealth(status.look);
+  const link = createAgentLink({
+    transport: createAgentTransport({
+      ...identity.server,
+      key: identity.key,
+      certificate: identity.certificate,
+      pins: identity.pins,
+      cluster,
+      node,
+      keepaliveSeconds: Math.max(1, Math.round(options.keepaliveMs / 1000)),
+      clock,
+    }),
+    ledger,
+    cluster,
+    node,
+    publicKey: identity.signingKey,
+    release,
+    bootId: machine.bootId,
+    keepaliveMs: options.keepaliveMs,
+    onCommand: async ({ kind }) => {
+      throw new SkerryError('BadRequest', `this release of the agent knows no command ${JSON.stringify(kind)}`);
+    },
+    clock,
+    ids,
+    log,
+  });
+  pods.start();
+  status.start();
+  link.start();
+  log.info({ cluster, docker }, 'agent is running');
+  return {
+    stop: async () => {
+      await link.stop();
+      await status.stop();
+      await pods.stop();
+      await ledger.close();
+    },
+  };
+}
+
+/** The networks that this machine is on, for the server to see that pods' addresses are in none of them. */
+function localNetworks(): readonly string[] {
+  const addresses = Object.values(networkInterfaces()).flatMap((entries = []) => entries);
+  return [
+    ...new Set(
+      addresses
+        .filter(({ family, internal }) => family === 'IPv4' && !internal)
+        .flatMap(({ cidr }) => (cidr === null ? [] : [cidr])),
+    ),
+  ];
+}

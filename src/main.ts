@@ -1,0 +1,117 @@
+import { hostname } from 'node:os';
+import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
+import type { AgentFlags, Context, ServerFlags } from '#cli/context.ts';
+import { systemClock } from '#lib/clock.ts';
+import { systemIds } from '#lib/ids.ts';
+import { rootLog } from '#lib/log.ts';
+
+/**
+ * argv and environment → mode, root logger, exit code; composes the server and its own agent. Nothing else. Modes are imported only
+ * when they are run, so that the command line starts fast and an agent holds no server in memory.
+ */
+const RELEASE = '0.1.0';
+
+void (isMainThread ? runMain() : runWorker());
+
+async function runMain(): Promise<void> {
+  const { runProgram } = await import('#cli/program.ts');
+  const context: Context = {
+    stdout: (text) => process.stdout.write(text),
+    stderr: (text) => process.stderr.write(text),
+    clock: systemClock,
+    ids: systemIds,
+    release: RELEASE,
+    hostname,
+    runServer: untilStopped(runServer),
+    runAgent: untilStopped(runAgent),
+  };
+  process.exitCode = await runProgram(process.argv.slice(2), context);
+}
+
+async function runServer(flags: ServerFlags, signal: AbortSignal): Promise<void> {
+  const log = rootLog(flags.logLevel);
+  const { startServer } = await import('#server/server.ts');
+  const server = await startServer({
+    ...flags,
+    release: RELEASE,
+    clock: systemClock,
+    ids: systemIds,
+    log,
+    spawnWorker,
+    hostname: hostname(),
+  });
+  try {
+    if (!flags.agent) return await stopped(signal);
+    await runOwnAgent(flags, server, signal);
+  } finally {
+    await server.stop();
+  }
+}
+
+/** The agent of the server's own node: it joins with a token of its own and speaks only over the link, as any other. */
+async function runOwnAgent(
+  flags: ServerFlags,
+  server: { readonly url: string; readonly ownToken: () => Promise<string> },
+  signal: AbortSignal,
+): Promise<void> {
+  await runAgent(
+    {
+      server: server.url,
+      token: await server.ownToken(),
+      dataDir: flags.dataDir,
+      nodeName: hostname().toLowerCase(),
+      docker: '/var/run/docker.sock',
+      keepaliveMs: OWN_KEEPALIVE_MS,
+      labels: { 'node-role.kubernetes.io/control-plane': '' },
+      capacity: {},
+      logLevel: flags.logLevel,
+    },
+    signal,
+  );
+}
+
+const OWN_KEEPALIVE_MS = 30_000;
+
+async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<void> {
+  const log = rootLog(flags.logLevel);
+  const { startAgent } = await import('#agent/agent.ts');
+  const agent = await startAgent({ ...flags, release: RELEASE, clock: systemClock, ids: systemIds, log, spawnWorker }, signal);
+  try {
+    await stopped(signal);
+  } finally {
+    await agent.stop();
+  }
+}
+
+/** The same program again, as a thread: the roles are those of runWorker. */
+function spawnWorker(role: 'committer' | 'ledger', data: unknown): Worker {
+  return new Worker(process.argv[1] ?? '', { workerData: { role, data }, name: role });
+}
+
+async function runWorker(): Promise<void> {
+  // Sound: the only one who starts this file as a thread is spawnWorker.
+  const { role, data } = workerData as { readonly role: 'committer' | 'ledger'; readonly data: unknown };
+  if (parentPort === null) return;
+  if (role === 'committer') (await import('#server/store/committer-worker.ts')).runCommitterWorker(parentPort, data);
+  else (await import('#agent/ledger/worker-writer.ts')).runLedgerWorker(parentPort, data as never);
+}
+
+/** Runs a mode with a signal that SIGINT and SIGTERM abort; a second one ends the process at once. */
+function untilStopped<F>(mode: (flags: F, signal: AbortSignal) => Promise<void>): (flags: F) => Promise<void> {
+  return async (flags) => {
+    const stop = new AbortController();
+    const onSignal = () => (stop.signal.aborted ? process.exit(1) : stop.abort());
+    process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+    try {
+      await mode(flags, stop.signal);
+    } finally {
+      process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    }
+  };
+}
+
+function stopped(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) =>
+    signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true }),
+  );
+}
