@@ -10,13 +10,14 @@ import { seededIds } from '../lib/ids.ts';
 import { silentLog } from '../lib/log.ts';
 import type { Change } from '../rest/change.ts';
 import type { Carrier } from './carry-out.ts';
+import type { Controller } from './controllers/controller.ts';
 import { deploymentController } from './controllers/deployment/deployment.ts';
 import { replicaSetController } from './controllers/replica-set.ts';
 import { startLoops } from './loops.ts';
 import { openStore } from './store/store.ts';
 
 /** Loops over a real store; `refuse` makes the pipeline refuse some changes. */
-async function setUp(refuse: (change: Change) => unknown = () => undefined) {
+async function setUp(refuse: (change: Change) => unknown = () => undefined, others: readonly Controller[] = []) {
   const [clock, ids] = [manualClock(), seededIds(3)];
   const store = await openStore({ file: ':memory:', firstStart: true, clock, ids, log: silentLog });
   const carrier = storeCarrier(store.storage, clock, ids);
@@ -31,7 +32,7 @@ async function setUp(refuse: (change: Change) => unknown = () => undefined) {
       storage: store.storage,
       view: store.view,
       change,
-      controllers: [deploymentController, replicaSetController],
+      controllers: [...others, deploymentController, replicaSetController],
       clock,
       ids,
       log: silentLog,
@@ -162,5 +163,22 @@ test('a burst of events about one object is cut off, and the same one is counted
     loops.events.record('test', about, { type: 'Normal', reason: 'Late', message: `late${turn}` });
   await quiet();
   expect(messages(store.view().list('events')).filter((line) => line.startsWith('Late'))).toHaveLength(2);
+  await end();
+});
+
+test('a controller that stumbles over an object keeps nothing from the others', async () => {
+  const clumsy = {
+    name: 'clumsy',
+    keys: () => [],
+    keysOf: () => {
+      throw new Error('no such field');
+    },
+    reconcile: () => ({ changes: [] }),
+  };
+  const { store, put, quiet, end } = await setUp(undefined, [clumsy]);
+  await put('nodes', aNode('n1'));
+  await put('deployments.apps', aDeployment(1));
+  await quiet();
+  expect((store.view().list('pods')[0] as Pod).spec?.nodeName).toBe('n1');
   await end();
 });

@@ -6,7 +6,6 @@ import { SkerryError } from '#lib/error.ts';
 import type { Clock } from '#lib/clock.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
-import type { Runner } from '#lib/runner.ts';
 import type { Entry, Storage, Watch } from '#rest/storage.ts';
 import type { Carrier } from './carry-out.ts';
 import { startControllerLoop } from './controller-loop.ts';
@@ -47,8 +46,11 @@ export function startLoops(options: LoopsOptions, signal: AbortSignal): Loops {
   const scheduler = startSchedulerLoop(shared, signal);
 
   const tell = (news: News) => {
-    scheduler.apply(news);
-    for (const { controller, runner } of loops) signalKeys(controller, runner, news, view(), log);
+    guarded('scheduler', news, log, () => scheduler.apply(news));
+    for (const { controller, runner } of loops)
+      guarded(controller.name, news, log, () => {
+        for (const key of controller.keysOf(news, view())) runner.signal(key);
+      });
   };
 
   let watch: Watch | undefined;
@@ -89,12 +91,12 @@ function newsOf({ key, before, after }: Entry): News {
   };
 }
 
-/** A controller that stumbles over an object must not keep the news from the others: its periodic pass has every key anyway. */
-function signalKeys(controller: Controller, runner: Runner, news: News, view: View, log: Log): void {
+/** Who stumbles over an object must not keep the news from the others: the periodic pass has everything anyway. */
+function guarded(who: string, news: News, log: Log, tellOne: () => void): void {
   try {
-    for (const key of controller.keysOf(news, view)) runner.signal(key);
+    tellOne();
   } catch (error) {
-    const cause = new SkerryError('Bug', `find the keys of a ${news.resource} write`, { cause: error });
-    log.error({ controller: controller.name, err: cause }, 'controller failed to read news');
+    const cause = new SkerryError('Bug', `take in a write of ${news.resource}`, { cause: error });
+    log.error({ loop: who, err: cause }, 'loop stumbled over news');
   }
 }
