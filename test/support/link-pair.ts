@@ -234,7 +234,8 @@ function createLane(node: string, network: Network): Lane {
     const head = queue[0];
     if (pumping || head === undefined || network.isHole(node)) return;
     pumping = true;
-    clock.timer(head.arriveMs - clock.monotonic(), () => {
+    // Whole milliseconds: a rest too small to move the clock would be waited for at the same moment for ever.
+    clock.timer(Math.ceil(head.arriveMs - clock.monotonic()), () => {
       pumping = false;
       const nowMs = clock.monotonic();
       while (!network.isHole(node) && (queue[0]?.arriveMs ?? Infinity) <= nowMs) queue.shift()?.deliver();
