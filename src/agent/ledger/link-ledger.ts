@@ -20,7 +20,7 @@ export type LinkLedger = {
   readonly onRecords: (added: () => void) => () => void;
   /** The server has committed everything up to here; of another epoch it means nothing. */
   readonly acknowledged: (epoch: string, seq: number) => void;
-  /** Puts the last reported state of every key into the outbox once more. */
+  /** Puts the last reported state of every key into the outbox once more, unless it is still there. */
   readonly repeatStates: () => Promise<void>;
   /** The server knows a higher seq of this epoch than we ever gave out (this ledger was restored): new epoch, records renumbered. */
   readonly renewEpoch: () => Promise<void>;

@@ -106,7 +106,8 @@ export class OutboxDraft {
   }
 
   repeatStates(): void {
-    const told = [...this.states];
+    // What is still on its way comes anyway, and in its place: before the decisions that came after it.
+    const told = [...this.states].filter(([, { seq }]) => !this.records.has(seq));
     for (const [key, { report }] of told) this.replaceState(key, report);
   }
 

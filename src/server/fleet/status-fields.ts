@@ -42,14 +42,24 @@ const CONDITION_FIELDS = [
 /** A report is the whole of what the node says: what it no longer says goes. */
 const CLEARED = ['message', 'reason', 'podIP', 'podIPs'];
 /** Lists that a strategic patch would merge by key, though the report has all of them. */
+const END_FIELDS = ['phase', 'reason', 'message'];
+const TERMINAL: ReadonlySet<unknown> = new Set(['Succeeded', 'Failed']);
 const WHOLE_LISTS = ['podIPs', 'hostIPs', 'addresses'];
 const CONDITIONS_MAX = 32;
 
 export function podStatusPatch(reported: Fields, pod: KubeObject): Fields {
   const current = asFields(pod['status']);
-  const cleared = CLEARED.filter((name) => reported[name] === undefined && current[name] !== undefined);
+  // As the kubelet has it: a pod that has ended does not come back, so a belated word says nothing about its end.
+  const isBelated = TERMINAL.has(current['phase']) && !TERMINAL.has(reported['phase']);
+  const without = isBelated ? END_FIELDS : [];
+  const cleared = CLEARED.filter(
+    (name) => reported[name] === undefined && current[name] !== undefined && !without.includes(name),
+  );
   return {
-    ...taken(reported, POD_FIELDS),
+    ...taken(
+      reported,
+      POD_FIELDS.filter((name) => !without.includes(name)),
+    ),
     ...Object.fromEntries(cleared.map((name) => [name, null])),
     ...conditionsPatch(reported['conditions'], current['conditions'], POD_CONDITIONS),
   };
