@@ -30,7 +30,8 @@ export function createDialer(target: DialTarget, clock: Clock): Dialer {
   return {
     dial: async (alpn, timeoutMs, signal) => {
       const offered = ticket !== undefined && target.pins.includes(ticket.keyHash) ? ticket : undefined;
-      const socket = await handshake(target, alpn, offered?.session, { clock, timeoutMs }, signal);
+      const session = offered === undefined ? {} : { session: offered.session };
+      const socket = await connectTls({ ...target, ...session, alpn, timeoutMs, clock }, signal);
       const keyHash = socket.isSessionReused() ? offered?.keyHash : peerKeyHash(socket);
       if (keyHash === undefined || !target.pins.includes(keyHash)) {
         socket.destroy();
@@ -47,13 +48,21 @@ export function createDialer(target: DialTarget, clock: Clock): Dialer {
   };
 }
 
-function handshake(
-  target: DialTarget,
-  alpn: string,
-  session: Buffer | undefined,
-  { clock, timeoutMs }: { readonly clock: Clock; readonly timeoutMs: number },
-  signal: AbortSignal,
-): Promise<TLSSocket> {
+export type TlsOptions = {
+  readonly host: string;
+  readonly port: number;
+  readonly alpn: string;
+  /** Own key and certificate, PEM, to be shown. */
+  readonly key?: string;
+  readonly certificate?: string;
+  readonly session?: Buffer;
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+};
+
+/** Trusts whoever answers: the caller compares the key before it writes. Rejects with Unreachable or Aborted. */
+export function connectTls(target: TlsOptions, signal: AbortSignal): Promise<TLSSocket> {
+  const { alpn, key, certificate, session, timeoutMs, clock } = target;
   const where = `connect to ${target.host}:${target.port}`;
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
@@ -63,8 +72,8 @@ function handshake(
     const socket = connect({
       host: target.host,
       port: target.port,
-      key: target.key,
-      cert: target.certificate,
+      ...(key === undefined ? {} : { key }),
+      ...(certificate === undefined ? {} : { cert: certificate }),
       ALPNProtocols: [alpn],
       minVersion: 'TLSv1.3',
       // The key is compared by the caller, on every connection; a chain's dates and names say nothing to a node.

@@ -10,7 +10,10 @@ export function certificateKeyHash(certificate: X509Certificate): string {
   return publicKeyHash(certificate.publicKey);
 }
 
-/** The key that the other side has proven to hold, or undefined if it showed none. On the server's side, also on a resumed session. */
+/**
+ * The key that the other side has proven to hold, or undefined if it showed none. On the server's side also on a resumed session, as often as asked;
+ * on the client's side only on a full handshake and only once (Node 24.21: a second getPeerX509Certificate there gives nothing).
+ */
 export function peerKeyHash(socket: TLSSocket): string | undefined {
   const certificate = socket.getPeerX509Certificate();
   return certificate === undefined ? undefined : certificateKeyHash(certificate);

@@ -1,0 +1,187 @@
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { join } from 'node:path';
+import { parseJoinAnswer, parseJson, type JoinAnswer, type JoinRequest } from '#api/link/join.ts';
+import { isSignedMembership } from '#api/link/membership.ts';
+import { parseJoinToken } from '#api/join-token.ts';
+import type { Clock } from '#lib/clock.ts';
+import { makePrivateFolder, readFileIfThere, writeDurableFile } from '#lib/durable-file.ts';
+import { SkerryError } from '#lib/error.ts';
+import type { Ids } from '#lib/ids.ts';
+import { newKey, selfSignedCertificate } from '#net/tls/certificates.ts';
+import { publicKeyHash, publicKeyPem } from '#net/tls/key-hash.ts';
+import { askToJoin, parseServerUrl, type ServerAddress } from '#net/tls/join-client.ts';
+
+/**
+ * Who this node is: its key, and what it pinned when it joined, under `<data-dir>/agent`. Once joined, neither token nor network is
+ * needed, and no date is ever looked at.
+ */
+export type Identity = {
+  readonly cluster: string;
+  readonly node: string;
+  /** The life of the database that the node joined. */
+  readonly incarnation: string;
+  readonly server: ServerAddress;
+  /** PEM: the node's own. */
+  readonly key: string;
+  readonly certificate: string;
+  /** Hashes of the server keys that are trusted. */
+  readonly pins: readonly string[];
+  readonly signingKey: KeyObject;
+  readonly recoveryKey: KeyObject;
+  /** All that the server said, for `rejoin`. */
+  readonly joined: JoinAnswer;
+};
+
+export type IdentityOptions = {
+  /** Of the server, `https://10.0.0.1:6443`; once joined: where it is now, if it has moved. */
+  readonly server?: string;
+  readonly token?: string;
+  readonly dataDir: string;
+  readonly nodeName: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Networks that this machine is on, `192.168.1.0/24`. */
+  readonly networks: readonly string[];
+  readonly release: string;
+  readonly clock: Clock;
+  readonly ids: Pick<Ids, 'bytes'>;
+};
+
+/**
+ * Throws: Usage (what is missing to join), BadToken, WrongServer (its CA is not the token's: nothing was told to it), Unreachable, Unauthorized,
+ * Forbidden and the like (refused by the server, with its reason), BrokenIdentity (a file that is there can not be used), Aborted.
+ */
+export async function loadOrJoin(options: IdentityOptions, signal: AbortSignal): Promise<Identity> {
+  const folder = join(options.dataDir, 'agent');
+  makePrivateFolder(folder);
+  const file = join(folder, 'identity.json');
+  const there = readFileIfThere(file);
+  const key = await ownKey(folder, options, there !== undefined);
+  if (there !== undefined) return identityOf(parseIdentity(file, there, key.key), key, options.server);
+
+  const { server, token } = options;
+  if (server === undefined || token === undefined)
+    throw new SkerryError(
+      'Usage',
+      `join: this machine is no node yet (${file} is not there): give --server URL and --token TOKEN (make one with \`skerry token create\` on the server)`,
+    );
+  const { caKeyHash, id, secret } = parseJoinToken(token);
+  const address = parseServerUrl(server);
+  const answer = await askToJoin(
+    { server: address, caKeyHash, request: requestOf(options, key.key, { token: { id, secret } }), clock: options.clock },
+    signal,
+  );
+  checkAnswer(answer, key.key);
+  writeDurableFile(file, `${JSON.stringify({ server: address, joined: answer }, null, 2)}\n`);
+  return identityOf({ server: address, joined: answer }, key, undefined);
+}
+
+/**
+ * For when the server does not know this node's key: asks it, by the cluster's own word from the first join, to let the node in again. A server that has
+ * lost its database does; one that has removed the node refuses (Forbidden).
+ */
+export async function rejoin(
+  identity: Identity,
+  options: Pick<IdentityOptions, 'labels' | 'networks' | 'release' | 'clock'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { joined, server, key, node } = identity;
+  const request = requestOf({ ...options, nodeName: node }, key, { membership: joined.membership });
+  await askToJoin({ server, keyHashes: identity.pins, request, clock: options.clock }, signal);
+}
+
+type OwnKey = { readonly key: string; readonly certificate: string };
+
+/** The key is on the disk before anybody hears of it. A key that is lost later can not be replaced: the node's name is pinned to it. */
+async function ownKey(folder: string, { nodeName, ids }: IdentityOptions, isJoined: boolean): Promise<OwnKey> {
+  const keyFile = join(folder, 'node.key');
+  const certificateFile = join(folder, 'node.crt');
+  const there = readFileIfThere(keyFile);
+  if (there === undefined && isJoined)
+    throw broken(
+      keyFile,
+      'it is missing, although this node has joined; put it back, or remove identity.json and join again with a token',
+    );
+  const key = there ?? newKey();
+  if (there === undefined) writeDurableFile(keyFile, key);
+  try {
+    createPrivateKey(key);
+  } catch (cause) {
+    throw broken(keyFile, 'it is no private key', cause);
+  }
+  const certificate = readFileIfThere(certificateFile);
+  if (certificate !== undefined && isCertificateOf(certificate, key)) return { key, certificate };
+  const made = await selfSignedCertificate(nodeName, key, ids);
+  writeDurableFile(certificateFile, made);
+  return { key, certificate: made };
+}
+
+function isCertificateOf(certificate: string, key: string): boolean {
+  try {
+    return publicKeyHash(createPublicKey(certificate)) === publicKeyHash(createPrivateKey(key));
+  } catch {
+    return false;
+  }
+}
+
+type Stored = { readonly server: ServerAddress; readonly joined: JoinAnswer };
+
+function parseIdentity(file: string, text: string, key: string): Stored {
+  try {
+    const value = parseJson(text, file);
+    if (typeof value !== 'object' || value === null || !('server' in value) || !('joined' in value))
+      throw new SkerryError('BadRequest', 'server or joined is missing');
+    const joined = parseJoinAnswer(value.joined);
+    checkAnswer(joined, key);
+    return { server: parseAddress(value.server), joined };
+  } catch (cause) {
+    throw broken(file, 'it can not be used; put it back, or remove it and join again with a token', cause);
+  }
+}
+
+function parseAddress(value: unknown): ServerAddress {
+  if (typeof value === 'object' && value !== null && 'host' in value && 'port' in value) {
+    const { host, port } = value;
+    if (typeof host === 'string' && typeof port === 'number') return { host, port };
+  }
+  throw new SkerryError('BadRequest', 'server is not {host, port}');
+}
+
+function identityOf({ server, joined }: Stored, { key, certificate }: OwnKey, moved: string | undefined): Identity {
+  return {
+    cluster: joined.cluster,
+    node: joined.node,
+    incarnation: joined.incarnation,
+    server: moved === undefined ? server : parseServerUrl(moved),
+    key,
+    certificate,
+    pins: joined.serverKeyHashes,
+    signingKey: createPublicKey(joined.signingKey),
+    recoveryKey: createPublicKey(joined.recoveryKey),
+    joined,
+  };
+}
+
+/** That what will be pinned fits together and is about this node. */
+function checkAnswer(answer: JoinAnswer, key: string): void {
+  const { membership } = answer.membership;
+  const isMine =
+    membership.node === answer.node && membership.cluster === answer.cluster && membership.publicKey === publicKeyPem(key);
+  if (!isMine || !isSignedMembership(answer.membership, createPublicKey(answer.signingKey)))
+    throw new SkerryError(
+      'BadAnswer',
+      'read the answer to the join: its membership is not about this node and its key, or not signed',
+    );
+  createPublicKey(answer.recoveryKey);
+}
+
+function requestOf(
+  { nodeName, labels, networks, release }: Pick<IdentityOptions, 'nodeName' | 'labels' | 'networks' | 'release'>,
+  key: string,
+  voucher: Pick<JoinRequest, 'token' | 'membership'>,
+): JoinRequest {
+  return { ...voucher, node: nodeName, publicKey: publicKeyPem(key), labels, networks, release };
+}
+
+function broken(file: string, why: string, cause?: unknown): SkerryError {
+  return new SkerryError('BrokenIdentity', `read ${file}: ${why}`, { cause });
+}

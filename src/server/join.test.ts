@@ -1,0 +1,236 @@
+import { createPrivateKey } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { eventually } from '../../test/support/eventually.ts';
+import { ADMIN, startJoinWorld, type JoinWorld } from '../../test/support/join-world.ts';
+import { loadOrJoin, rejoin, type Identity, type IdentityOptions } from '../agent/identity.ts';
+import { parseJoinToken } from '../api/join-token.ts';
+import { systemClock, type Clock } from '../lib/clock.ts';
+import { explain } from '../lib/error.ts';
+import { systemIds as ids } from '../lib/ids.ts';
+import { createAgentTransport } from '../net/link/agent.ts';
+import { newKey } from '../net/tls/certificates.ts';
+import { publicKeyHash, publicKeyPem } from '../net/tls/key-hash.ts';
+
+const never = new AbortController().signal;
+const stops: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).toReversed()) await stop();
+});
+
+async function start(options: Parameters<typeof startJoinWorld>[0] = {}): Promise<JoinWorld> {
+  const world = await startJoinWorld(options);
+  stops.push(world.stop);
+  return world;
+}
+
+function optionsOf(world: JoinWorld, token: string, more: Partial<IdentityOptions> = {}): IdentityOptions {
+  return {
+    server: world.url,
+    token,
+    dataDir: world.folder(),
+    nodeName: 'n1',
+    labels: { site: 'harbour' },
+    networks: ['192.168.1.0/24'],
+    release: '0.1.0',
+    clock: systemClock,
+    ids,
+    ...more,
+  };
+}
+
+const joinNode = async (world: JoinWorld, more: Partial<IdentityOptions> = {}): Promise<Identity> =>
+  loadOrJoin(optionsOf(world, await world.token(), more), never);
+const node = (world: JoinWorld, name = 'n1') => world.store.view().get('nodes', '', name);
+const failure = async (promise: Promise<unknown>): Promise<{ readonly code: string; readonly text: string }> => {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (e: unknown) => e,
+  );
+  return { code: (error as { code?: string })?.code ?? 'none', text: explain(error) };
+};
+const keyOf = (identity: Identity) => publicKeyHash(createPrivateKey(identity.key));
+const request = (name: string, key: string, token: string) => {
+  const { id, secret } = parseJoinToken(token);
+  return { token: { id, secret }, node: name, publicKey: publicKeyPem(key), labels: {}, networks: [], release: '0' };
+};
+
+test('a machine joins with a token, starts again without, and is let in by its key', async () => {
+  const world = await start();
+  const options = optionsOf(world, await world.token());
+  const identity = await loadOrJoin(options, never);
+  expect(identity).toMatchObject({
+    cluster: world.pki.cluster,
+    node: 'n1',
+    pins: [world.pki.serverKeyHash],
+    incarnation: world.store.incarnation().id,
+  });
+  expect(node(world)?.metadata.labels).toMatchObject({ site: 'harbour', 'kubernetes.io/hostname': 'n1' });
+  const secret = world.store.view().get('secrets', 'kube-system', 'node-key-n1');
+  expect(secret?.metadata.ownerReferences).toMatchObject([{ kind: 'Node', name: 'n1', uid: node(world)?.metadata.uid }]);
+  for (const file of ['node.key', 'identity.json'])
+    expect(statSync(join(options.dataDir, 'agent', file)).mode & 0o777).toBe(0o600);
+
+  const { server: _, token: __, ...offline } = options;
+  const again = await loadOrJoin({ ...offline, nodeName: 'renamed' }, never);
+  expect({ ...again, signingKey: 0, recoveryKey: 0 }).toEqual({ ...identity, signingKey: 0, recoveryKey: 0 });
+
+  await eventually(() => 'node' in world.keys.nodeOf(keyOf(identity)), 'the key is known');
+  const news: string[] = [];
+  world.link.start({ connected: (n) => news.push(n), disconnected() {}, seen() {}, message() {} });
+  const transport = createAgentTransport({ ...identity, ...identity.server, keepaliveSeconds: 30, clock: systemClock });
+  await transport.connect({ message() {}, closed() {} }, never);
+  expect(news).toEqual(['n1']);
+});
+
+test('a wrong clock on the node matters nowhere', async () => {
+  const world = await start();
+  for (const [name, now] of [
+    ['past', 0],
+    ['future', Date.UTC(2090, 0, 1)],
+  ] as const) {
+    const clock: Clock = { ...systemClock, now: () => now };
+    expect((await joinNode(world, { nodeName: name, clock })).node).toBe(name);
+  }
+});
+
+test('a token of another cluster: the server is told nothing', async () => {
+  const world = await start();
+  const other = await start();
+  const refused = await failure(joinNode(other, { server: world.url }));
+  expect(refused.code).toBe('WrongServer');
+  expect(refused.text).toContain('of another cluster');
+  expect(world.requests).toEqual(['GET /skerry.dev/v1/ca']);
+  expect(node(world)).toBeUndefined();
+});
+
+test('what can not be a token, a server or a name is refused with the reason', async () => {
+  const world = await start();
+  const token = await world.token({ uses: 10 });
+  const [head, hash, id] = token.split('.');
+  const cases: readonly (readonly [Partial<IdentityOptions>, string, RegExp])[] = [
+    [{ token: 'abc' }, 'BadToken', /skr1\./],
+    [{ token: `${head}.${hash}.${id}.${'x'.repeat(32)}` }, 'Unauthorized', /secret is wrong/],
+    [{ token: `${head}.${hash}.bcdfghjk.${'x'.repeat(32)}` }, 'Unauthorized', /not known here/],
+    [{ server: 'http://x' }, 'Usage', /https:/],
+    [{ server: 'https://127.0.0.1:1' }, 'Unreachable', /127.0.0.1:1/],
+    [{ nodeName: 'Not_A_Name' }, 'BadRequest', /node name/],
+    [{ nodeName: 'a'.repeat(64) }, 'BadRequest', /63/],
+    [{ labels: { 'bad key': 'x' } }, 'BadRequest', /labels/],
+    [{ networks: ['10.33.0.0/16'] }, 'BadRequest', /overlaps 10.32.0.0\/11/],
+  ];
+  for (const [more, code, text] of cases) {
+    const refused = await failure(loadOrJoin(optionsOf(world, token, more), never));
+    expect(refused, JSON.stringify(more)).toEqual({ code, text: expect.stringMatching(text) });
+  }
+  const { server: _, ...noServer } = optionsOf(world, token);
+  expect(await failure(loadOrJoin(noServer, never))).toEqual({ code: 'Usage', text: expect.stringContaining('--server') });
+  expect(world.store.view().list('nodes')).toEqual([]);
+});
+
+test('a name that is pinned to another key is refused, until its Node is deleted', async () => {
+  const world = await start();
+  const first = await joinNode(world);
+  const refused = await failure(joinNode(world));
+  expect(refused).toEqual({ code: 'Forbidden', text: expect.stringContaining('pinned to another key') });
+  expect(node(world)).toBeDefined();
+
+  await world.api.change({ verb: 'delete', resource: 'nodes', namespace: '', name: 'n1' }, ADMIN, never);
+  // The Secret is still there: nobody collects garbage here. The next machine of this name replaces it.
+  const second = await joinNode(world);
+  await eventually(() => 'node' in world.keys.nodeOf(keyOf(second)), 'the new key is known');
+  expect(world.keys.nodeOf(keyOf(first))).toEqual({ refused: expect.stringContaining('revoked') });
+  expect(world.revoked).toEqual(['n1']);
+});
+
+test('a token is good for its time and its uses; a node that asks again spends none', async () => {
+  const clock = { ...systemClock };
+  const world = await start({ clock });
+  const token = await world.token({ uses: 1, ttlMs: 60_000 });
+  const key = newKey();
+  const first = await world.ask(request('n1', key, token));
+  expect(first.status).toBe(200);
+  const again = await world.ask(request('n1', key, token));
+  expect(again).toEqual(first);
+  const other = await world.ask(request('n2', newKey(), token));
+  expect(other).toMatchObject({ status: 403, body: { message: expect.stringContaining('used up') } });
+  expect(node(world, 'n2')).toBeUndefined();
+
+  const late = await world.token({ uses: 5, ttlMs: -1_000 });
+  expect(await world.ask(request('n2', newKey(), late))).toMatchObject({
+    status: 403,
+    body: { message: expect.stringContaining('expired') },
+  });
+  await eventually(() => 'node' in world.keys.nodeOf(publicKeyHash(createPrivateKey(key))), 'its key is known');
+  expect(await world.ask(request('n2', key, await world.token()))).toMatchObject({
+    status: 403,
+    body: { message: expect.stringContaining('that of node "n1"') },
+  });
+});
+
+test('of many at once with a token of three uses, three come in', async () => {
+  const world = await start();
+  const token = await world.token({ uses: 3 });
+  const names = Array.from({ length: 8 }, (_, i) => `n${i}`);
+  const answers = await Promise.all(names.map((name) => world.ask(request(name, newKey(), token))));
+  expect(answers.filter(({ status }) => status === 200).length).toBe(3);
+  expect(world.store.view().list('nodes').length).toBe(3);
+});
+
+test('whoever guesses is slowed down', async () => {
+  const world = await start();
+  const token = await world.token();
+  const wrong = request('n1', newKey(), token);
+  const answers: number[] = [];
+  for (let i = 0; i < 120; i += 1)
+    answers.push((await world.ask({ ...wrong, token: { ...wrong.token, secret: 'x'.repeat(32) } })).status);
+  expect(new Set(answers)).toEqual(new Set([401, 429]));
+  expect(node(world)).toBeUndefined();
+});
+
+test('a server that lost its database lets its nodes in again; one that removed a node does not', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'skerry-pki-'));
+  stops.push(() => rmSync(dataDir, { recursive: true }));
+  const first = await start({ dataDir });
+  const identity = await joinNode(first);
+  const more = { labels: {}, networks: [], release: '0.1.0', clock: systemClock };
+  await first.api.change({ verb: 'delete', resource: 'nodes', namespace: '', name: 'n1' }, ADMIN, never);
+  const removed = await failure(rejoin(identity, more, never));
+  expect(removed).toEqual({ code: 'Forbidden', text: expect.stringContaining('was removed') });
+
+  const empty = await start({ dataDir, confirmed: false });
+  const server = { host: '127.0.0.1', port: Number(new URL(empty.url).port) };
+  await rejoin({ ...identity, server }, more, never);
+  await eventually(() => 'node' in empty.keys.nodeOf(keyOf(identity)), 'the key is known again');
+  const stranger = await start({ confirmed: false });
+  expect(
+    await failure(rejoin({ ...identity, server: { ...server, port: Number(new URL(stranger.url).port) } }, more, never)),
+  ).toMatchObject({ code: 'WrongServer' });
+  const forged = {
+    ...identity,
+    server,
+    joined: { ...identity.joined, membership: { ...identity.joined.membership, signature: 'AAAA' } },
+    key: newKey(),
+  };
+  expect(await failure(rejoin(forged, more, never))).toMatchObject({ code: 'Unauthorized' });
+});
+
+test('a damaged file of the node is named, and nothing is overwritten', async () => {
+  const world = await start();
+  const options = optionsOf(world, await world.token({ uses: 9 }));
+  await loadOrJoin(options, never);
+  for (const name of ['identity.json', 'node.key']) {
+    const file = join(options.dataDir, 'agent', name);
+    const good = readFileSync(file);
+    for (const damage of ['', '{"server":{}}', good.subarray(0, 40)]) {
+      writeFileSync(file, damage);
+      expect(await failure(loadOrJoin(options, never))).toEqual({ code: 'BrokenIdentity', text: expect.stringContaining(file) });
+      expect(readFileSync(file).equals(Buffer.from(damage))).toBe(true);
+    }
+    rmSync(file);
+    if (name === 'node.key') expect((await failure(loadOrJoin(options, never))).code).toBe('BrokenIdentity');
+    writeFileSync(file, good);
+  }
+});

@@ -1,0 +1,262 @@
+import { X509Certificate, createPublicKey, type KeyObject } from 'node:crypto';
+import { CA_PATH, JOIN_BYTES_MAX, JOIN_PATH, parseJoinRequest, type JoinAnswer, type JoinRequest } from '#api/link/join.ts';
+import { isSignedMembership, signMembership, type SignedMembership } from '#api/link/membership.ts';
+import { JOIN_NAMESPACE, joinTokenName, joinTokenState, withOneUseLess } from '#api/join-token.ts';
+import type { Secret } from '#api/kinds/secret.ts';
+import type { KubeObject } from '#api/object.ts';
+import { apiError, isAlreadyExists, isConflict, isNotFound } from '#api/status.ts';
+import type { Clock } from '#lib/clock.ts';
+import { SkerryError, explain } from '#lib/error.ts';
+import type { Ids } from '#lib/ids.ts';
+import type { Log } from '#lib/log.ts';
+import { rfc3339 } from '#lib/time.ts';
+import type { NodeOf } from '#net/link/server.ts';
+import { publicKeyHash } from '#net/tls/key-hash.ts';
+import { createTokenBucket } from '#net/link/token-bucket.ts';
+import type { ApiOptions } from '#rest/options.ts';
+import type { Author } from '#rest/change.ts';
+import type { Answer } from '#rest/request.ts';
+import type { Key, Storage, Write } from '#rest/storage.ts';
+import { JOIN_NAME } from './auth/authorize.ts';
+import { NODE_KEY_TYPE, nodeKeyName, storedKeyHash } from './auth/node-keys.ts';
+import type { Pki } from './auth/pki.ts';
+import type { Carrier } from './carry-out.ts';
+import { checkJoinRequest } from './join/check-request.ts';
+
+/**
+ * Lets nodes in. The Node goes through the pipeline (admission gives it its pod CIDR); then one commit pins its key and takes one
+ * use off the token, so that no use is lost and no key is pinned without one. A node that asks again with its key gets the same answer,
+ * for it may not have heard the first. It decides about names and keys, not about what a node may do then.
+ */
+export type JoinOptions = {
+  readonly pki: Pick<Pki, 'cluster' | 'ca' | 'serverKeyHash' | 'signingKey' | 'signingPublicKey' | 'recoveryPublicKey'>;
+  readonly storage: Pick<Storage, 'get' | 'commit'>;
+  readonly change: Carrier;
+  readonly nodeOf: NodeOf;
+  readonly incarnation: () => { readonly id: string; readonly confirmed: boolean };
+  /** What pods' addresses are cut from. */
+  readonly clusterCIDR: string;
+  readonly clock: Clock;
+  readonly ids: Pick<Ids, 'uuid'>;
+  readonly log: Log;
+};
+
+/** Of joins that fail, over all: so that nobody can try tokens for long, nor keep the disk busy. */
+const FAILURES_PER_SECOND = 5;
+const FAILURES_BURST = 100;
+const ATTEMPTS_MAX = 5;
+const AUTHOR: Author = { user: { name: JOIN_NAME, groups: ['system:authenticated'] }, fieldManager: 'skerry-join' };
+
+/** For ApiOptions.paths. */
+export function joinPaths(options: JoinOptions): ApiOptions['paths'] {
+  const failures = createTokenBucket(FAILURES_PER_SECOND, FAILURES_BURST, options.clock);
+  const busy = new Set<string>();
+  const answerJoin = async (body: Uint8Array, signal: AbortSignal): Promise<JoinAnswer> => {
+    const waitMs = failures.take(0);
+    if (waitMs > 0) {
+      const retryAfterSeconds = Math.ceil(waitMs / 1_000);
+      throw apiError('TooManyRequests', 'join: too many joins have failed, try again later', { retryAfterSeconds });
+    }
+    try {
+      if (body.length > JOIN_BYTES_MAX)
+        throw apiError('RequestEntityTooLarge', `join: the request has ${body.length} bytes, more than ${JOIN_BYTES_MAX}`);
+      const request = parseJoinRequest(body);
+      if (busy.has(request.node))
+        throw apiError('Conflict', `join node "${request.node}": another join of this name is going on`);
+      busy.add(request.node);
+      try {
+        return await join(request, options, signal);
+      } finally {
+        busy.delete(request.node);
+      }
+    } catch (error) {
+      failures.take(1);
+      options.log.warn({ why: explain(error) }, 'a join was refused');
+      throw error;
+    }
+  };
+  return {
+    [`GET ${CA_PATH}`]: () => Promise.resolve(value('application/x-pem-file', options.pki.ca.certificate)),
+    [`POST ${JOIN_PATH}`]: async ({ body, signal }) => value('application/json', JSON.stringify(await answerJoin(body, signal))),
+  };
+}
+
+async function join(request: JoinRequest, options: JoinOptions, signal: AbortSignal): Promise<JoinAnswer> {
+  const { nodeOf, pki } = options;
+  const { node, publicKey } = request;
+  const keyHash = checkJoinRequest(request, options.clusterCIDR);
+  const holder = nodeOf(keyHash);
+  if ('node' in holder && holder.node !== node)
+    throw apiError('Forbidden', `join node "${node}": its key is that of node "${holder.node}"`);
+
+  await pin(request, keyHash, options, signal);
+  return {
+    cluster: pki.cluster,
+    node,
+    incarnation: options.incarnation().id,
+    serverKeyHashes: [pki.serverKeyHash],
+    signingKey: pki.signingPublicKey,
+    recoveryKey: pki.recoveryPublicKey,
+    membership: signMembership({ cluster: pki.cluster, node, publicKey }, pki.signingKey),
+    ca: new X509Certificate(pki.ca.certificate).toString(),
+  };
+}
+
+/** Until the name is pinned to this key, by this join or by one before. */
+async function pin(request: JoinRequest, keyHash: string, options: JoinOptions, signal: AbortSignal): Promise<void> {
+  const { node, publicKey, release } = request;
+  let created: KubeObject | undefined;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      const voucher = await voucherOf(request, keyHash, options);
+      const pinned = await pinOf(node, options.storage);
+      if (pinned.isValid && pinned.keyHash === keyHash) return;
+      if (pinned.isValid)
+        throw apiError(
+          'Forbidden',
+          `join node "${node}": the name is pinned to another key; choose another name, or delete the Node first if that machine is gone`,
+        );
+      const spent = voucher.spend();
+      const owner = pinned.node ?? (created = await createNode(request, options, signal));
+      await options.storage.commit([pinWrite(owner, publicKey, pinned.secret, options), ...spent]);
+      options.log.info({ node, keyHash, release, by: voucher.by }, 'a node has joined');
+      return;
+    } catch (error) {
+      const isRace = isConflict(error) || isAlreadyExists(error) || isNotFound(error);
+      if (isRace && attempt < ATTEMPTS_MAX) continue;
+      if (created !== undefined) await removeNode(created, options);
+      throw error;
+    }
+  }
+}
+
+/** Who vouches for the node. `spend` gives what is to be written with the pin, or throws where the voucher is good no more. */
+type Voucher = { readonly by: string; readonly spend: () => readonly Write[] };
+
+async function voucherOf(request: JoinRequest, keyHash: string, options: JoinOptions): Promise<Voucher> {
+  if (request.token !== undefined) return tokenVoucher(request.node, request.token, options);
+  if (request.membership !== undefined) return membershipVoucher(request.node, request.membership, keyHash, options);
+  throw apiError('Unauthorized', `join node "${request.node}": there is neither a token nor a membership`);
+}
+
+async function tokenVoucher(
+  node: string,
+  { id, secret }: { readonly id: string; readonly secret: string },
+  { storage, clock }: JoinOptions,
+): Promise<Voucher> {
+  const key: Key = { resource: 'secrets', namespace: JOIN_NAMESPACE, name: joinTokenName(id) };
+  // Sound: what is kept under `secrets` has been decoded as one.
+  const stored = (await storage.get(key)) as Secret | undefined;
+  const state = stored === undefined ? undefined : joinTokenState(stored);
+  if (stored === undefined || state?.matches(secret) !== true)
+    throw apiError(
+      'Unauthorized',
+      `join node "${node}": the token ${JSON.stringify(id)} is not known here, or its secret is wrong`,
+    );
+  const { expiresMs, usesLeft } = state;
+  return {
+    by: `token ${id}`,
+    spend: () => {
+      if (expiresMs !== undefined && clock.now() >= expiresMs)
+        throw apiError('Forbidden', `join node "${node}": the token ${JSON.stringify(id)} expired at ${rfc3339(expiresMs)}`);
+      if (usesLeft < 1) throw apiError('Forbidden', `join node "${node}": the token ${JSON.stringify(id)} is used up`);
+      return [{ key, object: withOneUseLess(stored), expect: { revision: Number(stored.metadata.resourceVersion) } }];
+    },
+  };
+}
+
+/** Good only for a database that is new or restored: under one that is confirmed, a node without a pin was deleted on purpose. */
+function membershipVoucher(node: string, signed: SignedMembership, keyHash: string, { pki, incarnation }: JoinOptions): Voucher {
+  const { membership } = signed;
+  const isOurs =
+    membership.cluster === pki.cluster &&
+    membership.node === node &&
+    hashOfPem(membership.publicKey) === keyHash &&
+    isSignedMembership(signed, createPublicKey(pki.signingKey));
+  if (!isOurs)
+    throw apiError('Unauthorized', `join node "${node}": its membership is not one that this cluster has signed for it`);
+  return {
+    by: 'membership',
+    spend: () => {
+      if (incarnation().confirmed)
+        throw apiError('Forbidden', `join node "${node}": it was removed from this cluster; join it with a new token`);
+      return [];
+    },
+  };
+}
+
+type Pin = {
+  readonly node: KubeObject | undefined;
+  readonly secret: KubeObject | undefined;
+  readonly keyHash: string | undefined;
+  /** False: left over from a Node of this name that is gone; nobody has collected it yet. */
+  readonly isValid: boolean;
+};
+
+async function pinOf(name: string, storage: Pick<Storage, 'get'>): Promise<Pin> {
+  const node = await storage.get({ resource: 'nodes', namespace: '', name });
+  const secret = await storage.get(pinKey(name));
+  const owner = secret?.metadata.ownerReferences?.[0]?.uid;
+  const isValid = node !== undefined && secret !== undefined && owner === node.metadata.uid;
+  return { node, secret, keyHash: secret === undefined ? undefined : storedKeyHash(secret), isValid };
+}
+
+function pinWrite(node: KubeObject, publicKey: string, old: KubeObject | undefined, { clock, ids }: JoinOptions): Write {
+  const { name = '', uid = '' } = node.metadata;
+  const secret: Secret = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: {
+      name: nodeKeyName(name),
+      namespace: JOIN_NAMESPACE,
+      uid: ids.uuid(),
+      creationTimestamp: rfc3339(clock.now()),
+      ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid }],
+    },
+    type: NODE_KEY_TYPE,
+    data: { publicKey: Buffer.from(publicKey, 'utf8').toString('base64') },
+  };
+  return {
+    key: pinKey(name),
+    object: secret,
+    expect: old === undefined ? { absent: true } : { revision: Number(old.metadata.resourceVersion) },
+  };
+}
+
+const pinKey = (node: string): Key => ({ resource: 'secrets', namespace: JOIN_NAMESPACE, name: nodeKeyName(node) });
+
+async function createNode({ node, labels }: JoinRequest, { change }: JoinOptions, signal: AbortSignal): Promise<KubeObject> {
+  const object: KubeObject = {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: node, labels: { ...labels, 'kubernetes.io/hostname': node } },
+    spec: {},
+  };
+  const created = await change({ verb: 'create', resource: 'nodes', object }, AUTHOR, signal);
+  if (created === undefined) throw new SkerryError('Bug', `join node "${node}": the pipeline gave no Node`);
+  return created;
+}
+
+/** A Node that was made for a join that failed after all. */
+async function removeNode({ metadata }: KubeObject, { change, log }: JoinOptions): Promise<void> {
+  const { name = '', uid = '' } = metadata;
+  try {
+    await change({ verb: 'delete', resource: 'nodes', namespace: '', name, uid }, AUTHOR, new AbortController().signal);
+  } catch (error) {
+    log.warn({ err: error, node: name }, 'the Node of a join that failed stays');
+  }
+}
+
+function hashOfPem(pem: string): string | undefined {
+  let key: KeyObject;
+  try {
+    key = createPublicKey(pem);
+  } catch {
+    return undefined;
+  }
+  return publicKeyHash(key);
+}
+
+function value(type: string, body: string): Answer {
+  return { type: 'value', status: 200, headers: { 'content-type': type }, body };
+}

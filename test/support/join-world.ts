@@ -1,0 +1,145 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { newJoinToken } from '../../src/api/join-token.ts';
+import type { JoinAnswer, JoinRequest } from '../../src/api/link/join.ts';
+import { builtinResources } from '../../src/api/kinds/builtin.ts';
+import { createRegistry } from '../../src/api/registry.ts';
+import { loadBuiltinSchema } from '../../src/api/schema/builtin.ts';
+import { systemClock, type Clock } from '../../src/lib/clock.ts';
+import { systemIds as ids } from '../../src/lib/ids.ts';
+import { silentLog as log } from '../../src/lib/log.ts';
+import { createLinkServer, type LinkServer } from '../../src/net/link/server.ts';
+import { createApi, type Api } from '../../src/rest/api.ts';
+import { serveHttp } from '../../src/rest/http.ts';
+import { ANONYMOUS } from '../../src/rest/request.ts';
+import { authorize } from '../../src/server/auth/authorize.ts';
+import { createNodeKeys, type NodeKeys } from '../../src/server/auth/node-keys.ts';
+import { loadOrCreatePki, type Pki } from '../../src/server/auth/pki.ts';
+import { joinPaths } from '../../src/server/join.ts';
+import { createPort } from '../../src/server/port.ts';
+import type { Store } from '../../src/server/store/store.ts';
+import { openTestStore } from './store.ts';
+
+/** A server that nodes can join: keys, store, pipeline, port and link, without loops. */
+export type JoinWorld = {
+  readonly url: string;
+  readonly pki: Pki;
+  readonly store: Store;
+  readonly api: Api;
+  readonly keys: NodeKeys;
+  readonly link: LinkServer;
+  readonly revoked: string[];
+  /** `GET /skerry.dev/v1/ca`, as they came over the network. */
+  readonly requests: string[];
+  readonly token: (options?: { readonly ttlMs?: number; readonly uses?: number }) => Promise<string>;
+  /** The same by the pipeline, without a network. */
+  readonly ask: (
+    request: JoinRequest,
+  ) => Promise<{ readonly status: number; readonly body: JoinAnswer & { readonly message?: string } }>;
+  readonly folder: () => string;
+  readonly stop: () => Promise<void>;
+};
+
+export const ADMIN = {
+  user: { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] },
+  fieldManager: 'test',
+};
+const CLUSTER_CIDR = '10.32.0.0/11';
+const never = new AbortController().signal;
+
+export async function startJoinWorld(
+  options: { readonly clock?: Clock; readonly confirmed?: boolean; readonly dataDir?: string } = {},
+): Promise<JoinWorld> {
+  const clock = options.clock ?? systemClock;
+  const folders: string[] = [];
+  const folder = () => {
+    const made = mkdtempSync(join(tmpdir(), 'skerry-join-'));
+    folders.push(made);
+    return made;
+  };
+  const pki = await loadOrCreatePki({ dataDir: options.dataDir ?? folder(), hosts: ['127.0.0.1'], clock, ids });
+  const store = await openTestStore({ firstStart: options.confirmed ?? true });
+  const revoked: string[] = [];
+  const requests: string[] = [];
+  const keys = createNodeKeys({ storage: store.storage, onRevoked: (node) => revoked.push(node), clock: systemClock, log });
+  const link = createLinkServer({ cluster: pki.cluster, nodeOf: keys.nodeOf, clock: systemClock, log });
+  const registry = createRegistry(builtinResources);
+  const api: Api = createApi({
+    registry: () => registry,
+    schema: loadBuiltinSchema(),
+    storage: store.storage,
+    admissions: [],
+    authorize: async (user, target) => authorize(user, target),
+    connectors: {},
+    paths: joinPaths({
+      pki,
+      storage: store.storage,
+      change: (change, author, signal) => api.change(change, author, signal),
+      nodeOf: keys.nodeOf,
+      incarnation: store.incarnation,
+      clusterCIDR: CLUSTER_CIDR,
+      clock,
+      ids,
+      log,
+    }),
+    clock,
+    ids,
+    log,
+    release: '0.0.0',
+    readiness: () => ({}),
+  });
+  await keys.start();
+  const port = createPort({
+    host: '127.0.0.1',
+    port: 0,
+    tls: { ...pki.server, ca: pki.ca.certificate, ticketKeys: pki.ticketKeys },
+    nodeOf: keys.nodeOf,
+    onRequest: (request, response) => {
+      requests.push(`${request.method} ${request.url}`);
+      void serveHttp(request, response, ANONYMOUS, api.handle);
+    },
+    isUpgrade: () => false,
+    onUpgrade: () => {},
+    onLink: link.accept,
+    clock: systemClock,
+    log,
+  });
+  const address = await port.listen();
+  return {
+    url: `https://127.0.0.1:${address.port}`,
+    pki,
+    store,
+    api,
+    keys,
+    link,
+    revoked,
+    requests,
+    folder,
+    token: async ({ ttlMs = 3_600_000, uses = 1 } = {}) => {
+      const { token, secret } = newJoinToken({ caKeyHash: pki.caKeyHash, ttlMs, uses, ids, now: clock.now() });
+      await api.change({ verb: 'create', resource: 'secrets', object: secret }, ADMIN, never);
+      return token;
+    },
+    ask: async (request) => {
+      const answer = await api.handle({
+        method: 'POST',
+        path: '/skerry.dev/v1/join',
+        query: new URLSearchParams(),
+        headers: {},
+        body: Buffer.from(JSON.stringify(request)),
+        user: ANONYMOUS,
+        signal: never,
+      });
+      if (answer.type !== 'value') throw new Error('a join answers with a value');
+      return { status: answer.status, body: JSON.parse(String(answer.body)) as never };
+    },
+    stop: async () => {
+      await link.stop();
+      await port.stop();
+      keys.stop();
+      await store.close();
+      for (const each of folders) rmSync(each, { recursive: true, force: true });
+    },
+  };
+}
