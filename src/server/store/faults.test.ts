@@ -6,6 +6,7 @@ import type { Write } from '#rest/storage.ts';
 import { openTestStore, withFolder } from '../../../test/support/store.ts';
 import type { Committer } from './committer.ts';
 import { look } from './look.ts';
+import { BLOCK_REVISIONS } from './revisions.ts';
 import type { Store } from './store.ts';
 
 const put = (name: string, text = '', rest: Partial<Write> = {}): Write => ({
@@ -28,13 +29,16 @@ const names = (store: Store) =>
 function faultyDisk() {
   const groups: number[] = [];
   let fault: string | undefined;
+  let once = false;
   let gate: { readonly open: () => void; readonly opened: Promise<void> } | undefined;
   const wrapCommitter = (committer: Committer): Committer => ({
     ...committer,
     commit: async (group) => {
       groups.push(group.rows.length);
       await gate?.opened;
-      if (fault !== undefined) throw new SkerryError('DiskFailed', 'write to the disk', { details: { sqlite: fault } });
+      const sqlite = fault;
+      if (once) fault = undefined;
+      if (sqlite !== undefined) throw new SkerryError('DiskFailed', 'write to the disk', { details: { sqlite } });
       return committer.commit(group);
     },
   });
@@ -42,7 +46,10 @@ function faultyDisk() {
     wrapCommitter,
     /** Rows of each group that reached the disk. */
     groups,
-    fail: (sqlite: string | undefined) => (fault = sqlite),
+    fail: (sqlite: string | undefined, times: 'once' | 'always' = 'always') => {
+      fault = sqlite;
+      once = times === 'once';
+    },
     hold: () => {
       let open = () => undefined as void;
       const opened = new Promise<void>((resolve) => (open = resolve));
@@ -138,7 +145,7 @@ test('a failed commit fails everything behind it, and nothing of it remains: the
   const release = disk.hold();
   const first = storage.commit([put('a', 'new'), put('c', '', absent)]);
   await Promise.resolve();
-  disk.fail('SQLITE_IOERR_WRITE');
+  disk.fail('SQLITE_IOERR_WRITE', 'once');
   const behind = [
     storage.commit([put('d', '', absent)]),
     storage.commit([put('c', '', { expect: {} })]),
@@ -151,7 +158,6 @@ test('a failed commit fails everything behind it, and nothing of it remains: the
   await expect(first).rejects.toThrow(/the disk reports an error.*SQLITE_IOERR_WRITE/);
   expect([names(store), storage.revision()]).toEqual([['a', 'b'], revision]);
 
-  disk.fail(undefined);
   const again = [
     storage.commit([put('a', 'newer', { expect: { revision: 2 } })]),
     storage.commit([put('c', '', absent)]),
@@ -181,6 +187,45 @@ test('a slow disk: what is queued meanwhile goes together, nobody sees it before
   expect(seen).toEqual([1, ...Array.from({ length: 100 }, () => 2)]);
   await store.close();
 });
+
+test('a precondition sees the last of several writes on their way, also when those before it have arrived', async () => {
+  const disk = faultyDisk();
+  const store = await openTestStore({ wrapCommitter: disk.wrapCommitter });
+  const { storage } = store;
+  const releaseFirst = disk.hold();
+  const first = storage.commit([put('a')]);
+  await Promise.resolve();
+  const second = storage.commit([put('a')]);
+  releaseFirst();
+  const releaseSecond = disk.hold();
+  await first;
+  const ends = [
+    storage.commit([put('a', '', { expect: { revision: (await first).revision } })]),
+    storage.commit([put('a', '', { expect: { revision: (await first).revision + 1 } })]),
+  ];
+  releaseSecond();
+  expect(await codes([second, ...ends])).toEqual(['ok', 'Conflict', 'ok']);
+  await store.close();
+});
+
+test('a block of revisions whose reservation failed is reserved again before any of it is seen', () =>
+  withFolder(async (folder) => {
+    const file = join(folder, 'state.db');
+    const disk = faultyDisk();
+    const store = await openTestStore({ file, wrapCommitter: disk.wrapCommitter, freeze: false });
+    disk.fail('SQLITE_FULL');
+    const writes = Array.from({ length: 1_000 }, (_, at) => put(`c${at}`));
+    for (let failed = 0; failed < (1.2 * BLOCK_REVISIONS) / 1_000; failed += 1)
+      expect(await codes([store.storage.commit(writes)])).toEqual(['ServiceUnavailable']);
+    disk.fail(undefined);
+    const { revision } = await store.storage.commit([put('a')]);
+    expect(revision).toBeGreaterThan(BLOCK_REVISIONS);
+    const copy = join(folder, 'copy.db');
+    for (const suffix of ['', '-wal']) copyFileSync(`${file}${suffix}`, `${copy}${suffix}`);
+    await store.close();
+    const found = look(copy);
+    expect(found.type === 'database' && (found.meta.reserved ?? 0) >= revision).toBe(true);
+  }));
 
 test('a disk that is slower than what is written: more is refused, what was accepted is done', async () => {
   const disk = faultyDisk();

@@ -58,6 +58,23 @@ test('a watch goes on from any revision the ring still holds, also from within a
   await store.close();
 });
 
+test('an old list of a revision within a commit is the one before it: lists name only a commit’s last', async () => {
+  const store = await openTestStore();
+  await store.storage.commit([put('pods', 'a')]);
+  await store.storage.commit([put('pods', 'b'), put('pods', 'c'), put('nodes', 'n')]);
+  await store.storage.commit([put('pods', 'd')]);
+  const lists = await Promise.all([1, 2, 3, 4, 5, 6].map((revision) => store.storage.list({ resource: 'pods', revision })));
+  expect(lists.map(({ revision, items }) => `${revision} ${items.map(({ metadata }) => metadata.name).join('')}`)).toEqual([
+    '1 ',
+    '2 a',
+    '2 a',
+    '2 a',
+    '5 abc',
+    '6 abcd',
+  ]);
+  await store.close();
+});
+
 test('a watch of one resource hears of no other', async () => {
   const store = await openTestStore();
   const { watcher, batches } = notes({ resource: 'pods' });
