@@ -75,7 +75,7 @@ export async function createLab(options: LabOptions): Promise<Lab> {
     kubeconfig,
     skerry,
     startServer: async (...flags) => {
-      launch(server, 'server', ['server', '--no-agent', '--data-dir', dataDir, '--listen', '0.0.0.0:6443', ...flags]);
+      launch(server, 'server', ['server', '--no-agent', '--data-dir', dataDir, '--listen', `${server.address}:6443`, ...flags]);
       await waitFor(`the server to be ready (log: ${server.logFile('server')})`, () => readyz(serverUrl), READY_MS, 20);
     },
     stopServer: (signal = 'SIGTERM') => stop(server, 'server', signal),

@@ -19,7 +19,7 @@ export type Storage = {
   /**
    * Rejects with Conflict, AlreadyExists or NotFound (code; the failed write's index in `details.index`) without any effect if a
    * precondition fails, with ServiceUnavailable if the disk does. No two writes of a commit may be of one key. A delete without
-   * `expect` of what is not there does nothing.
+   * `expect` of what is not there does nothing. One without writes resolves when all that was queued before it is committed.
    */
   readonly commit: (writes: readonly Write[]) => Promise<Committed>;
   /** The last committed revision. */

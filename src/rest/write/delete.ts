@@ -30,6 +30,8 @@ export async function deleteObject(call: Call, name: string, options: DeleteOpti
       return await deleteOnce(call, name, old, options);
     } catch (error) {
       if (!isConflict(error) || attempt === ATTEMPTS_MAX) throw error;
+      // What it lost against may be on its way to the disk still, and not to be read before it is there.
+      await call.api.storage.commit([]);
     }
   }
 }

@@ -46,6 +46,8 @@ export async function updateObject(
     } catch (error) {
       // Done again, a caller who named a revision meets it in the check above.
       if (!isConflict(error) || attempt === ATTEMPTS_MAX) throw error;
+      // What it lost against may be on its way to the disk still, and not to be read before it is there.
+      await call.api.storage.commit([]);
     }
   }
 }
