@@ -15,6 +15,13 @@ afterEach(async () => {
 async function begin(seed: number, nodes: readonly string[], keepaliveMs?: number): Promise<readonly WorldAgent[]> {
   world = new LinkWorld(seed, nodes, keepaliveMs);
   await world.startServer(true);
+  for (const name of ['default', 'kube-node-lease'])
+    await world.put('namespaces', {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name, uid: name },
+      status: { phase: 'Active' },
+    });
   for (const node of nodes)
     await world.put('nodes', {
       apiVersion: 'v1',
@@ -177,9 +184,8 @@ test('a node says nothing about what is not bound to it; what can not be is skip
   expect(phaseOf('other')).toBe('Pending');
   expect(denied.length).toBeGreaterThan(1);
   expect(eventsOf('n1').map((event) => event['message'])).toEqual(['mine']);
-  const node = world.store.view().get('nodes', '', 'n1');
-  expect(node?.metadata.labels).toEqual({ 'kubernetes.io/arch': 'arm64' });
-  expect(node?.['status']).toEqual({ conditions: [{ type: 'Ready', status: 'True' }] });
+  expect(world.store.view().get('nodes', '', 'n1')?.metadata.labels).toEqual({ 'kubernetes.io/arch': 'arm64' });
+  expect(conditionsOf('n1')).toEqual([{ type: 'Ready', status: 'True' }]);
   await world.until('all is acknowledged', () => one?.ledger?.outbox().ackedSeq === one?.ledger?.outbox().lastSeq);
 });
 

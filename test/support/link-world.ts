@@ -3,8 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { digestOf } from '../../src/api/link/statement.ts';
 import type { EventReport, Report } from '../../src/api/link/reports.ts';
+import { builtinResources } from '../../src/api/kinds/builtin.ts';
 import type { KubeObject } from '../../src/api/object.ts';
-import { isNotFound, notFoundError, conflictError, apiError } from '../../src/api/status.ts';
+import { createRegistry } from '../../src/api/registry.ts';
+import { loadBuiltinSchema } from '../../src/api/schema/builtin.ts';
+import { apiError } from '../../src/api/status.ts';
 import { createAgentLink, type AgentLink } from '../../src/agent/link/agent-link.ts';
 import type { CommandHandler } from '../../src/agent/link/command-desk.ts';
 import { openInlineWriter } from '../../src/agent/ledger/inline-writer.ts';
@@ -14,6 +17,8 @@ import type { OpenLedgerWriter } from '../../src/agent/ledger/writer.ts';
 import { SkerryError } from '../../src/lib/error.ts';
 import { seededIds, type Ids } from '../../src/lib/ids.ts';
 import { silentLog, type Log } from '../../src/lib/log.ts';
+import { createApi } from '../../src/rest/api.ts';
+import { authorize } from '../../src/server/auth/authorize.ts';
 import type { Carrier } from '../../src/server/carry-out.ts';
 import { createFleet, type Fleet } from '../../src/server/fleet/fleet.ts';
 import { ItemEncoder } from '../../src/server/fleet/item-encoder.ts';
@@ -22,7 +27,6 @@ import { openStore, type Store } from '../../src/server/store/store.ts';
 import { clusterKeys } from './link-documents.ts';
 import { createLinkPair, type LinkPair } from './link-pair.ts';
 import { manualClock, type ManualClock } from './manual-clock.ts';
-import { mergePatched } from './merge-patch.ts';
 
 /**
  * Both ends of the link over the faulty pair, with a real store and real ledgers on a disk in memory where there is one. Server and agents
@@ -37,6 +41,7 @@ export class LinkWorld {
   readonly ids: Ids;
   readonly pair: LinkPair;
   readonly folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'link-world-'));
+  readonly schema = loadBuiltinSchema();
   readonly agents: readonly WorldAgent[];
   server: WorldServer | undefined;
   /** What the pipeline was asked, as short words: `patch pods/status web-1`. */
@@ -280,66 +285,29 @@ function mortalWriter(life: { readonly alive: boolean }): OpenLedgerWriter {
   };
 }
 
-/** As much of the pipeline as the fleet's own changes need; no admission, no validation. What changes nothing is not written. */
+/** The real pipeline without admission; tests look over its shoulder. */
 function carrierOf(world: LinkWorld, { storage }: Store): Carrier {
-  const get = async (resource: string, namespace: string, name: string, uid?: string) => {
-    const object = await storage.get({ resource, namespace, name });
-    if (object === undefined) throw notFoundError({ group: '', name: resource }, name);
-    if (uid !== undefined && object.metadata.uid !== uid) throw conflictError({ group: '', name: resource }, name, 'another uid');
-    return object;
-  };
-  const put = async (resource: string, object: KubeObject, durable: boolean) => {
-    const { namespace = '', name = '' } = object.metadata;
-    const { objects } = await storage.commit([{ key: { resource, namespace, name }, object, durable }]);
-    return objects[0];
-  };
-  return async (change) => {
-    const words = `${change.verb} ${'resource' in change ? change.resource : 'pods'}${'subresource' in change ? `/${change.subresource}` : ''} ${'name' in change ? change.name : (change.object.metadata.name ?? '')}`;
+  const registry = createRegistry(builtinResources);
+  const api = createApi({
+    registry: () => registry,
+    schema: world.schema,
+    storage,
+    admissions: [],
+    authorize: async (user, target) => authorize(user, target),
+    connectors: {},
+    paths: {},
+    clock: world.clock,
+    ids: world.ids,
+    log: world.log,
+    release: 'test',
+    readiness: () => ({}),
+  });
+  return async (change, author, signal) => {
+    const subresource = 'subresource' in change ? `/${change.subresource}` : '';
+    const name = 'name' in change ? change.name : (change.object.metadata.name ?? '');
+    const words = `${change.verb} ${'resource' in change ? change.resource : 'pods'}${subresource} ${name}`;
     world.beforeChange(words);
     world.asked.push(words);
-    switch (change.verb) {
-      case 'update': {
-        const { namespace = '', name = '' } = change.object.metadata;
-        const old = await get(change.resource, namespace, name).catch((error: unknown) => {
-          if (isNotFound(error)) return undefined;
-          throw error;
-        });
-        const metadata = { ...old?.metadata, ...change.object.metadata, uid: old?.metadata.uid ?? world.ids.uuid() };
-        return await put(change.resource, { ...change.object, metadata }, change.resource === 'events');
-      }
-      case 'patch': {
-        const old = await get(change.resource, change.namespace, change.name, change.uid);
-        const next = strategic(old, change.patch);
-        return JSON.stringify(next) === JSON.stringify(old) ? old : await put(change.resource, next, true);
-      }
-      case 'delete': {
-        const { resource, namespace, name, uid } = change;
-        await get(resource, namespace, name, uid);
-        await storage.commit([{ key: { resource, namespace, name }, object: undefined }]);
-        return undefined;
-      }
-      default:
-        throw new Error(`the fleet does not ${change.verb}`);
-    }
+    return await api.change(change, author, signal);
   };
-}
-
-/** A merge patch, but conditions by their type and lists marked as whole without their mark. */
-function strategic(old: KubeObject, patch: unknown): KubeObject {
-  const { status = {}, ...rest } = patch as { readonly status?: Readonly<Record<string, unknown>> };
-  const lists = Object.fromEntries(
-    Object.entries(status).map(([name, value]) => [
-      name,
-      Array.isArray(value) ? value.filter((item) => !('$patch' in Object(item))) : value,
-    ]),
-  );
-  type Condition = { readonly type: string };
-  const before = ((old['status'] as { conditions?: readonly Condition[] } | undefined)?.conditions ?? []) as readonly Condition[];
-  const said = (lists['conditions'] ?? []) as readonly Condition[];
-  const merged = [
-    ...before.map((condition) => ({ ...condition, ...said.find(({ type }) => type === condition.type) })),
-    ...said.filter(({ type }) => !before.some((condition) => condition.type === type)),
-  ];
-  const conditions = merged.length === 0 ? {} : { conditions: merged };
-  return mergePatched(old, { ...rest, ...('status' in Object(patch) ? { status: { ...lists, ...conditions } } : {}) });
 }
