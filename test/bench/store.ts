@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PerformanceObserver, constants, monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { PerformanceObserver, monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import type { KubeObject } from '../../src/api/object.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { systemIds } from '../../src/lib/ids.ts';
@@ -25,7 +25,6 @@ new PerformanceObserver((list) => {
 
 console.log('committer  clients  commits/s  CPU us each  p50 ms  p99 ms  loop p99 ms  GC %  bytes written each');
 for (const inline of [false, true]) for (const clients of CLIENTS) await measure(inline, clients);
-void constants;
 
 async function measure(inline: boolean, clients: number): Promise<void> {
   const folder = mkdtempSync(join(FOLDER, 'skerry-bench-'));
