@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { SkerryError, explain } from '#lib/error.ts';
@@ -21,6 +21,7 @@ export type OpenFile = {
 const WAL_PAGES = 256;
 const WAL_BYTES_KEPT = 1024 * 1024;
 const BUSY_MS = 5_000;
+const FILE_MODE = 0o600;
 const DAMAGED = new Set(['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_FORMAT']);
 const COMPANIONS = ['', '-wal', '-shm', '-journal'];
 
@@ -41,6 +42,7 @@ export function openLedgerFile({ path, stamp }: LedgerFile): OpenFile {
 }
 
 function open(path: string): OpenFile {
+  makePrivate(path);
   const database = new Database(path, { timeout: BUSY_MS });
   try {
     database.pragma('journal_mode = WAL');
@@ -68,6 +70,12 @@ function open(path: string): OpenFile {
     database.close();
     throw error;
   }
+}
+
+/** There are secrets in it; SQLite gives its companions the same mode. */
+function makePrivate(path: string): void {
+  closeSync(openSync(path, 'a', FILE_MODE));
+  chmodSync(path, FILE_MODE);
 }
 
 function checkOrCreate(database: Database.Database, path: string): void {

@@ -20,7 +20,8 @@ export type Documents = {
   readonly items: ReadonlyMap<string, DesiredItem>;
   /**
    * False while the server's incarnation is one that no operator has confirmed: what is desired is started and changed, but what is
-   * not desired any more is left running. Also false before the first document was ever accepted.
+   * not desired any more is left running. Also false before the first document was ever accepted. Deletions that came under such an
+   * incarnation are not shown here at all: the item stays as it was.
    */
   readonly removalsAllowed: boolean;
 };

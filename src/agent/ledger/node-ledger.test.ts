@@ -98,6 +98,7 @@ describe.each([
     expect(told(second)).toEqual(['1 verdict a', '2 event hello', '3 pods/a Running']);
     expect(second.outbox()).toEqual({ epoch: first.outbox().epoch, ackedSeq: 0, lastSeq: 3 });
     expect(second.held()?.signed.statement.rev).toBe(5);
+    for (const companion of ['', '-wal']) expect(statSync(`${path}${companion}`).mode & 0o777).toBe(0o600);
   });
 
   test('sets a damaged file aside, says so, and goes on with a new one', async () => {

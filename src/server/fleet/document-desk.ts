@@ -63,7 +63,7 @@ export async function bringDown(peer: Peer, options: DocumentDeskOptions): Promi
     if (nowMs < peer.nextHeadMs) return peer.nextHeadMs - nowMs;
     planHead(peer, options);
     await announce(peer, wanted, options);
-    return HEAD_MS;
+    return Math.max(0, peer.nextHeadMs - options.clock.monotonic());
   }
   const waiting = waitMs(peer, options);
   if (waiting > 0) return waiting;
