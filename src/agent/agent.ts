@@ -11,10 +11,12 @@ import { loadOrJoin } from './identity.ts';
 import { openLedger } from './ledger/node-ledger.ts';
 import { workerWriter } from './ledger/worker-writer.ts';
 import { createAgentLink } from './link/agent-link.ts';
+import { logParams, podLogs } from './logs.ts';
 import { createNodeStatus } from './node-status.ts';
 import { readMachine } from './node/machine.ts';
 import { createPodLoop } from './pod-loop.ts';
 import { createDockerRuntime } from './runtime/docker-runtime.ts';
+import { createAgentTunnel } from './tunnel.ts';
 import { createTmpfs } from './volumes/tmpfs.ts';
 import { createVolumes } from './volumes/volumes.ts';
 
@@ -76,12 +78,18 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
   const boot = { id: machine.bootId, uptimeMs: machine.uptimeMs };
   const pods = createPodLoop({ ledger, runtime, wiring, volumes, clock, ids, log, boot, facts: status.facts });
   pods.onHealth(status.look);
+  const { key, certificate, pins } = identity;
+  const target = { ...identity.server, key, certificate, pins };
+  const tunnel = createAgentTunnel({
+    target,
+    // Parsed where it is used: podLogs takes what it knows of the parameters.
+    serve: { logs: (params, reader) => podLogs(runtime, logParams(params), reader) },
+    clock,
+    log,
+  });
   const link = createAgentLink({
     transport: createAgentTransport({
-      ...identity.server,
-      key: identity.key,
-      certificate: identity.certificate,
-      pins: identity.pins,
+      ...target,
       cluster,
       node,
       keepaliveSeconds: Math.max(1, Math.round(options.keepaliveMs / 1000)),
@@ -94,7 +102,8 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     release,
     bootId: machine.bootId,
     keepaliveMs: options.keepaliveMs,
-    onCommand: async ({ kind }) => {
+    onCommand: async ({ kind, body }, abort) => {
+      if (kind === 'open') return tunnel.open(body, abort);
       throw new SkerryError('BadRequest', `this release of the agent knows no command ${JSON.stringify(kind)}`);
     },
     clock,
@@ -108,6 +117,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
   return {
     stop: async () => {
       await link.stop();
+      await tunnel.stop();
       await status.stop();
       await pods.stop();
       await ledger.close();

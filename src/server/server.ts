@@ -28,8 +28,10 @@ import { CLUSTER_CIDR } from './controllers/node/node-ipam.ts';
 import { createFleet } from './fleet/fleet.ts';
 import { joinPaths } from './join.ts';
 import { startLoops } from './loops.ts';
+import { podLogConnector } from './pod-log.ts';
 import { createPort } from './port.ts';
 import { openStore } from './store/store.ts';
+import { createTunnel } from './tunnel.ts';
 
 /** The composition root of the server: plain calls, top to bottom; parts stop in reverse order. */
 export type ServerOptions = {
@@ -82,7 +84,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     storage: store.storage,
     admissions: builtinAdmissions({ ids }),
     authorize: async (user, target) => authorize(user, target),
-    connectors: {},
+    connectors: { 'pods/log': async (call) => podLogs(call) },
     paths: {
       ...joinPaths({
         ...store,
@@ -120,6 +122,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     ids,
     log,
   });
+  const tunnel = createTunnel({ sendCommand: fleet.sendCommand, clock, ids, log });
+  fleet.onCommandResult(tunnel.onCommandResult);
+  const podLogs = podLogConnector(tunnel, clock);
   const controllers = builtinControllers({ registry: () => registry, caBundle: pki.ca.certificate });
   const loops = startLoops(
     { storage: store.storage, view: store.view, change: api.change, controllers, clock, ids, log },
@@ -132,15 +137,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     tls: { ...pki.server, ca: pki.ca.certificate, ticketKeys: pki.ticketKeys },
     nodeOf,
     onRequest: (request, response, peer) => void serveHttp(request, response, userOf(peer), api.handle),
-    isUpgrade: () => false,
-    onUpgrade: (_request, socket) => void socket.destroy(),
+    isUpgrade: tunnel.isUpgrade,
+    onUpgrade: tunnel.onUpgrade,
     onLink: link.accept,
     clock,
     log,
   });
   const address = await port.listen();
   const url = `https://${listen.host === '0.0.0.0' ? '127.0.0.1' : listen.host}:${address.port}`;
-  await writeDurableFile(join(dataDir, 'admin.kubeconfig'), adminKubeconfig(pki, url), 0o600);
+  writeDurableFile(join(dataDir, 'admin.kubeconfig'), adminKubeconfig(pki, url), 0o600);
   log.info({ url, cluster: pki.cluster }, 'server is ready');
   return {
     url,
@@ -156,6 +161,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       return token;
     },
     stop: async () => {
+      tunnel.stop();
       await port.stop();
       await fleet.stop();
       await link.stop();

@@ -26,13 +26,13 @@ function applyOperation(document: Json, operation: Json): Json {
     case 'move': {
       const source = pointer(from);
       if (at.length > source.length && source.every((part, index) => part === at[index]))
-        throw refused(`${String(from)} can not be moved into itself`);
+        throw refused(`${JSON.stringify(from)} can not be moved into itself`);
       return add(remove(document, source), at, get(document, source));
     }
     case 'copy':
       return add(document, at, get(document, pointer(from)));
     case 'test':
-      if (!semanticEqual(get(document, at), needed(value))) throw refused(`the test of ${String(path)} failed`);
+      if (!semanticEqual(get(document, at), needed(value))) throw refused(`the test of ${JSON.stringify(path)} failed`);
       return document;
     default:
       throw refused(`unknown operation ${JSON.stringify(op)}`);
