@@ -81,11 +81,12 @@ export async function loadOrJoin(options: IdentityOptions, signal: AbortSignal):
  */
 export async function rejoin(
   identity: Identity,
-  options: Pick<IdentityOptions, 'labels' | 'networks' | 'release' | 'clock'>,
+  options: Pick<IdentityOptions, 'labels' | 'release' | 'clock'>,
   signal: AbortSignal,
 ): Promise<void> {
   const { joined, server, key, node } = identity;
-  const request = requestOf({ ...options, nodeName: node }, key, { membership: joined.membership });
+  // Its networks hold pods' addresses by now; they were looked at when it first joined.
+  const request = requestOf({ ...options, networks: [], nodeName: node }, key, { membership: joined.membership });
   await askToJoin({ server, keyHashes: identity.pins, request, clock: options.clock }, signal);
 }
 

@@ -6,9 +6,11 @@ import { afterEach, expect, test } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { ADMIN, startJoinWorld, type JoinWorld } from '../../test/support/join-world.ts';
 import { loadOrJoin, rejoin, type Identity, type IdentityOptions } from '../agent/identity.ts';
+import { withRejoin } from '../agent/rejoin.ts';
 import { parseJoinToken } from '../api/join-token.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import { explain } from '../lib/error.ts';
+import { silentLog } from '../lib/log.ts';
 import { systemIds as ids } from '../lib/ids.ts';
 import { createAgentTransport } from '../net/link/agent.ts';
 import { newKey } from '../net/tls/certificates.ts';
@@ -200,15 +202,18 @@ test('a server that lost its database lets its nodes in again; one that removed 
   stops.push(() => rmSync(dataDir, { recursive: true }));
   const first = await start({ dataDir });
   const identity = await joinNode(first);
-  const more = { labels: {}, networks: [], release: '0.1.0', clock: systemClock };
+  const more = { labels: {}, release: '0.1.0', clock: systemClock };
   await first.api.change({ verb: 'delete', resource: 'nodes', namespace: '', name: 'n1' }, ADMIN, never);
   const removed = await failure(rejoin(identity, more, never));
   expect(removed).toEqual({ code: 'Forbidden', text: expect.stringContaining('was removed') });
 
   const empty = await start({ dataDir, confirmed: false });
   const server = { host: '127.0.0.1', port: Number(new URL(empty.url).port) };
-  await rejoin({ ...identity, server }, more, never);
-  await eventually(() => 'node' in empty.keys.nodeOf(keyOf(identity)), 'the key is known again');
+  empty.link.start({ connected() {}, disconnected() {}, seen() {}, message() {} });
+  const moved = { ...identity, server };
+  const transport = createAgentTransport({ ...moved, ...server, keepaliveSeconds: 30, clock: systemClock });
+  await withRejoin(transport, moved, { ...more, log: silentLog }).connect({ message() {}, closed() {} }, never);
+  expect(empty.keys.nodeOf(keyOf(identity))).toEqual({ node: 'n1' });
   const stranger = await start({ confirmed: false });
   expect(
     await failure(rejoin({ ...identity, server: { ...server, port: Number(new URL(stranger.url).port) } }, more, never)),

@@ -5,7 +5,7 @@ import { JOIN_NAMESPACE, joinTokenName, joinTokenState, withOneUseLess } from '#
 import type { Secret } from '#api/kinds/secret.ts';
 import type { KubeObject } from '#api/object.ts';
 import { apiError, isAlreadyExists, isConflict, isNotFound } from '#api/status.ts';
-import type { Clock } from '#lib/clock.ts';
+import { sleep, type Clock } from '#lib/clock.ts';
 import { SkerryError, explain } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
@@ -45,6 +45,8 @@ export type JoinOptions = {
 const FAILURES_PER_SECOND = 5;
 const FAILURES_BURST = 100;
 const ATTEMPTS_MAX = 5;
+const KNOWN_MS_MAX = 1_000;
+const LOOK_EVERY_MS = 5;
 const AUTHOR: Author = { user: { name: JOIN_NAME, groups: ['system:authenticated'] }, fieldManager: 'skerry-join' };
 
 /** For ApiOptions.paths. */
@@ -90,6 +92,7 @@ async function join(request: JoinRequest, options: JoinOptions, signal: AbortSig
     throw apiError('Forbidden', `join node "${node}": its key is that of node "${holder.node}"`);
 
   await pin(request, keyHash, options, signal);
+  await known(keyHash, options, signal);
   return {
     cluster: pki.cluster,
     node,
@@ -128,6 +131,13 @@ async function pin(request: JoinRequest, keyHash: string, options: JoinOptions, 
       throw error;
     }
   }
+}
+
+/** The node comes back with its key at once: the registry of keys, which follows the store, is to know it by then. */
+async function known(keyHash: string, { nodeOf, clock }: JoinOptions, signal: AbortSignal): Promise<void> {
+  const deadlineMs = clock.monotonic() + KNOWN_MS_MAX;
+  while (!('node' in nodeOf(keyHash)) && clock.monotonic() < deadlineMs && !signal.aborted)
+    await sleep(clock, LOOK_EVERY_MS, signal);
 }
 
 /** Who vouches for the node. `spend` gives what is to be written with the pin, or throws where the voucher is good no more. */

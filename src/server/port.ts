@@ -61,7 +61,8 @@ const HANDSHAKES_MAX = 4_096;
 /** Connections that have shown neither a user's certificate nor a node's key. */
 const STRANGERS_MAX = 1_024;
 const SESSION_SECONDS_MAX = 24 * 3_600;
-const STOP_MS = 5_000;
+/** A watch never ends by itself, so this is how long a stop takes while there is one. */
+const STOP_MS = 2_000;
 /** Else it is a hash over this process's arguments, and no session outlives a change of them (facts/link.md §0). */
 const SESSION_ID_CONTEXT = 'skerry';
 const ANONYMOUS_PEER: Peer = { type: 'anonymous' };

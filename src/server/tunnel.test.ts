@@ -182,6 +182,11 @@ test('a cut in the middle is an error, not an end', async () => {
   await stream.next();
   proxy.cut();
   expect(await failure(stream.next())).toContain('Cut: ');
+  const other = tunnel.openStream('n1', 'logs', null, never)[Symbol.asyncIterator]();
+  await other.next();
+  tunnel.drop('n2');
+  tunnel.drop('n1');
+  expect(await failure(other.next())).toContain('Cut: ');
 });
 
 test('without the right key and ticket nobody gets in, and a ticket is good once', async () => {

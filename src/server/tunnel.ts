@@ -28,6 +28,8 @@ export type Tunnel = {
   readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer, peer: Peer) => void;
   /** For the fleet's onCommandResult: a node that can not open a stream says so at once. */
   readonly onCommandResult: (node: string, result: { readonly id: string; readonly ok: boolean; readonly body: Json }) => void;
+  /** Cuts every stream of a node, whose key is no longer good. */
+  readonly drop: (node: string) => void;
   readonly stop: () => void;
 };
 
@@ -54,7 +56,7 @@ type Awaited = {
 export function createTunnel({ sendCommand, clock, ids, log }: TunnelOptions): Tunnel {
   const accept = createStreamAcceptor(clock);
   const awaited = new Map<string, Awaited>();
-  const open = new Set<StreamSocket>();
+  const open = new Map<StreamSocket, string>();
 
   const ask = (node: string, kind: string, params: Json, signal: AbortSignal): Promise<StreamSocket> =>
     new Promise((resolve, reject) => {
@@ -95,7 +97,7 @@ export function createTunnel({ sendCommand, clock, ids, log }: TunnelOptions): T
     });
 
   return {
-    openStream: (node, kind, params, signal) => read(() => ask(node, kind, params, signal), open, signal),
+    openStream: (node, kind, params, signal) => read(node, () => ask(node, kind, params, signal), open, signal),
     isUpgrade: ({ url }) => streamIdOf(url) !== undefined,
     onUpgrade: (request, socket, head, peer) => {
       const id = streamIdOf(request.url) ?? '';
@@ -121,16 +123,24 @@ export function createTunnel({ sendCommand, clock, ids, log }: TunnelOptions): T
       if (ok || stream === undefined || stream.node !== node) return;
       stream.failed(unavailable(node, `could not open the stream: ${typeof body === 'string' ? body : 'it gave no reason'}`));
     },
+    drop: (node) => {
+      for (const [stream, of] of open) if (of === node) stream.cut();
+    },
     stop: () => {
       for (const { node, failed } of awaited.values()) failed(unavailable(node, 'can not be asked: the server stops'));
-      for (const stream of open) stream.cut();
+      for (const stream of open.keys()) stream.cut();
     },
   };
 }
 
-async function* read(ask: () => Promise<StreamSocket>, open: Set<StreamSocket>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* read(
+  node: string,
+  ask: () => Promise<StreamSocket>,
+  open: Map<StreamSocket, string>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const stream = await ask();
-  open.add(stream);
+  open.set(stream, node);
   const aborted = () => stream.cut();
   signal.addEventListener('abort', aborted, { once: true });
   let isOver = false;
