@@ -324,7 +324,8 @@ test.each(SEEDS)(
         await agent.kill();
         await agent.start();
       }
-      if (chance(0.04)) {
+      if (chance(0.1) && world.server !== undefined) world.server.changesLeft = 1 + Math.floor(world.ids.random() * 4);
+      if (world.server?.alive === false || chance(0.04)) {
         faults += 1;
         await world.killServer();
         await world.clock.advance(world.ids.random() * 30_000);
@@ -354,6 +355,8 @@ test.each(SEEDS)(
     }
     expect(faults).toBeGreaterThan(STEPS / 5);
     world.pair.faults.drop(0);
+    await world.killServer();
+    await world.startServer();
     for (const each of nodes) world.pair.faults.heal(each);
     const isQuiet = ({ ledger }: WorldAgent) => ledger !== undefined && ledger.outbox().ackedSeq === ledger.outbox().lastSeq;
     await world.until('all outboxes are empty and all documents in line', () =>

@@ -166,20 +166,32 @@ export class WorldServer {
   readonly store: Store;
   readonly fleet: Fleet;
   alive = true;
+  /** Dies right after so many changes, before it can write down that they were made. */
+  changesLeft = Number.POSITIVE_INFINITY;
 
   constructor(world: LinkWorld, store: Store) {
     this.store = store;
+    const dead = () => apiError('ServiceUnavailable', 'the server is dead');
     const change = carrierOf(world, store);
     this.fleet = createFleet({
       cluster: CLUSTER,
       privateKey: clusterKeys.privateKey,
       clusterCIDR: CLUSTER_CIDR,
       transport: world.pair.server,
-      storage: store.storage,
+      storage: {
+        ...store.storage,
+        commit: async (writes) => {
+          if (!this.alive) throw dead();
+          return await store.storage.commit(writes);
+        },
+      },
       view: store.view,
       change: async (each, author, signal) => {
-        if (!this.alive) throw apiError('ServiceUnavailable', 'the server is dead');
-        return await change(each, author, signal);
+        if (!this.alive) throw dead();
+        const done = await change(each, author, signal);
+        this.changesLeft -= 1;
+        if (this.changesLeft <= 0) this.alive = false;
+        return done;
       },
       incarnation: store.incarnation,
       newIncarnation: store.newIncarnation,

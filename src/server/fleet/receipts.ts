@@ -21,8 +21,10 @@ const KNOWN_MAX = 256;
 
 export class Receipts {
   private readonly storage: Pick<Storage, 'get' | 'commit'>;
-  /** As last asked to be written; what is on the disk is at most one write older. */
+  /** As on the disk. What is not there yet must not count: it would be acknowledged, or sent, and then forgotten by a crash. */
   private readonly rows = new Map<string, Receipt>();
+  /** On its way to the disk. */
+  private readonly pending = new Map<string, Receipt>();
   private known: readonly string[] | undefined;
 
   constructor(storage: Pick<Storage, 'get' | 'commit'>) {
@@ -41,9 +43,15 @@ export class Receipts {
 
   /** Durable when it resolves. */
   async write(node: string, change: Receipt): Promise<void> {
-    const receipt = { ...(await this.of(node)), ...this.rows.get(node), ...change };
-    this.rows.set(node, receipt);
-    await this.put(RECEIPTS, node, 'Outbox', { ...receipt });
+    const committed = await this.of(node);
+    const receipt = { ...(this.pending.get(node) ?? this.rows.get(node) ?? committed), ...change };
+    this.pending.set(node, receipt);
+    try {
+      await this.put(RECEIPTS, node, 'Outbox', { ...receipt });
+      this.rows.set(node, receipt);
+    } finally {
+      if (this.pending.get(node) === receipt) this.pending.delete(node);
+    }
   }
 
   async knows(incarnation: string): Promise<boolean> {
@@ -53,8 +61,9 @@ export class Receipts {
   async learn(incarnation: string): Promise<void> {
     const known = await this.knownIds();
     if (known.includes(incarnation)) return;
-    this.known = [...known, incarnation].slice(-KNOWN_MAX);
-    await this.put(KNOWN, KNOWN_NAME, 'Incarnations', { ids: this.known });
+    const ids = [...known, incarnation].slice(-KNOWN_MAX);
+    await this.put(KNOWN, KNOWN_NAME, 'Incarnations', { ids });
+    this.known = ids;
   }
 
   private async knownIds(): Promise<readonly string[]> {
