@@ -11,7 +11,7 @@ import { loadOrJoin } from './identity.ts';
 import { openLedger } from './ledger/node-ledger.ts';
 import { workerWriter } from './ledger/worker-writer.ts';
 import { createAgentLink } from './link/agent-link.ts';
-import { logParams, podLogs } from './logs.ts';
+import { logStream } from './log-stream.ts';
 import { createNodeStatus } from './node-status.ts';
 import { readMachine } from './node/machine.ts';
 import { createPodLoop } from './pod-loop.ts';
@@ -82,8 +82,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
   const target = { ...identity.server, key, certificate, pins };
   const tunnel = createAgentTunnel({
     target,
-    // Parsed where it is used: podLogs takes what it knows of the parameters.
-    serve: { logs: (params, reader) => podLogs(runtime, logParams(params), reader) },
+    serve: { logs: logStream(runtime, clock) },
     clock,
     log,
   });

@@ -1,5 +1,4 @@
 import { SkerryError, hasCode } from '#lib/error.ts';
-import type { Json } from '#api/object.ts';
 import { parseTime } from '#lib/time.ts';
 import type { ObservedContainer } from './plan/observed.ts';
 import type { Runtime } from './runtime/runtime.ts';
@@ -16,27 +15,6 @@ export type PodLogsParams = {
   readonly timestamps?: boolean;
   readonly limitBytes?: number;
 };
-
-/** What came over the wire as parameters. Throws BadRequest. */
-export function logParams(value: Json): PodLogsParams {
-  const { uid, container, follow, previous, tailLines, sinceTime, timestamps, limitBytes } = isObject(value) ? value : {};
-  if (typeof uid !== 'string' || typeof container !== 'string')
-    throw new SkerryError('BadRequest', 'read a log: uid and container are needed');
-  return {
-    uid,
-    container,
-    follow: follow === true,
-    previous: previous === true,
-    timestamps: timestamps === true,
-    ...(typeof tailLines === 'number' ? { tailLines } : {}),
-    ...(typeof limitBytes === 'number' ? { limitBytes } : {}),
-    ...(typeof sinceTime === 'string' ? { sinceTime } : {}),
-  };
-}
-
-function isObject(value: Json): value is { readonly [key: string]: Json } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /**
  * Ends when the container does (follow), the log does, or `signal` aborts. Throws code NotFound where there is no such container yet, or none

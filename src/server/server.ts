@@ -28,7 +28,7 @@ import { CLUSTER_CIDR } from './controllers/node/node-ipam.ts';
 import { createFleet } from './fleet/fleet.ts';
 import { joinPaths } from './join.ts';
 import { startLoops } from './loops.ts';
-import { podLogConnector } from './pod-log.ts';
+import { createPodLog } from './pod-log.ts';
 import { createPort } from './port.ts';
 import { openStore } from './store/store.ts';
 import { createTunnel } from './tunnel.ts';
@@ -124,7 +124,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   });
   const tunnel = createTunnel({ sendCommand: fleet.sendCommand, clock, ids, log });
   fleet.onCommandResult(tunnel.onCommandResult);
-  const podLogs = podLogConnector(tunnel, clock);
+  const podLogs = createPodLog({ openStream: tunnel.openStream, clock });
   const controllers = builtinControllers({ registry: () => registry, caBundle: pki.ca.certificate });
   const loops = startLoops(
     { storage: store.storage, view: store.view, change: api.change, controllers, clock, ids, log },
