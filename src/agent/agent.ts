@@ -15,6 +15,7 @@ import { logStream } from './log-stream.ts';
 import { createNodeStatus } from './node-status.ts';
 import { readMachine } from './node/machine.ts';
 import { createPodLoop } from './pod-loop.ts';
+import { withRejoin } from './rejoin.ts';
 import { createDockerRuntime } from './runtime/docker-runtime.ts';
 import { createAgentTunnel } from './tunnel.ts';
 import { createTmpfs } from './volumes/tmpfs.ts';
@@ -87,13 +88,17 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     log,
   });
   const link = createAgentLink({
-    transport: createAgentTransport({
-      ...target,
-      cluster,
-      node,
-      keepaliveSeconds: Math.max(1, Math.round(options.keepaliveMs / 1000)),
-      clock,
-    }),
+    transport: withRejoin(
+      createAgentTransport({
+        ...target,
+        cluster,
+        node,
+        keepaliveSeconds: Math.max(1, Math.round(options.keepaliveMs / 1000)),
+        clock,
+      }),
+      identity,
+      { labels, release, clock, log },
+    ),
     ledger,
     cluster,
     node,

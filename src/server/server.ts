@@ -75,8 +75,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
   const registry = createRegistry(builtinResources);
   const stopping = new AbortController();
-  const nodeKeys = createNodeKeys({ storage: store.storage, onRevoked: (node, why) => link.drop(node, why), clock, log });
+  const nodeKeys = createNodeKeys({ storage: store.storage, onRevoked: (node, why) => revoke(node, why), clock, log });
   const { nodeOf } = nodeKeys;
+  const revoke = (node: string, why: string) => {
+    link.drop(node, why);
+    tunnel.drop(node);
+  };
   const link = createLinkServer({ cluster: pki.cluster, nodeOf, clock, log });
   const api = createApi({
     registry: () => registry,
@@ -162,9 +166,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     },
     stop: async () => {
       tunnel.stop();
-      await port.stop();
       await fleet.stop();
-      await link.stop();
+      // Nodes hear why before the port, which waits for open connections, cuts what is left.
+      await Promise.all([link.stop(), port.stop()]);
       nodeKeys.stop();
       stopping.abort();
       await loops.done;
