@@ -153,11 +153,9 @@ test('sources fit into one CommonJS bundle', () => {
 
 test('nothing is left unfinished or switched off', () => {
   const wrong = sources.flatMap(({ file, text }) =>
-    [
-      ...text.matchAll(
-        /\b(TODO|FIXME|XXX)\b|\b(?:it|test|describe)\.(?:skip|only|todo)\b|@ts-ignore|@ts-expect-error/g,
-      ),
-    ].map((match) => `${file}: ${match[0]}`),
+    [...text.matchAll(/\b(TODO|FIXME|XXX)\b|\b(?:it|test|describe)\.(?:skip|only|todo)\b|@ts-ignore|@ts-expect-error/g)].map(
+      (match) => `${file}: ${match[0]}`,
+    ),
   );
   expect(wrong).toEqual([]);
 });

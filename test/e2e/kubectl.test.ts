@@ -79,7 +79,7 @@ spec:
     expect(await k('create', 'configmap', 'settings', '--from-literal=a=1')).toContain('configmap/settings created');
     expect(await k('create', 'secret', 'generic', 'hidden', '--from-literal=p=q')).toContain('secret/hidden created');
     expect(await k('get', 'configmap', 'settings', '-o', 'jsonpath={.data.a}')).toBe('1');
-    expect(await refused('create', 'configmap', 'settings')).toContain('AlreadyExists');
+    expect(await refused('create', 'configmap', 'settings')).toContain('already exists');
   });
 
   test('apply, diff, apply again', async () => {

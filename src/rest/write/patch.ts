@@ -23,10 +23,16 @@ export function patchOf(call: Call, request: HttpRequest): (old: KubeObject) => 
   const media = (request.headers['content-type'] ?? '').split(';')[0]?.trim() ?? '';
   const type = MEDIA[media];
   if (type === undefined) throw apiError('UnsupportedMediaType', '415: Unsupported Media Type', {});
-  return patcher(call, type, parseJson(new TextDecoder().decode(request.body)).value);
+  return patcher(
+    call,
+    type,
+    parseJson(new TextDecoder().decode(request.body)).value,
+    request.query.get('fieldValidation') === 'Strict',
+  );
 }
 
-export function patcher(call: Call, type: PatchType, patch: Json): (old: KubeObject) => KubeObject {
+/** `strict`: a field that the kind does not have is refused, not left out with a warning. */
+export function patcher(call: Call, type: PatchType, patch: Json, strict = false): (old: KubeObject) => KubeObject {
   const door = call.resource.subresources[call.subresource];
   const definition = door?.type === 'scale' ? 'io.k8s.api.autoscaling.v1.Scale' : call.version.definition;
   return (old) => {
@@ -40,6 +46,13 @@ export function patcher(call: Call, type: PatchType, patch: Json): (old: KubeObj
         {},
         new SkerryError('BadRequest', error),
       );
+    if (strict && unknown.length > 0) {
+      const { kind } = call.resource;
+      const fields = unknown.map((path) => `unknown field "${path}"`).join(', ');
+      throw badRequestError(
+        `${kind} in version "${call.version.version}" cannot be handled as a ${kind}: strict decoding error: ${fields}`,
+      );
+    }
     for (const path of unknown) call.warn(`unknown field "${path}"`);
     // Sound: it conforms to the definition of a kind.
     return value as KubeObject;
