@@ -83,7 +83,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
   const target = { ...identity.server, key, certificate, pins };
   const tunnel = createAgentTunnel({
     target,
-    serve: { logs: logStream(runtime, clock) },
+    serve: { logs: logStream({ runtime, ledger }, clock) },
     clock,
     log,
   });

@@ -2,16 +2,15 @@ import type { Json } from '#api/object.ts';
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
 import { rfc3339Micro } from '#lib/time.ts';
-import { podLogs, type PodLogsParams } from './logs.ts';
-import type { Runtime } from './runtime/runtime.ts';
+import { podLogs, type LogSource, type PodLogsParams } from './logs.ts';
 import type { StreamHandler } from './tunnel.ts';
 
 /**
  * The stream kind `logs`: reads the server's parameters. "The last ten minutes" are counted by this node's clock, for it was this clock
  * that stamped the log.
  */
-export function logStream(runtime: Pick<Runtime, 'list' | 'logs'>, clock: Pick<Clock, 'now'>): StreamHandler {
-  return (params, signal) => podLogs(runtime, parseParams(params, clock.now()), signal);
+export function logStream(source: LogSource, clock: Pick<Clock, 'now'>): StreamHandler {
+  return (params, signal) => podLogs(source, parseParams(params, clock.now()), signal);
 }
 
 function parseParams(params: Json, nowMs: number): PodLogsParams {

@@ -1,9 +1,16 @@
+import type { ContainerStatus } from '#api/generated/types.ts';
 import { SkerryError, hasCode } from '#lib/error.ts';
 import { parseTime } from '#lib/time.ts';
-import type { ObservedContainer } from './plan/observed.ts';
+import type { Ledger } from './ledger/ledger.ts';
+import { reportedStatus } from './memory.ts';
 import type { Runtime } from './runtime/runtime.ts';
 
-/** A container's log from the engine: that of its newest attempt, or of the one before, which is kept for this. */
+/**
+ * A container's log from the engine. Which attempt is meant follows from the status as last reported, by upstream's rule: what a user reads as
+ * `lastState` is `--previous`, also while the next attempt waits.
+ */
+export type LogSource = { readonly runtime: Pick<Runtime, 'logs'>; readonly ledger: Pick<Ledger, 'memory'> };
+
 export type PodLogsParams = {
   readonly uid: string;
   readonly container: string;
@@ -21,11 +28,11 @@ export type PodLogsParams = {
  * before (the words are upstream's, for kubectl shows them).
  */
 export async function* podLogs(
-  runtime: Pick<Runtime, 'list' | 'logs'>,
+  { runtime, ledger }: LogSource,
   params: PodLogsParams,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const found = await containerOf(runtime, params, signal);
+  const id = engineId(reportedContainer(ledger, params), params);
   const sinceMs = parseTime(params.sinceTime);
   const options = {
     follow: params.follow === true && params.previous !== true,
@@ -36,7 +43,7 @@ export async function* podLogs(
   let left = params.limitBytes ?? Infinity;
   if (left <= 0) return;
   try {
-    for await (const piece of runtime.logs(found.id, options, signal)) {
+    for await (const piece of runtime.logs(id, options, signal)) {
       yield piece.length <= left ? piece : piece.subarray(0, left);
       left -= piece.length;
       if (left <= 0) return;
@@ -46,16 +53,17 @@ export async function* podLogs(
   }
 }
 
-async function containerOf(
-  runtime: Pick<Runtime, 'list'>,
-  { uid, container, previous = false }: PodLogsParams,
-  signal: AbortSignal,
-): Promise<ObservedContainer> {
-  const all = (await runtime.list(uid, signal)).filter(({ name }) => name === container && name !== '');
-  const started = all.filter(({ state }) => state !== 'created').toSorted((a, b) => b.attempt - a.attempt);
-  const newest = all.reduce((highest, { attempt }) => Math.max(highest, attempt), -1);
-  const found = previous ? started.find(({ attempt }) => attempt < newest) : started[0];
-  if (found !== undefined) return found;
+function reportedContainer({ memory }: LogSource['ledger'], { uid, container }: PodLogsParams): ContainerStatus | undefined {
+  const status = reportedStatus(memory(), uid);
+  return [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].find(({ name }) => name === container);
+}
+
+function engineId(status: ContainerStatus | undefined, { uid, container, previous = false }: PodLogsParams): string {
+  const last = status?.lastState?.terminated?.containerID;
+  const began = status?.state?.running !== undefined || status?.state?.terminated !== undefined;
+  const reference = previous || !began ? last : status.containerID;
+  if (reference !== undefined) return reference.slice(reference.indexOf('//') + 2);
   if (previous) throw new SkerryError('NotFound', `previous terminated container "${container}" in pod "${uid}" not found`);
-  throw new SkerryError('NotFound', `container "${container}" in pod "${uid}" is waiting to start: ContainerCreating`);
+  const reason = status?.state?.waiting?.reason ?? 'ContainerCreating';
+  throw new SkerryError('NotFound', `container "${container}" in pod "${uid}" is waiting to start: ${reason}`);
 }

@@ -1,3 +1,4 @@
+import type { PodStatus } from '#api/generated/types.ts';
 import type { Json } from '#api/object.ts';
 import type { Memory, MemoryChange } from './ledger/ledger.ts';
 
@@ -75,6 +76,11 @@ export function podMemory(memory: Memory, uid: string): PodMemory | undefined {
 export function addressOf(memory: Memory, uid: string): string | undefined {
   const row = memory.rows(ADDRESSES).get(uid);
   return typeof row === 'string' ? row : undefined;
+}
+
+export function reportedStatus(memory: Memory, uid: string): PodStatus | undefined {
+  // As above: rows of this kind are written by the plan alone.
+  return memory.rows(STATUSES).get(uid) as unknown as PodStatus | undefined;
 }
 
 export const rememberPod = (uid: string, value: PodMemory | undefined): MemoryChange => ({

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { textOfChunks } from '../../test/support/text-of-chunks.ts';
-import { logStream } from '../agent/log-stream.ts';
 import type { Pod } from '../api/kinds/pod.ts';
 import type { Json } from '../api/object.ts';
 import { statusOf } from '../api/status.ts';
@@ -203,21 +202,4 @@ test('no query ever gives anything but options or an API error', () => {
       }
     }),
   );
-});
-
-test('the node counts the seconds by its own clock, and refuses parameters that are none', async () => {
-  const sinceMs: (number | undefined)[] = [];
-  const handler = logStream(
-    {
-      list: () => Promise.resolve([{ name: 'web', state: 'running', attempt: 0, id: 'c1' } as never]),
-      logs: async function* (_id, options) {
-        sinceMs.push(options.sinceMs);
-        yield Buffer.from('x');
-      },
-    },
-    { now: () => 1_000_000 },
-  );
-  expect(await textOfChunks(handler({ uid: 'u1', container: 'web', sinceSeconds: 100 }, never))).toBe('x');
-  expect(sinceMs).toEqual([900_000]);
-  expect(() => handler({ uid: 1 }, never)).toThrow(/uid/);
 });

@@ -239,7 +239,7 @@ test('an out-of-memory kill, a start that fails, and the log of the attempt befo
       spec: { restartPolicy: 'Never' },
     }),
     podItem('broken', { containers: [{ command: ['/no/such/program'] }] }),
-    podItem('twice', { containers: [script('echo "attempt at $(cat /proc/uptime)"; sleep 1; exit 1')] }),
+    podItem('twice', { containers: [script('echo "attempt at $(cat /proc/uptime)"; sleep 4; exit 1')] }),
   );
   await node.untilPhase('uid-greedy', 'Failed');
   expect(node.status('uid-greedy')?.containerStatuses?.[0]?.state?.terminated).toMatchObject({
@@ -254,7 +254,10 @@ test('an out-of-memory kill, a start that fails, and the log of the attempt befo
     reason: 'StartError',
     exitCode: 128,
   });
-  await until(() => node.status('uid-twice')?.containerStatuses?.[0]?.restartCount === 1, 'the second attempt');
+  await until(() => {
+    const twice = node.status('uid-twice')?.containerStatuses?.[0];
+    return twice?.restartCount === 1 && twice.state?.running !== undefined;
+  }, 'the second attempt');
   await until(async () => (await node.log('uid-twice').catch(() => '')).includes('attempt'), 'its log');
   const [previous, current] = [await node.log('uid-twice', { previous: true }), await node.log('uid-twice')];
   expect(previous).toContain('attempt at');

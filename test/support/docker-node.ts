@@ -101,7 +101,7 @@ export async function startDockerNode(): Promise<DockerNode> {
     untilPhase: (uid, phase) => until(() => reportOf(uid)?.status.phase === phase, `${uid} to be ${phase}`),
     log: async (uid, params = {}) => {
       let text = '';
-      for await (const piece of podLogs(runtime, { uid, container: 'app', ...params }, signal))
+      for await (const piece of podLogs({ runtime, ledger }, { uid, container: 'app', ...params }, signal))
         text += Buffer.from(piece).toString();
       return text;
     },

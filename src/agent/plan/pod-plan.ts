@@ -1,7 +1,17 @@
 import type { NodeItem, PodItem } from '#api/link/items.ts';
 import type { Json } from '#api/object.ts';
 import type { Documents, Memory } from '../ledger/ledger.ts';
-import { ADDRESSES, STATUSES, addressOf, asJson, podMemory, rememberAddress, rememberPod, type PodMemory } from '../memory.ts';
+import {
+  ADDRESSES,
+  STATUSES,
+  addressOf,
+  asJson,
+  podMemory,
+  rememberAddress,
+  rememberPod,
+  reportedStatus,
+  type PodMemory,
+} from '../memory.ts';
 import { podStatus } from '../status/pod-status.ts';
 import type { Action } from './action.ts';
 import { allocateAddress, isInside } from './addresses.ts';
@@ -30,8 +40,7 @@ export function planPod(documents: Documents, ledger: Memory, observed: Observed
     sandboxReady: readySandbox(draft) !== undefined,
     address: draft.address,
     hostAddress: observed.hostAddress,
-    // Rows of this kind are written right here.
-    previous: ledger.rows(STATUSES).get(draft.pod.uid) as unknown as ReturnType<typeof podStatus> | undefined,
+    previous: reportedStatus(ledger, draft.pod.uid),
     removed: ended,
     now,
   });
