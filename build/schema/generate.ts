@@ -5,7 +5,7 @@ import { ROOTS } from './roots.ts';
 import { schemaModule, type Messages } from './schema-module.ts';
 import { typesModule } from './types-module.ts';
 
-/** Writes src/api/generated from the pinned client models and the tables beside this file. Run by npm's `prepare`. */
+/** Writes src/api/generated from the pinned client models and the tables beside this file. Run by `npm run prepare`, which the scripts that need it call. */
 const root = join(import.meta.dirname, '../..');
 const models = readModels(join(root, 'node_modules/@kubernetes/client-node/dist/gen/models'), ROOTS);
 const folder = join(root, 'src/api/generated');
