@@ -66,35 +66,49 @@ async function isReady(api: Api): Promise<true | undefined> {
 }
 
 async function applyToRunning(api: Api, host: Host): Promise<void> {
+  const running: number[] = [];
   const reported: number[] = [];
   for (let turn = 0; turn < 10; turn++) {
     const name = `one-${turn}`;
     const abort = new AbortController();
+    const sinceWall = Date.now();
     const since = performance.now();
-    const seen = new Promise<void>((resolve, reject) => {
+    const seen = new Promise<string>((resolve, reject) => {
       api
         .watch(
           `${NAMESPACE}/pods?watch=true&fieldSelector=metadata.name%3D${name}`,
-          (pod) => ((pod as { status?: { phase?: string } }).status?.phase === 'Running' ? resolve() : undefined),
+          (object) => {
+            // Sound: the API answers pods here.
+            const { metadata, status } = object as { metadata: { uid: string }; status?: { phase?: string } };
+            if (status?.phase === 'Running') resolve(metadata.uid);
+          },
           abort.signal,
         )
         .catch((error: unknown) => (abort.signal.aborted ? undefined : reject(error as Error)));
     });
     await api.call('POST', `${NAMESPACE}/pods`, pod(name));
-    await seen;
+    const uid = await seen;
     reported.push(performance.now() - since);
+    running.push((await startedAt(host, uid)) - sinceWall);
     abort.abort();
     await api.call('DELETE', `${NAMESPACE}/pods/${name}?gracePeriodSeconds=0`);
   }
+  const peer = `docker run ${ms(await dockerRun(host, 5, 1))}`;
   rows.push(
-    row(
-      'apply → reported Running, p50 of 10',
-      ms(median(reported)),
-      '≤ 0.40 s',
-      median(reported) <= 400,
-      `docker run ${ms(await dockerRun(host, 5, 1))}`,
-    ),
+    row('apply → container running, p50 of 10', ms(median(running)), '≤ 0.30 s', median(running) <= 300, peer),
+    row('apply → reported Running, p50 of 10', ms(median(reported)), '≤ 0.40 s', median(reported) <= 400, peer),
   );
+}
+
+/** When the pod's container was started, by the engine's record of it; in ms of the wall clock all hosts of the lab share. */
+async function startedAt(host: Host, podUid: string): Promise<number> {
+  const labels = ['--filter', `label=io.skerry.pod=${podUid}`, '--filter', 'label=io.skerry.container=sleep'];
+  const id = (await docker(host, 'ps', '--all', '--quiet', ...labels)).trim();
+  return Date.parse((await docker(host, 'inspect', '--format', '{{.State.StartedAt}}', id)).trim());
+}
+
+function docker(host: Host, ...argv: readonly string[]): Promise<string> {
+  return run('docker', ['-H', `unix://${host.engineSocket()}`, ...argv]);
 }
 
 async function fiftyReplicas(api: Api, host: Host): Promise<void> {
@@ -125,11 +139,10 @@ async function fiftyReplicas(api: Api, host: Host): Promise<void> {
 
 /** Mean milliseconds of a container by `docker run`, `parallel` at a time. */
 async function dockerRun(host: Host, count: number, parallel: number): Promise<number> {
-  const docker = (...argv: readonly string[]) => run('docker', ['-H', `unix://${host.engineSocket()}`, ...argv]);
   const perSecond = await throughput(count, parallel, async (turn) => {
-    await docker('run', '-d', '--name', `peer-${turn}`, '--network', 'none', IMAGE.reference);
+    await docker(host, 'run', '-d', '--name', `peer-${turn}`, '--network', 'none', IMAGE.reference);
   });
-  await docker('rm', '-f', ...Array.from({ length: count }, (_, turn) => `peer-${turn}`));
+  await docker(host, 'rm', '-f', ...Array.from({ length: count }, (_, turn) => `peer-${turn}`));
   return 1000 / perSecond;
 }
 
