@@ -4,10 +4,11 @@ import type { Registry } from '#api/registry.ts';
 import { carryChange } from './carry-change.ts';
 import type { Author, Change } from './change.ts';
 import { deniedError } from './denied.ts';
+import { prettyForPeople } from './pretty.ts';
 import { createDocuments, type Documents } from './documents.ts';
 import type { ApiOptions } from './options.ts';
 import { ANONYMOUS, type Answer, type HttpRequest, type Target } from './request.ts';
-import { isTrue, route } from './route.ts';
+import { route } from './route.ts';
 import { serveResource } from './serve.ts';
 import { createMetrics } from './metrics.ts';
 import { health } from './health.ts';
@@ -30,7 +31,7 @@ export function createApi(options: ApiOptions): Api {
         failure(options, request, error),
       );
       metrics.count(target.type === 'resource' ? target.verb : request.method, answer.status);
-      return answer;
+      return prettyForPeople(request, answer);
     },
     change: (change, author, signal) => carryChange(options, options.registry(), change, author, signal),
   };
@@ -90,11 +91,10 @@ function failure(options: ApiOptions, request: HttpRequest, error: unknown): Ans
   const status = statusOf(error);
   if (status.code === 500) options.log.error({ err: error, method: request.method, path: request.path }, 'request failed');
   const retry = status.details?.retryAfterSeconds;
-  const pretty = request.query.has('pretty') && isTrue(request.query.get('pretty'));
   return {
     type: 'value',
     status: status.code,
     headers: { 'content-type': 'application/json', ...(retry === undefined ? {} : { 'retry-after': String(retry) }) },
-    body: JSON.stringify(status, null, pretty ? 2 : 0),
+    body: JSON.stringify(status),
   };
 }

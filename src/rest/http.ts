@@ -1,12 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { once } from 'node:events';
-import { gzipSync } from 'node:zlib';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { apiError, badRequestError, statusOf } from '#api/status.ts';
 import type { Answer, HttpRequest, User } from './request.ts';
 
 /** Between node:http and the pipeline: a request becomes a value, an answer goes out with back-pressure. Never rejects. */
 export const BODY_BYTES_MAX = 3 * 1024 * 1024;
 const GZIP_BYTES_MIN = 128 * 1024;
+
+const zipped = promisify(gzip);
 
 export async function serveHttp(
   request: IncomingMessage,
@@ -32,14 +35,15 @@ async function answerTo(
   signal: AbortSignal,
 ): Promise<Answer> {
   const { method = 'GET', url = '/', headers } = request;
-  const parsed = URL.canParse(url, 'http://skerry') ? new URL(url, 'http://skerry') : undefined;
-  if (parsed === undefined) throw badRequestError(`the request's URL can not be read: ${url.slice(0, 200)}`);
+  // Only a proxy is asked with a whole URL. Paths are taken as they are: a URL's parser would take the host from `//api`.
+  if (!url.startsWith('/')) throw badRequestError(`the request's target is no path: ${url.slice(0, 200)}`);
+  const [path = '', ...query] = url.split('?');
   const body = await readBody(request);
   const single = Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value] as const);
   return handle({
     method,
-    path: parsed.pathname,
-    query: parsed.searchParams,
+    path,
+    query: new URLSearchParams(query.join('?')),
     headers: Object.fromEntries(single),
     body,
     user,
@@ -69,9 +73,9 @@ async function send(request: IncomingMessage, response: ServerResponse, answer: 
   // A body that was refused half-read can not be told from the next request.
   if (!request.complete) response.setHeader('connection', 'close');
   if (answer.type === 'value') {
-    const zip = /\bgzip\b/.test(request.headers['accept-encoding'] ?? '') && answer.body.length >= GZIP_BYTES_MIN;
     const plain = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body;
-    const body = zip ? gzipSync(plain, { level: 1 }) : plain;
+    const zip = plain.length >= GZIP_BYTES_MIN && acceptsGzip(request.headers['accept-encoding'] ?? '');
+    const body = zip ? await zipped(plain, { level: 1 }) : plain;
     response.writeHead(answer.status, {
       ...answer.headers,
       ...(zip ? { 'content-encoding': 'gzip' } : {}),
@@ -87,4 +91,16 @@ async function send(request: IncomingMessage, response: ServerResponse, answer: 
     if (!response.write(chunk)) await once(response, 'drain', { signal });
   }
   response.end();
+}
+
+/** RFC 9110 §12.5.3: named, or covered by `*`, and not at weight 0. */
+function acceptsGzip(header: string): boolean {
+  const weights = new Map(
+    header.split(',').map((part) => {
+      const [coding = '', ...parameters] = part.split(';').map((text) => text.trim().toLowerCase());
+      const weight = parameters.find((text) => text.startsWith('q='));
+      return [coding, weight === undefined ? 1 : Number(weight.slice(2))];
+    }),
+  );
+  return (weights.get('gzip') ?? weights.get('*') ?? 0) > 0;
 }

@@ -5,6 +5,7 @@ import type { Target, Verb } from './request.ts';
  * Namespaces themselves are cluster-scoped: `/api/v1/namespaces/x` names one, `/api/v1/namespaces/x/finalize` its subresource.
  */
 export function route(method: string, path: string, query: URLSearchParams): Target {
+  if (path.includes('//')) return { type: 'path', verb: method.toLowerCase(), path };
   const segments = path
     .split('/')
     .filter((segment) => segment !== '')

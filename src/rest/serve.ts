@@ -8,9 +8,11 @@ import { inForm, listInForm, negotiate, type Form } from './read/form.ts';
 import { listObjects } from './read/list.ts';
 import { listOptions } from './read/query.ts';
 import { watchObjects } from './read/watch.ts';
-import type { Answer, HttpRequest, Target } from './request.ts';
+import type { Answer, HttpRequest, Target, Verb } from './request.ts';
+import { warningHeader } from './warnings.ts';
 import { createObject } from './write/create.ts';
-import { deleteObject, type DeleteOptions, type Deletion } from './write/delete.ts';
+import { deleteObject, type DeleteOptions } from './write/delete.ts';
+import { isDryRun } from './write/dry-run.ts';
 import { patchOf } from './write/patch.ts';
 import { updateObject } from './write/update.ts';
 import { keyOf } from './write/commit.ts';
@@ -37,15 +39,14 @@ export async function serveResource(
     subresource: target.subresource,
     namespace: served.resource.namespaced ? target.namespace : '',
     user: request.user,
-    dryRun: isDryRun(request, target),
+    dryRun: isDryRun(
+      request.query.getAll('dryRun').filter((text) => text !== ''),
+      optionsKind(target.verb),
+    ),
     warn: (text) => void warnings.push(text),
   };
   const answer = await dispatch(call, served, request, target);
-  if (warnings.length === 0) return answer;
-  return {
-    ...answer,
-    headers: { ...answer.headers, warning: warnings.map((text) => `299 - ${JSON.stringify(text)}`).join(', ') },
-  };
+  return { ...answer, headers: { ...answer.headers, ...warningHeader(warnings) } };
 }
 
 function nowhere(): unknown {
@@ -86,7 +87,7 @@ async function dispatch(call: Call, served: Served, request: HttpRequest, target
       return value(viewOf(call, object));
     }
     case 'delete':
-      return deletionAnswer(call, form, name, await deleteObject(call, name, deleteOptions(call, request)));
+      return remove(call, form, request, name);
     case 'deletecollection':
       return deleteCollection(call, form, request);
   }
@@ -187,18 +188,8 @@ export function fieldValidation(request: HttpRequest): 'Strict' | 'Warn' | 'Igno
   return 'Warn';
 }
 
-function isDryRun(request: HttpRequest, { verb }: Resourceful): boolean {
-  const asked = request.query.getAll('dryRun').filter((text) => text !== '');
-  if (asked.length === 0) return false;
-  if (asked.every((text) => text === 'All')) return true;
-  const kind = { create: 'CreateOptions', update: 'UpdateOptions', patch: 'PatchOptions' }[verb as 'create'] ?? 'DeleteOptions';
-  throw invalidError({ group: 'meta.k8s.io', name: kind }, '', [
-    {
-      reason: 'FieldValueNotSupported',
-      field: 'dryRun',
-      message: `Unsupported value: []string{${asked.map((text) => JSON.stringify(text)).join(', ')}}: supported values: "All"`,
-    },
-  ]);
+function optionsKind(verb: Verb): string {
+  return { create: 'CreateOptions', update: 'UpdateOptions', patch: 'PatchOptions' }[verb as 'create'] ?? 'DeleteOptions';
 }
 
 async function connect(call: Call, name: string, request: HttpRequest, target: Resourceful): Promise<Answer> {
@@ -208,15 +199,19 @@ async function connect(call: Call, name: string, request: HttpRequest, target: R
   return connector({ object: await read(call, name), query: request.query, user: call.user, signal: request.signal });
 }
 
-function deleteOptions(call: Call, request: HttpRequest): DeleteOptions {
+/** What is to be done, and the call that does it: also the body may say that nothing is (kubectl does so). */
+function deletion(call: Call, request: HttpRequest): { readonly options: DeleteOptions; readonly call: Call } {
   const body =
     request.body.length === 0
       ? undefined
       : decodeAny(request.body, request.headers['content-type'], 'DeleteOptions', call.api.schema);
-  return parseDeleteOptions(body, request.query);
+  const { options, dryRun } = parseDeleteOptions(body, request.query);
+  return { options, call: { ...call, dryRun: call.dryRun || dryRun } };
 }
 
-function deletionAnswer(call: Call, form: Form, name: string, { removed, object }: Deletion): Answer {
+async function remove(call: Call, form: Form, request: HttpRequest, name: string): Promise<Answer> {
+  const { options, call: deciding } = deletion(call, request);
+  const { removed, object } = await deleteObject(deciding, name, options);
   if (!removed) return objectAnswer(call, form, object, 200);
   const { group, plural } = call.resource;
   const details = { name, ...(group === '' ? {} : { group }), kind: plural, uid: object.metadata.uid };
@@ -227,16 +222,16 @@ async function deleteCollection(call: Call, form: Form, request: HttpRequest): P
   if (call.resource.namespaced && call.namespace === '') throw notAllowed();
   if (call.resource.id === 'namespaces')
     throw forbiddenError({ group: '', name: 'namespaces' }, '', 'collections of namespaces may not be deleted');
-  const options = deleteOptions(call, request);
+  const { options, call: deciding } = deletion(call, request);
   const { items, metadata } = await listObjects(call, listOptions(request.query, false));
   const deleted: KubeObject[] = [];
   for (const item of items) {
-    const deletion = await deleteObject(call, item.metadata.name ?? '', options).catch((error: unknown) => {
+    const done = await deleteObject(deciding, item.metadata.name ?? '', options).catch((error: unknown) => {
       // Gone in between: that is what was asked for.
       if (error instanceof Error && 'code' in error && error.code === 'NotFound') return undefined;
       throw error;
     });
-    if (deletion !== undefined) deleted.push(deletion.object);
+    if (done !== undefined) deleted.push(done.object);
   }
   return json(form, listInForm(form, call.resource, call.version, deleted, metadata, call.api.clock.now()), 200);
 }

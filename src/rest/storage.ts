@@ -13,7 +13,7 @@ export type Storage = {
   readonly list: (query: ListQuery) => Promise<ListResult>;
   /**
    * News after `revision`, each commit as one batch, in order, on a later turn of the loop. Throws Expired if the ring no
-   * longer reaches back to `revision`, or it is from before this process. `stop` ends it. A watcher that falls behind WATCH_BACKLOG_MAX entries is ended with `ended`.
+   * longer reaches back to `revision`, or it is from before this process, TooManyRequests beyond WATCHERS_MAX. `stop` ends it. A watcher that falls behind WATCH_BACKLOG_MAX entries is ended with `ended`.
    */
   readonly watch: (revision: number, watcher: Watcher) => Watch;
   /**
@@ -52,16 +52,24 @@ export type Watcher = {
 
 /** Entries that a watcher may be behind before it is ended. */
 export const WATCH_BACKLOG_MAX = 10_000;
+/** Watchers at once. */
+export const WATCHERS_MAX = 10_000;
 
-export type Watch = { readonly stop: () => void };
+export type Watch = {
+  readonly stop: () => void;
+  /** Everything up to this revision has been given, or is of no concern to this watcher. */
+  readonly seen: () => number;
+};
 
 /** One write of a commit, as seen by watchers and undone for old lists. Both absent never happens. */
 export type Entry = {
   readonly revision: number;
   readonly key: Key;
   readonly before?: KubeObject;
-  /** Absent: deleted; `before` then carries the deletion's resourceVersion in no field, use `revision`. */
+  /** Absent: deleted. */
   readonly after?: KubeObject;
+  /** Of a deletion: `before` with the deletion's revision, as watchers are told of it. One object for all of them. */
+  readonly deleted?: KubeObject;
 };
 
 /**

@@ -8,7 +8,7 @@ import { at } from './blank.ts';
 import { invalidFor, NO_ERRORS } from './check.ts';
 import { AGE_COLUMN, column, NAME_COLUMN } from './columns.ts';
 import { validateKnownFinalizer } from './meta.ts';
-import { omit } from './omit.ts';
+import { omit } from '../omit.ts';
 
 export type { Namespace, NamespaceSpec, NamespaceStatus } from '../generated/types.ts';
 

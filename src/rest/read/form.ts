@@ -1,3 +1,4 @@
+import { omit } from '#api/omit.ts';
 import { apiVersion } from '#api/registry.ts';
 import type { Resource, ResourceVersion } from '#api/resource.ts';
 import { apiError } from '#api/status.ts';
@@ -108,6 +109,6 @@ function partial({ metadata }: KubeObject, version: string): unknown {
 }
 
 /** Items of a typed list carry neither kind nor apiVersion. */
-function withoutType({ apiVersion: _1, kind: _2, ...item }: KubeObject): unknown {
-  return item;
+function withoutType(item: KubeObject): unknown {
+  return omit(item, 'apiVersion', 'kind');
 }

@@ -1,5 +1,4 @@
 import type { KubeObject } from '#api/object.ts';
-import { invalid } from '#api/field-error.ts';
 import { MODIFIED, alreadyExistsError, conflictError, invalidError, notFoundError } from '#api/status.ts';
 import type { Resource } from '#api/resource.ts';
 import { hasCode } from '#lib/error.ts';
@@ -81,10 +80,21 @@ function named(call: Call, key: Key, writes: readonly Write[], next: KubeObject 
 
 /** `cluster-ip/10.96.0.7` is told as the field that holds it. */
 function claimTaken(resource: Resource, name: string, claim: string, next: KubeObject | undefined): unknown {
-  const [sort = '', ...value] = claim.split('/');
+  const [sort = ''] = claim.split('/');
   return invalidError({ group: resource.group, name: resource.kind }, next?.metadata.name ?? name, [
-    invalid(CLAIM_FIELDS[sort] ?? 'spec', value.join('/'), 'provided value is already allocated'),
+    {
+      reason: 'FieldValueInvalid',
+      field: CLAIM_FIELDS[sort] ?? 'spec',
+      message: `Invalid value: ${claimText(claim)}: ${ALREADY_ALLOCATED}`,
+    },
   ]);
+}
+
+export const ALREADY_ALLOCATED = 'provided value is already allocated';
+
+/** What of a claim stands in the field, as messages show it. */
+export function claimText(claim: string): string {
+  return JSON.stringify(claim.slice(claim.indexOf('/') + 1));
 }
 
 const CLAIM_FIELDS: Readonly<Record<string, string>> = {

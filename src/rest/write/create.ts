@@ -1,11 +1,13 @@
 import type { KubeObject, ObjectMeta } from '#api/object.ts';
-import { badRequestError, isAlreadyExists, apiError, invalidError } from '#api/status.ts';
+import { omit } from '#api/omit.ts';
+import { badRequestError, isAlreadyExists, apiError, invalidError, type StatusCause } from '#api/status.ts';
 import { validateObjectMeta } from '#api/kinds/meta.ts';
 import { rfc3339 } from '#lib/time.ts';
 import { hasCode } from '#lib/error.ts';
 import type { Call } from '../options.ts';
 import { admit, mutate } from './admit.ts';
-import { commitObject, keyOf } from './commit.ts';
+import { ALREADY_ALLOCATED, claimText, commitObject, keyOf } from './commit.ts';
+import { withField } from './with-field.ts';
 
 /** POST: what the server fills in, the kind's rules, admission, commit. */
 
@@ -47,7 +49,8 @@ async function createOnce(call: Call, body: KubeObject): Promise<KubeObject> {
   const name = body.metadata.name ?? '';
   const fresh = strategy.default({ ...body, metadata: newMetadata(call, body.metadata) });
   const prepared =
-    strategy.prepareForCreate?.(fresh) ?? (resource.subresources.status === undefined ? fresh : withoutStatus(fresh));
+    strategy.prepareForCreate?.(fresh) ??
+    (resource.subresources.status === undefined ? fresh : withField(fresh, 'status', undefined));
   const mutated = strategy.default(await mutate(call, name, prepared));
   const errors = [...validateObjectMeta(resource, mutated), ...strategy.validate(mutated)];
   if (errors.length > 0) throw invalidError({ group: resource.group, name: resource.kind }, mutated.metadata.name ?? '', errors);
@@ -58,14 +61,14 @@ async function createOnce(call: Call, body: KubeObject): Promise<KubeObject> {
 
 function newMetadata(call: Call, given: ObjectMeta): ObjectMeta {
   const { ids, clock } = call.api;
-  const {
-    resourceVersion: _1,
-    deletionTimestamp: _2,
-    deletionGracePeriodSeconds: _3,
-    managedFields: _4,
-    generation: _5,
-    ...metadata
-  } = given;
+  const metadata = omit(
+    given,
+    'resourceVersion',
+    'deletionTimestamp',
+    'deletionGracePeriodSeconds',
+    'managedFields',
+    'generation',
+  );
   const prefix = given.generateName ?? '';
   const name =
     (given.name ?? '') === '' && prefix !== ''
@@ -81,18 +84,13 @@ function newMetadata(call: Call, given: ObjectMeta): ObjectMeta {
   };
 }
 
-function withoutStatus(object: KubeObject): KubeObject {
-  const { status: _, ...rest } = object;
-  // Sound: only the status, which is no part of KubeObject's own fields, is left out.
-  return rest as KubeObject;
-}
-
-/** True where the name that is taken was chosen by an allocator and not by the caller. */
+/** True where the name that is taken was chosen by an allocator: the caller's own choice would be taken the next time, too. */
 function isAllocated(call: Call, body: KubeObject, details: Readonly<Record<string, unknown>>): boolean {
-  const { claims } = call.resource.strategy;
-  const causes = Array.isArray(details.causes) ? details.causes : [];
-  const taken = causes.some((cause: { readonly message?: string }) => cause.message?.includes('already allocated') === true);
-  return taken && claims !== undefined && claims(body).length === 0;
+  const asked = call.resource.strategy.claims?.(body) ?? [];
+  // Sound: details of an Invalid are made by invalidError.
+  const causes = (details.causes ?? []) as readonly StatusCause[];
+  const taken = causes.filter(({ message }) => message.endsWith(ALREADY_ALLOCATED));
+  return taken.length > 0 && !asked.some((claim) => taken.some(({ message }) => message.includes(claimText(claim))));
 }
 
 function outOfNames(call: Call, body: KubeObject): unknown {

@@ -1,5 +1,6 @@
 import type { KubeObject, ObjectMeta } from '#api/object.ts';
 import { conflictError, isConflict, notFoundError } from '#api/status.ts';
+import { omit } from '#api/omit.ts';
 import { rfc3339 } from '#lib/time.ts';
 import type { Call } from '../options.ts';
 import { admit } from './admit.ts';
@@ -79,7 +80,7 @@ function deleting(call: Call, old: KubeObject, options: DeleteOptions): KubeObje
     deletionGracePeriodSeconds: grace,
     ...(generation === undefined || isDeleting ? {} : { generation: generation + 1 }),
   };
-  const next = { ...old, metadata: finalizers.length === 0 ? withoutFinalizers(metadata) : { ...metadata, finalizers } };
+  const next = { ...old, metadata: finalizers.length === 0 ? omit(metadata, 'finalizers') : { ...metadata, finalizers } };
   return call.resource.id === 'namespaces' ? { ...next, status: { ...asRecord(old.status), phase: 'Terminating' } } : next;
 }
 
@@ -88,10 +89,6 @@ function withPropagation(finalizers: readonly string[], policy: DeleteOptions['p
   const others = finalizers.filter((finalizer) => finalizer !== FOREGROUND && finalizer !== ORPHAN);
   if (policy === 'Foreground') return [...others, FOREGROUND];
   return policy === 'Orphan' ? [...others, ORPHAN] : others;
-}
-
-function withoutFinalizers({ finalizers: _, ...metadata }: ObjectMeta): ObjectMeta {
-  return metadata;
 }
 
 function asRecord(value: unknown): Readonly<Record<string, unknown>> {

@@ -2,12 +2,14 @@ import { semanticEqual } from '#api/equal.ts';
 import type { FieldError } from '#api/field-error.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from '#api/kinds/meta.ts';
 import type { KubeObject } from '#api/object.ts';
+import { omit } from '#api/omit.ts';
 import { MODIFIED, badRequestError, conflictError, invalidError, isConflict, notFoundError } from '#api/status.ts';
 import type { Call } from '../options.ts';
 import { admit, mutate } from './admit.ts';
 import { commitObject, keyOf } from './commit.ts';
 import { checkNamespace, createObject } from './create.ts';
 import { isRemovable } from './delete.ts';
+import { withField } from './with-field.ts';
 
 /**
  * PUT, PATCH and the writes of subresources: read, apply, the kind's rules, admission, commit at the revision read. On a conflict it
@@ -92,12 +94,6 @@ function ownersOf(old: KubeObject): Partial<KubeObject['metadata']> {
   return old.metadata.ownerReferences === undefined ? {} : { ownerReferences: old.metadata.ownerReferences };
 }
 
-function withField(object: KubeObject, field: string, value: unknown): KubeObject {
-  const { [field]: _, ...rest } = object;
-  // Sound: the fields of KubeObject itself are never the one that is exchanged.
-  return (value === undefined ? rest : { ...rest, [field]: value }) as KubeObject;
-}
-
 function rules(call: Call, next: KubeObject, old: KubeObject, trusted: boolean): readonly FieldError[] {
   const { strategy, subresources } = call.resource;
   if (subresources[call.subresource]?.type === 'status') return strategy.validateStatusUpdate?.(next, old) ?? [];
@@ -106,7 +102,7 @@ function rules(call: Call, next: KubeObject, old: KubeObject, trusted: boolean):
 
 /** Set once and for all, or by the server alone. */
 function keptMetadata({ metadata: wished }: KubeObject, { metadata: old }: KubeObject): KubeObject['metadata'] {
-  const { generation: _1, managedFields: _2, deletionTimestamp: _3, deletionGracePeriodSeconds: _4, ...rest } = wished;
+  const rest = omit(wished, 'generation', 'managedFields', 'deletionTimestamp', 'deletionGracePeriodSeconds');
   const kept = {
     ...(old.generation === undefined ? {} : { generation: old.generation }),
     ...(old.deletionTimestamp === undefined ? {} : { deletionTimestamp: old.deletionTimestamp }),

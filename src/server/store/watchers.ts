@@ -1,7 +1,7 @@
 import { apiError } from '#api/status.ts';
 import type { Log } from '#lib/log.ts';
 import type { Watch, Watcher } from '#rest/storage.ts';
-import { WATCH_BACKLOG_MAX } from '#rest/storage.ts';
+import { WATCHERS_MAX, WATCH_BACKLOG_MAX } from '#rest/storage.ts';
 import type { Batch, Ring } from './ring.ts';
 
 /**
@@ -9,6 +9,8 @@ import type { Batch, Ring } from './ring.ts';
  * place in the ring, so that a slow one costs no memory; one that falls too far behind is ended and has to list again.
  */
 export type WatchersOptions = { readonly ring: Ring; readonly log: Log; readonly backlogMax?: number };
+
+const RETRY_AFTER_SECONDS = 5;
 
 type Seat = {
   readonly watcher: Watcher;
@@ -33,13 +35,17 @@ export class Watchers {
     this.#backlogMax = backlogMax;
   }
 
-  /** Throws Expired. */
+  /** Throws Expired, or TooManyRequests. */
   watch(revision: number, watcher: Watcher): Watch {
+    if (this.#seats.size >= WATCHERS_MAX)
+      throw apiError('TooManyRequests', `${WATCHERS_MAX} watches are open, which is the most there may be; try again later`, {
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
+      });
     if (!this.#ring.reaches(revision, watcher.resource)) throw this.#ring.expired(revision, watcher.resource);
     const seat: Seat = { watcher, seen: revision, next: this.#ring.sequenceAfter(revision), busy: false };
     this.#seats.add(seat);
     if (seat.next < this.#ring.end) this.wake();
-    return { stop: () => void this.#seats.delete(seat) };
+    return { stop: () => void this.#seats.delete(seat), seen: () => seat.seen };
   }
 
   /** There are new commits in the ring. */

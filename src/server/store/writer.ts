@@ -165,7 +165,7 @@ export class Writer {
       return { key, text, after, json: '', hadRow };
     }
     const revision = this.#parts.revisions.next();
-    const kept: KubeObject = { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
+    const kept = atRevision(object, revision);
     const json = JSON.stringify(kept);
     if (json.length > OBJECT_BYTES_MAX)
       throw apiError('RequestEntityTooLarge', `store ${text}: it is ${json.length} bytes long, more than ${OBJECT_BYTES_MAX}`);
@@ -212,6 +212,7 @@ export class Writer {
         key,
         ...(before === undefined ? {} : { before: before.object }),
         ...(object === undefined ? {} : { after: object }),
+        ...(object === undefined && before !== undefined ? { deleted: atRevision(before.object, revision) } : {}),
       });
     }
     this.#revision = entries.at(-1)?.revision ?? this.#revision;
@@ -237,6 +238,10 @@ export class Writer {
     } else log.warn({ err: failure, file }, 'commit failed');
     return error;
   }
+}
+
+function atRevision(object: KubeObject, revision: number): KubeObject {
+  return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
 }
 
 /** What the disk has to do for a change: also forget an object that from now on is kept in memory only. */

@@ -3,7 +3,7 @@ import { notSupported, required, type FieldError } from '../../field-error.ts';
 import type { Binding, Pod, PodCondition } from '../../generated/types.ts';
 import { conflictError } from '../../status.ts';
 import { setCondition } from '../conditions.ts';
-import { omit } from '../omit.ts';
+import { omit } from '../../omit.ts';
 
 const BINDINGS = { group: '', name: 'pods/binding' };
 

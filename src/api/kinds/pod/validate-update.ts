@@ -7,7 +7,7 @@ import { between, dnsSubdomainProblems, IMMUTABLE, qualifiedNameProblems } from 
 import { at } from '../blank.ts';
 import { duplicatesOf, invalidFor, NO_ERRORS } from '../check.ts';
 import { differences } from '../differences.ts';
-import { omit } from '../omit.ts';
+import { omit } from '../../omit.ts';
 import { isRestartableInit } from './state.ts';
 
 const INT32_MAX = 2 ** 31 - 1;

@@ -6,7 +6,7 @@ import { semanticEqual } from '../../equal.ts';
 import type { Service, ServicePort, ServiceSpec } from '../../generated/types.ts';
 import { parseIp } from '../../ip.ts';
 import { isBlank } from '../blank.ts';
-import { omit } from '../omit.ts';
+import { omit } from '../../omit.ts';
 import { hasHealthCheckPort, hasNodePorts, isExternallyAccessible, isHeadless, needsClusterIp } from './traits.ts';
 
 export function prepareServiceForCreate(service: Service): Service {

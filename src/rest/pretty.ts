@@ -1,0 +1,14 @@
+import type { Answer, HttpRequest } from './request.ts';
+import { isTrue } from './route.ts';
+
+/** JSON indented for people: asked for with `pretty`, or by whom upstream takes for one (a browser, curl, wget). */
+export function prettyForPeople(request: Pick<HttpRequest, 'query' | 'headers'>, answer: Answer): Answer {
+  if (answer.type !== 'value' || answer.headers['content-type'] !== 'application/json' || !isForPeople(request)) return answer;
+  const text = typeof answer.body === 'string' ? answer.body : new TextDecoder().decode(answer.body);
+  return { ...answer, body: `${JSON.stringify(JSON.parse(text), null, 2)}\n` };
+}
+
+function isForPeople({ query, headers }: Pick<HttpRequest, 'query' | 'headers'>): boolean {
+  if (query.has('pretty')) return isTrue(query.get('pretty'));
+  return /^(curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '');
+}
