@@ -68,8 +68,8 @@ function eventCells(event: CoreEvent, now: number): readonly Cell[] {
   const { involvedObject, source, series, reportingComponent, reportingInstance } = event;
   const first = event.firstTimestamp == null ? age(event.eventTime, now) : age(event.firstTimestamp, now);
   const last = event.lastTimestamp == null ? first : age(event.lastTimestamp, now);
-  const kind = (involvedObject.kind ?? '').toLowerCase();
-  const name = involvedObject.name ?? '';
+  const kind = (involvedObject?.kind ?? '').toLowerCase();
+  const name = involvedObject?.name ?? '';
   const component = firstOf(source?.component, reportingComponent);
   const instance = firstOf(source?.host, reportingInstance);
   return [
@@ -77,7 +77,7 @@ function eventCells(event: CoreEvent, now: number): readonly Cell[] {
     event.type ?? '',
     event.reason ?? '',
     name === '' ? kind : `${kind}/${name}`,
-    involvedObject.fieldPath ?? '',
+    involvedObject?.fieldPath ?? '',
     instance === '' ? component : `${component}, ${instance}`,
     (event.message ?? '').trim(),
     first,

@@ -1,0 +1,225 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startApiWorld, type ApiWorld, type Reply } from '../../test/support/api-world.ts';
+
+/** The pipeline over HTTP: what the recorded answers do not show. */
+const MAPS = '/api/v1/namespaces/default/configmaps';
+
+let world: ApiWorld;
+beforeAll(async () => {
+  world = await startApiWorld();
+});
+afterAll(() => world.stop());
+
+const configMap = (name: string, rest: object = {}) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, ...rest });
+
+async function checkRefused(reply: Promise<Reply>, code: number, message: string | RegExp): Promise<void> {
+  const { status, json } = await reply;
+  expect({ status, ...(json() as object) }).toMatchObject({ status: 'Failure', code, message: expect.stringMatching(message) });
+  expect(status).toBe(code);
+}
+
+const namesOf = (reply: Reply) =>
+  (reply.json() as { readonly items: readonly { readonly metadata: { readonly name: string } }[] }).items.map(
+    ({ metadata }) => metadata.name,
+  );
+
+test('a warning may hold any character; kubectl shows it as it was', async () => {
+  const reply = await world.call('POST', MAPS, configMap('warned', { 'größe "☃"\n': 1 }));
+  expect(reply.status).toBe(201);
+  const sent = Buffer.from(reply.headers.get('warning') ?? '', 'latin1').toString();
+  expect(sent).toBe(String.raw`299 - "unknown field \"größe \"☃\" \""`);
+});
+
+test('a dry run changes nothing, on every verb and however it is asked for', async () => {
+  await world.call('POST', MAPS, configMap('dry', { data: { a: '1' } }));
+  const before = (await world.call('GET', `${MAPS}/dry`)).text;
+  const merge = { 'content-type': 'application/merge-patch+json' };
+  const replies = [
+    await world.call('POST', `${MAPS}?dryRun=All`, configMap('never')),
+    await world.call('PUT', `${MAPS}/dry?dryRun=All`, configMap('dry', { data: { a: '2' } })),
+    await world.call('PATCH', `${MAPS}/dry?dryRun=All`, { data: { a: '3' } }, merge),
+    await world.call('DELETE', `${MAPS}/dry?dryRun=All`),
+    await world.call('DELETE', `${MAPS}/dry`, { kind: 'DeleteOptions', apiVersion: 'v1', dryRun: ['All'] }),
+    await world.call('DELETE', `${MAPS}?labelSelector=x`, { dryRun: ['All'] }),
+  ];
+  expect(replies.map(({ status }) => status)).toEqual([201, 200, 200, 200, 200, 200]);
+  expect((await world.call('GET', `${MAPS}/dry`)).text).toBe(before);
+  expect((await world.call('GET', `${MAPS}/never`)).status).toBe(404);
+  await checkRefused(world.call('DELETE', `${MAPS}/dry`, { dryRun: ['Most'] }), 422, /dryRun: Unsupported value/);
+});
+
+test('the ways of deleting exclude one another', async () => {
+  await world.call('POST', MAPS, configMap('kept'));
+  const both = { propagationPolicy: 'Foreground', orphanDependents: true };
+  await checkRefused(world.call('DELETE', `${MAPS}/kept`, both), 422, /cannot be both set/);
+  await checkRefused(
+    world.call('DELETE', `${MAPS}/kept?propagationPolicy=Sideways`),
+    422,
+    /"Foreground", "Background", "Orphan"/,
+  );
+  await checkRefused(world.call('DELETE', `${MAPS}/kept?gracePeriodSeconds=soon`), 400, /whole number/);
+});
+
+test('a collection is deleted by its selectors alone', async () => {
+  for (const name of ['red-1', 'red-2', 'blue'])
+    await world.call('POST', MAPS, { ...configMap(name), metadata: { name, labels: { colour: name.slice(0, 3) } } });
+  const reply = await world.call('DELETE', `${MAPS}?labelSelector=colour%3Dred`);
+  expect(namesOf(reply)).toEqual(['red-1', 'red-2']);
+  expect(namesOf(await world.call('GET', `${MAPS}?labelSelector=colour`))).toEqual(['blue']);
+});
+
+test('a list goes on where it stopped, at the revision it began with', async () => {
+  const made = ['page-a', 'page-b', 'page-c', 'page-d'];
+  for (const name of made) await world.call('POST', MAPS, { ...configMap(name), metadata: { name, labels: { part: 'pages' } } });
+  const query = `${MAPS}?labelSelector=part%3Dpages&limit=2`;
+  const first = await world.call('GET', query);
+  const { continue: token = '' } = (first.json() as { readonly metadata: { readonly continue?: string } }).metadata;
+  await world.call('DELETE', `${MAPS}/page-d`);
+  const second = await world.call('GET', `${query}&continue=${token}`);
+  expect([...namesOf(first), ...namesOf(second)]).toEqual(made);
+  expect(second.json()).not.toHaveProperty('metadata.continue');
+});
+
+test('a name is generated until one is free; a name too long is cut', async () => {
+  const generated = await world.call('POST', MAPS, { ...configMap(''), metadata: { generateName: 'x'.repeat(80) } });
+  const { name } = (generated.json() as { readonly metadata: { readonly name: string } }).metadata;
+  expect(name).toMatch(/^x{58}[a-z0-9]{5}$/);
+});
+
+test('a field that is not there is refused, told of, or left out, as asked', async () => {
+  const body = configMap('strict', { dta: { a: 'b' } });
+  await checkRefused(
+    world.call('POST', `${MAPS}?fieldValidation=Strict`, body),
+    400,
+    /strict decoding error: unknown field "dta"/,
+  );
+  const warned = await world.call('POST', `${MAPS}?dryRun=All`, body);
+  expect(warned.headers.get('warning')).toContain('unknown field');
+  const ignored = await world.call('POST', `${MAPS}?dryRun=All&fieldValidation=Ignore`, body);
+  expect(ignored.headers.get('warning')).toBeNull();
+});
+
+test('a cluster IP of our choice gives way, a node port of theirs does not', async () => {
+  const SERVICES = '/api/v1/namespaces/default/services';
+  const service = (name: string, nodePort?: number) => ({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name },
+    spec: { type: 'NodePort', ports: [{ port: 80, ...(nodePort === undefined ? {} : { nodePort }) }] },
+  });
+  expect((await world.call('POST', SERVICES, service('one', 30_080))).status).toBe(201);
+  await checkRefused(
+    world.call('POST', SERVICES, service('two', 30_080)),
+    422,
+    /nodePort: Invalid value: "?30080"?: provided port is already allocated|already allocated/,
+  );
+  expect((await world.call('POST', SERVICES, service('two'))).status).toBe(201);
+});
+
+test('large answers are zipped for those who take it so', async () => {
+  await world.call('POST', MAPS, configMap('large', { data: { a: 'x'.repeat(300_000) } }));
+  const encodingOf = async (accepted: string) =>
+    (await world.call('GET', `${MAPS}/large`, undefined, { 'accept-encoding': accepted })).headers.get('content-encoding');
+  expect(await encodingOf('gzip, deflate')).toBe('gzip');
+  expect(await encodingOf('*')).toBe('gzip');
+  expect(await encodingOf('gzip;q=0, *')).toBeNull();
+  expect(await encodingOf('identity')).toBeNull();
+});
+
+test('people get JSON with indents', async () => {
+  const prettyOf = async (query: string, agent: string) =>
+    (await world.call('GET', `/version${query}`, undefined, { 'user-agent': agent })).text.includes('\n  "major"');
+  expect(await prettyOf('', 'curl/8.0')).toBe(true);
+  expect(await prettyOf('?pretty=false', 'curl/8.0')).toBe(false);
+  expect(await prettyOf('?pretty=true', 'kubectl/v1.36')).toBe(true);
+  expect(await prettyOf('', 'kubectl/v1.36')).toBe(false);
+});
+
+test('a path is what it says: no slash is overlooked', async () => {
+  for (const path of ['//api/v1/configmaps', '/api//v1/configmaps', '/api/v1//configmaps', '/api/v1/%zz'])
+    expect((await world.call('GET', path)).status).toBe(404);
+});
+
+test('no request makes the server answer 500 or nothing', async () => {
+  const word = fc.constantFrom(
+    'api',
+    'apis',
+    'v1',
+    'apps',
+    'namespaces',
+    'default',
+    'configmaps',
+    'pods',
+    'status',
+    'deployments',
+    'scale',
+    'log',
+    'x',
+    '..',
+    '%2F',
+    '%00',
+    'constructor',
+    '__proto__',
+    'A b',
+    '☃',
+    '~',
+  );
+  const pair = fc.tuple(
+    fc.constantFrom(
+      'labelSelector',
+      'fieldSelector',
+      'limit',
+      'continue',
+      'resourceVersionMatch',
+      'dryRun',
+      'fieldValidation',
+      'propagationPolicy',
+      'gracePeriodSeconds',
+      'pretty',
+      'container',
+      'tailLines',
+      'exclude',
+    ),
+    fc.oneof(fc.string(), fc.constantFrom('-1', '1e9', 'a in (', 'a=b,', '__proto__=x', 'constructor', 'All', 'Exact', '\u{0}')),
+  );
+  const json = fc.oneof(
+    fc.jsonValue(),
+    fc.record({
+      apiVersion: fc.constantFrom('v1', 'apps/v1', 1),
+      kind: fc.constantFrom('ConfigMap', 'Pod'),
+      metadata: fc.jsonValue(),
+    }),
+    fc.array(
+      fc.record({
+        op: fc.constantFrom('add', 'copy', 'move', 'test', 'x'),
+        path: fc.string(),
+        from: fc.string(),
+        value: fc.jsonValue(),
+      }),
+    ),
+  );
+  const type = fc.constantFrom(
+    'application/json',
+    'application/yaml',
+    'application/vnd.kubernetes.protobuf',
+    'application/json-patch+json',
+    'application/merge-patch+json',
+    'application/strategic-merge-patch+json',
+    'text/html',
+    '',
+  );
+  const method = fc.constantFrom('GET', 'POST', 'PUT', 'PATCH', 'DELETE');
+  await fc.assert(
+    fc.asyncProperty(method, fc.array(word, { maxLength: 7 }), fc.array(pair, { maxLength: 3 }), json, type, async (...parts) => {
+      const [verb, words, query, body, contentType] = parts;
+      const path = `/${words.map((text) => (text.startsWith('%') ? text : encodeURIComponent(text))).join('/')}`;
+      const text = verb === 'GET' ? undefined : JSON.stringify(body);
+      const reply = await world.call(verb, `${path}?${new URLSearchParams(query).toString()}`, text, {
+        'content-type': contentType,
+      });
+      expect(reply.status, reply.text).toBeLessThan(500);
+    }),
+    { numRuns: 400 },
+  );
+});
