@@ -13,7 +13,7 @@ import { workerWriter } from './ledger/worker-writer.ts';
 import { createAgentLink } from './link/agent-link.ts';
 import { logStream } from './log-stream.ts';
 import { createNodeStatus } from './node-status.ts';
-import { readMachine } from './node/machine.ts';
+import { readMachine, takeReadings } from './node/machine.ts';
 import { createPodLoop } from './pod-loop.ts';
 import { withRejoin } from './rejoin.ts';
 import { createDockerRuntime } from './runtime/docker-runtime.ts';
@@ -66,7 +66,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     ...(options.nodeIp === undefined ? {} : { nodeIp: options.nodeIp }),
     labels,
     caps: options.capacity,
-    dataDir,
+    takeReadings: () => takeReadings(dataDir),
     release,
     machine,
     ledger,

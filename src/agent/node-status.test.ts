@@ -9,7 +9,7 @@ import { systemClock } from '#lib/clock.ts';
 import { seededIds } from '#lib/ids.ts';
 import { silentLog } from '#lib/log.ts';
 import { createNodeStatus } from './node-status.ts';
-import { readMachine } from './node/machine.ts';
+import { readMachine, takeReadings } from './node/machine.ts';
 import type { EngineHealth } from './sight.ts';
 
 async function until(condition: () => boolean): Promise<void> {
@@ -33,7 +33,7 @@ test('the node tells what it is, once, and then what changes', async () => {
     nodeIp: '192.0.2.7',
     labels: { site: 'pier' },
     caps: { cpu: '1' },
-    dataDir: tmpdir(),
+    takeReadings: () => takeReadings(tmpdir()),
     release: '0.1.0',
     machine: await readMachine(),
     ledger,

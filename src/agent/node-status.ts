@@ -7,7 +7,7 @@ import type { Log } from '#lib/log.ts';
 import { createRunner, type Runner } from '#lib/runner.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { asJson } from './memory.ts';
-import { findAddress, takeReadings, type MachineFacts } from './node/machine.ts';
+import { findAddress, type MachineFacts, type MachineReadings } from './node/machine.ts';
 import { allocatableOf, nodeCapacity } from './node/capacity.ts';
 import { PRESSURE_HOLD_MS, nodeConditions, pressuresOf, type Pressure } from './node/node-conditions.ts';
 import { canonical } from './plan/spec-hash.ts';
@@ -25,7 +25,8 @@ export type NodeStatusOptions = {
   readonly nodeIp?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly caps: Readonly<Record<string, string>>;
-  readonly dataDir: string;
+  /** Of the machine, now. */
+  readonly takeReadings: () => Promise<MachineReadings>;
   /** Of this program: `0.1.0`. */
   readonly release: string;
   readonly machine: MachineFacts;
@@ -99,7 +100,7 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
 
   const look = async (): Promise<void> => {
     const { signal } = stopping;
-    const readings = await takeReadings(options.dataDir);
+    const readings = await options.takeReadings();
     storageBytes = readings.diskBytes;
     address = options.nodeIp ?? (await findAddress());
     // An engine that does not answer is the pod loop's to notice; here its last answers go on counting.

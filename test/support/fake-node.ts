@@ -1,14 +1,12 @@
 import type { Container, PodStatus } from '#api/generated/types.ts';
 import type { Item, PodItem } from '#api/link/items.ts';
 import type { EventReport, PodReport } from '#api/link/reports.ts';
-import type { Ledger } from '#agent/ledger/ledger.ts';
 import { createPodLoop, type PodLoop } from '#agent/pod-loop.ts';
-import type { Runtime } from '#agent/runtime/runtime.ts';
-import type { Volumes } from '#agent/volumes/volumes.ts';
 import { seededIds } from '#lib/ids.ts';
 import { silentLog } from '#lib/log.ts';
-import type { NodeNetwork, Wired, Wiring } from '#net/wire/wiring.ts';
-import { createFakeEngine, type FakeEngine } from './fake-runtime.ts';
+import type { NodeNetwork, Wired } from '#net/wire/wiring.ts';
+import { createFakeHost, mortalLedger } from './fake-host.ts';
+import type { FakeEngine } from './fake-runtime.ts';
 import { manualClock, type ManualClock } from './manual-clock.ts';
 import { createMemoryLedger, type MemoryLedger } from './memory-ledger.ts';
 
@@ -50,11 +48,9 @@ const WAITING_TURNS = 40;
 
 export function createFakeNode(): FakeNode {
   const clock = manualClock();
-  const engine = createFakeEngine(clock);
+  const host = createFakeHost(clock, NODE_NAME);
+  const { engine, wired, volumes, network } = host;
   const ledger = createMemoryLedger();
-  const wired = new Map<string, Wired>();
-  const volumes = new Map<string, string>();
-  let network: NodeNetwork | undefined;
   let loop: PodLoop | undefined;
   let life = { alive: false };
   let boots = 1;
@@ -86,9 +82,9 @@ export function createFakeNode(): FakeNode {
         () => passing('after'),
         () => node.failCommits,
       ),
-      runtime: mortalRuntime(engine.runtime(NODE_NAME), mine),
-      wiring: wiringOf(mine),
-      volumes: volumesOf(mine),
+      runtime: host.runtime(mine),
+      wiring: host.wiring(mine),
+      volumes: host.volumesOf(mine),
       clock,
       ids: seededIds(1),
       log: silentLog,
@@ -117,39 +113,6 @@ export function createFakeNode(): FakeNode {
     }
   };
 
-  const wiringOf = (mine: { readonly alive: boolean }): Wiring => ({
-    observe: () => mortal(mine, async () => new Map(wired)),
-    wire: ({ podUid, sandboxId, address }) =>
-      mortal(mine, async () => {
-        wired.set(podUid, { sandboxId, address });
-      }),
-    unwire: (podUid) =>
-      mortal(mine, async () => {
-        wired.delete(podUid);
-      }),
-    ensureNode: (next) =>
-      mortal(mine, async () => {
-        network = next;
-      }),
-  });
-
-  const volumesOf = (mine: { readonly alive: boolean }): Volumes => ({
-    prepare: (item) =>
-      mortal(mine, async () => {
-        volumes.set(item.metadata.uid, 'made');
-      }),
-    sources: (item) =>
-      new Map((item.spec.volumes ?? []).map(({ name }) => [name, { path: `/volumes/${name}`, readOnly: false }])),
-    files: async () => [],
-    ensureMounts: async () => undefined,
-    terminationMessage: async () => '',
-    list: () => mortal(mine, async () => [...volumes.keys()]),
-    remove: (uid) =>
-      mortal(mine, async () => {
-        volumes.delete(uid);
-      }),
-  });
-
   const reports = () =>
     ledger.reports.flatMap((report) => (report.class === 'state' && report.key !== 'node' ? [report.body] : []));
   const reportOf = (uid: string) => reports().findLast((body): body is PodReport => 'uid' in body && body.uid === uid);
@@ -160,7 +123,7 @@ export function createFakeNode(): FakeNode {
     ledger,
     wired,
     volumes,
-    network: () => network,
+    network,
     loop: () => {
       if (loop === undefined) throw new Error('the agent was not started');
       return loop;
@@ -169,8 +132,7 @@ export function createFakeNode(): FakeNode {
     crash,
     powerCut: () => {
       crash();
-      engine.powerCut();
-      wired.clear();
+      host.powerCut();
       boots += 1;
       bootedMs = clock.monotonic();
     },
@@ -198,69 +160,6 @@ export function createFakeNode(): FakeNode {
     failCommits: undefined,
   };
   return node;
-}
-
-const NEVER = new Promise<never>(() => undefined);
-
-/** What the dead asked for is not answered. */
-async function mortal<T>(life: { readonly alive: boolean }, work: () => Promise<T>): Promise<T> {
-  if (!life.alive) return NEVER;
-  try {
-    const result = await work();
-    return life.alive ? result : await NEVER;
-  } catch (error) {
-    if (!life.alive) return NEVER;
-    throw error;
-  }
-}
-
-function mortalRuntime(runtime: Runtime, life: { readonly alive: boolean }): Runtime {
-  return {
-    info: (signal) => mortal(life, () => runtime.info(signal)),
-    list: (uid, signal) => mortal(life, () => runtime.list(uid, signal)),
-    images: (signal) => mortal(life, () => runtime.images(signal)),
-    inspectImage: (image, signal) => mortal(life, () => runtime.inspectImage(image, signal)),
-    pull: (image, auth, signal) => mortal(life, () => runtime.pull(image, auth, signal)),
-    createSandbox: (spec, signal) => mortal(life, () => runtime.createSandbox(spec, signal)),
-    createContainer: (spec, signal) => mortal(life, () => runtime.createContainer(spec, signal)),
-    start: (id, signal) => mortal(life, () => runtime.start(id, signal)),
-    signalContainer: (id, name, signal) => mortal(life, () => runtime.signalContainer(id, name, signal)),
-    remove: (id, signal) => mortal(life, () => runtime.remove(id, signal)),
-    removePodTraces: (uid, signal) => mortal(life, () => runtime.removePodTraces(uid, signal)),
-    logs: (id, options, signal) => runtime.logs(id, options, signal),
-    async *events(signal) {
-      for await (const event of runtime.events(signal)) {
-        if (!life.alive) await NEVER;
-        yield event;
-      }
-    },
-  };
-}
-
-function mortalLedger(
-  ledger: Ledger,
-  life: { readonly alive: boolean },
-  before: () => void,
-  after: () => void,
-  failure: () => Error | undefined,
-): Ledger {
-  return {
-    documents: ledger.documents,
-    memory: ledger.memory,
-    onDocuments: (changed) =>
-      ledger.onDocuments(() => {
-        if (life.alive) changed();
-      }),
-    commit: (changes, reports) =>
-      mortal(life, async () => {
-        before();
-        if (!life.alive) return;
-        const error = failure();
-        if (error !== undefined) throw error;
-        await ledger.commit(changes, reports);
-        after();
-      }),
-  };
 }
 
 export const NODE_ITEM: Item = {

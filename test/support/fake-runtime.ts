@@ -21,7 +21,7 @@ export type FakeEngine = {
   /** Every start of a container that took place, by container name, in order. */
   readonly starts: readonly string[];
   readonly containers: () => readonly ObservedContainer[];
-  /** The program ends by itself. */
+  /** The program ends by itself; a container is meant by its name or its id. */
   readonly exit: (name: string, exitCode: number, oomKilled?: boolean) => void;
   /** All power goes: what ran is dead (255), event streams break. */
   readonly powerCut: () => void;
@@ -96,7 +96,7 @@ export function createFakeEngine(clock: Clock): FakeEngine {
   };
 
   const byName = (name: string): Container => {
-    const found = [...containers.values()].find((container) => container.name === name);
+    const found = [...containers.values()].find((container) => container.name === name || container.id === name);
     if (found === undefined)
       throw new Error(`no container ${name} among ${[...containers.values()].map((one) => one.name).join(', ')}`);
     return found;

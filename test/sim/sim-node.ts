@@ -1,0 +1,198 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createAgentLink, type AgentLink } from '../../src/agent/link/agent-link.ts';
+import type { NodeLedger } from '../../src/agent/ledger/link-ledger.ts';
+import { openLedger } from '../../src/agent/ledger/node-ledger.ts';
+import type { LedgerWriter } from '../../src/agent/ledger/writer.ts';
+import { createNodeStatus, type NodeStatusLoop } from '../../src/agent/node-status.ts';
+import { createPodLoop, type PodLoop } from '../../src/agent/pod-loop.ts';
+import type { Runtime } from '../../src/agent/runtime/runtime.ts';
+import type { Clock } from '../../src/lib/clock.ts';
+import type { Ids } from '../../src/lib/ids.ts';
+import type { Log } from '../../src/lib/log.ts';
+import { createFakeHost, mortalLedger, type FakeHost, type Life } from '../support/fake-host.ts';
+import { clusterKeys } from '../support/link-documents.ts';
+import { CLUSTER, KEEPALIVE_MS } from '../support/link-world.ts';
+import type { LinkPair } from '../support/link-pair.ts';
+import type { ManualClock } from '../support/manual-clock.ts';
+import { faultyLedgerWriter, healthyDisk, type Disk } from './disk.ts';
+
+/** A node: a host that lasts, and one process of the agent after the other on it, composed as src/agent/agent.ts does it. */
+export type SimNodeOptions = {
+  readonly name: string;
+  readonly folder: string;
+  readonly pair: LinkPair;
+  readonly clock: ManualClock;
+  readonly ids: Ids;
+  readonly log: Log;
+  /** As pinned at the join. */
+  readonly incarnation: string;
+  /** Looks over the agent's shoulder at what it asks of the engine. */
+  readonly watch: (node: SimNode, runtime: Runtime, life: Life) => Runtime;
+  readonly died: (node: SimNode) => void;
+};
+
+const GIB = 1024 ** 3;
+const MACHINE = {
+  machineId: 'machine',
+  systemUuid: 'machine',
+  kernelVersion: '6.1.0',
+  osImage: 'Sim Linux',
+  cpus: 4,
+  memoryBytes: 8 * GIB,
+};
+const READINGS = {
+  memoryAvailableBytes: 4 * GIB,
+  diskBytes: 32 * GIB,
+  diskAvailableBytes: 16 * GIB,
+  inodes: 1e6,
+  inodesFree: 9e5,
+  pids: 100,
+  pidsMax: 32_768,
+};
+
+export class SimNode {
+  readonly name: string;
+  readonly host: FakeHost;
+  readonly disk: Disk = healthyDisk();
+  /** Of the node's wall clock against the world's. */
+  wallOffsetMs = 0;
+  ledger: NodeLedger | undefined;
+  loop: PodLoop | undefined;
+  link: AgentLink | undefined;
+  status: NodeStatusLoop | undefined;
+  readonly #options: SimNodeOptions;
+  readonly #clock: Clock;
+  #life = { alive: false };
+  #writer: LedgerWriter | undefined;
+  #boots = 1;
+  #bootedMs = 0;
+
+  constructor(options: SimNodeOptions) {
+    const { clock, name } = options;
+    this.name = name;
+    this.#options = options;
+    this.#clock = { ...clock, now: () => clock.now() + this.wallOffsetMs };
+    this.host = createFakeHost(this.#clock, name);
+    for (const image of ['app:1', 'app:2']) this.host.engine.addImage(image);
+  }
+
+  get alive(): boolean {
+    return this.#life.alive;
+  }
+
+  get file(): string {
+    return join(this.#options.folder, `${this.name}.db`);
+  }
+
+  /** Resolves when it runs, or has died on the way. */
+  async start(): Promise<void> {
+    const { ids, log, pair, incarnation, watch } = this.#options;
+    const clock = this.#clock;
+    const life = { alive: true };
+    this.#life = life;
+    let dead: (ledger: undefined) => void = () => undefined;
+    const died = new Promise<undefined>((resolve) => {
+      dead = resolve;
+    });
+    const die = () => {
+      this.disk.doom = undefined;
+      this.kill();
+      dead(undefined);
+      this.#options.died(this);
+    };
+    const openWriter = faultyLedgerWriter(this.disk, life, clock, die);
+    const opening = openLedger({
+      path: this.file,
+      openWriter: async (file) => {
+        const opened = await openWriter(file);
+        this.#writer = opened.writer;
+        return opened;
+      },
+      joined: { cluster: CLUSTER, node: this.name, incarnation },
+      clock,
+      ids,
+      log,
+    });
+    const ledger = await Promise.race([opening, died]);
+    if (ledger === undefined || !life.alive) return;
+    const nothing = () => undefined;
+    const mine = mortalLedger(ledger, life, nothing, nothing, nothing);
+    const runtime = watch(this, this.host.runtime(life), life);
+    const bootId = `boot-${this.#boots}`;
+    const loop = createPodLoop({
+      ledger: mine,
+      runtime,
+      wiring: this.host.wiring(life),
+      volumes: this.host.volumesOf(life),
+      clock,
+      ids,
+      log,
+      boot: { id: bootId, uptimeMs: clock.monotonic() - this.#bootedMs },
+      facts: () => ({
+        nodeName: this.name,
+        hostAddress: '192.0.2.1',
+        allocatable: { cpuMilli: 4000, memoryBytes: 8e9, storageBytes: 1e10 },
+      }),
+    });
+    const link = createAgentLink({
+      transport: pair.agent(this.name),
+      ledger,
+      cluster: CLUSTER,
+      node: this.name,
+      publicKey: clusterKeys.publicKey,
+      release: 'sim',
+      bootId,
+      keepaliveMs: KEEPALIVE_MS,
+      onCommand: async () => null,
+      clock,
+      ids,
+      log,
+    });
+    const status = createNodeStatus({
+      nodeName: this.name,
+      nodeIp: '192.0.2.1',
+      labels: {},
+      caps: {},
+      takeReadings: async () => READINGS,
+      release: 'sim',
+      machine: { ...MACHINE, hostname: this.name, bootId, uptimeMs: 0 },
+      ledger: mine,
+      runtime,
+      health: loop.health,
+      clock,
+      ids,
+      log,
+    });
+    loop.onHealth(status.look);
+    Object.assign(this, { ledger, loop, link, status });
+    loop.start();
+    status.start();
+    link.start();
+  }
+
+  /** kill -9. */
+  kill(): void {
+    const { loop, link, status } = this;
+    this.#life.alive = false;
+    void loop?.stop();
+    void status?.stop();
+    void link?.stop();
+    void this.#writer?.close();
+    Object.assign(this, { ledger: undefined, loop: undefined, link: undefined, status: undefined });
+    this.#writer = undefined;
+  }
+
+  powerCut(): void {
+    this.kill();
+    this.host.powerCut();
+    this.#boots += 1;
+    this.#bootedMs = this.#clock.monotonic();
+  }
+
+  /** While no agent runs: the card has gone bad. */
+  damageLedger(): void {
+    for (const companion of ['-wal', '-shm']) rmSync(this.file + companion, { force: true });
+    writeFileSync(this.file, Buffer.alloc(8192, 7));
+  }
+}

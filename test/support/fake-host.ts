@@ -1,0 +1,137 @@
+import type { Ledger } from '#agent/ledger/ledger.ts';
+import type { Runtime } from '#agent/runtime/runtime.ts';
+import type { Volumes } from '#agent/volumes/volumes.ts';
+import type { Clock } from '#lib/clock.ts';
+import type { NodeNetwork, Wired, Wiring } from '#net/wire/wiring.ts';
+import { createFakeEngine, type FakeEngine } from './fake-runtime.ts';
+
+/**
+ * What of a node outlives its agent: engine, wiring and volumes, in memory. An agent gets them as parts that die with its process: what the
+ * dead asked for may have happened, and is never answered.
+ */
+export type FakeHost = {
+  readonly engine: FakeEngine;
+  readonly wired: Map<string, Wired>;
+  readonly volumes: Map<string, string>;
+  readonly network: () => NodeNetwork | undefined;
+  readonly runtime: (life: Life) => Runtime;
+  readonly wiring: (life: Life) => Wiring;
+  readonly volumesOf: (life: Life) => Volumes;
+  /** The running containers and the wiring are gone. */
+  readonly powerCut: () => void;
+};
+
+/** One process of an agent. */
+export type Life = { readonly alive: boolean };
+
+export function createFakeHost(clock: Clock, node: string): FakeHost {
+  const engine = createFakeEngine(clock);
+  const wired = new Map<string, Wired>();
+  const volumes = new Map<string, string>();
+  let network: NodeNetwork | undefined;
+  return {
+    engine,
+    wired,
+    volumes,
+    network: () => network,
+    runtime: (life) => mortalRuntime(engine.runtime(node), life),
+    wiring: (life) => ({
+      observe: () => mortal(life, async () => new Map(wired)),
+      wire: ({ podUid, sandboxId, address }) =>
+        mortal(life, async () => {
+          wired.set(podUid, { sandboxId, address });
+        }),
+      unwire: (podUid) =>
+        mortal(life, async () => {
+          wired.delete(podUid);
+        }),
+      ensureNode: (next) =>
+        mortal(life, async () => {
+          network = next;
+        }),
+    }),
+    volumesOf: (life) => ({
+      prepare: (item) =>
+        mortal(life, async () => {
+          volumes.set(item.metadata.uid, 'made');
+        }),
+      sources: (item) =>
+        new Map((item.spec.volumes ?? []).map(({ name }) => [name, { path: `/volumes/${name}`, readOnly: false }])),
+      files: async () => [],
+      ensureMounts: async () => undefined,
+      terminationMessage: async () => '',
+      list: () => mortal(life, async () => [...volumes.keys()]),
+      remove: (uid) =>
+        mortal(life, async () => {
+          volumes.delete(uid);
+        }),
+    }),
+    powerCut: () => {
+      engine.powerCut();
+      wired.clear();
+    },
+  };
+}
+
+const NEVER = new Promise<never>(() => undefined);
+
+/** What the dead asked for is not answered. */
+export async function mortal<T>(life: Life, work: () => Promise<T>): Promise<T> {
+  if (!life.alive) return NEVER;
+  try {
+    const result = await work();
+    return life.alive ? result : await NEVER;
+  } catch (error) {
+    if (!life.alive) return NEVER;
+    throw error;
+  }
+}
+
+function mortalRuntime(runtime: Runtime, life: Life): Runtime {
+  return {
+    info: (signal) => mortal(life, () => runtime.info(signal)),
+    list: (uid, signal) => mortal(life, () => runtime.list(uid, signal)),
+    images: (signal) => mortal(life, () => runtime.images(signal)),
+    inspectImage: (image, signal) => mortal(life, () => runtime.inspectImage(image, signal)),
+    pull: (image, auth, signal) => mortal(life, () => runtime.pull(image, auth, signal)),
+    createSandbox: (spec, signal) => mortal(life, () => runtime.createSandbox(spec, signal)),
+    createContainer: (spec, signal) => mortal(life, () => runtime.createContainer(spec, signal)),
+    start: (id, signal) => mortal(life, () => runtime.start(id, signal)),
+    signalContainer: (id, name, signal) => mortal(life, () => runtime.signalContainer(id, name, signal)),
+    remove: (id, signal) => mortal(life, () => runtime.remove(id, signal)),
+    removePodTraces: (uid, signal) => mortal(life, () => runtime.removePodTraces(uid, signal)),
+    logs: (id, options, signal) => runtime.logs(id, options, signal),
+    async *events(signal) {
+      for await (const event of runtime.events(signal)) {
+        if (!life.alive) await NEVER;
+        yield event;
+      }
+    },
+  };
+}
+
+export function mortalLedger(
+  ledger: Ledger,
+  life: Life,
+  before: () => void,
+  after: () => void,
+  failure: () => Error | undefined,
+): Ledger {
+  return {
+    documents: ledger.documents,
+    memory: ledger.memory,
+    onDocuments: (changed) =>
+      ledger.onDocuments(() => {
+        if (life.alive) changed();
+      }),
+    commit: (changes, reports) =>
+      mortal(life, async () => {
+        before();
+        if (!life.alive) return;
+        const error = failure();
+        if (error !== undefined) throw error;
+        await ledger.commit(changes, reports);
+        after();
+      }),
+  };
+}
