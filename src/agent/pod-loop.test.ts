@@ -155,6 +155,14 @@ test('a deleted pod is stopped in its grace, removed and told gone', async () =>
   expect(node.ledger.memory().rows('pods').size).toBe(0);
 });
 
+test('a pod that is gone begins anew where a restored database has never deleted it', async () => {
+  const node = await nodeWith([podItem('web')]);
+  await node.set([NODE_ITEM, deleted(podItem('web'), 30)]);
+  expect(node.report('uid-web')).toMatchObject({ gone: true });
+  await node.set([NODE_ITEM, podItem('web')]);
+  expect(stateOf(node, 'web')).toMatchObject({ restartCount: 0, state: { running: {} } });
+});
+
 test('a second delete with a shorter grace shortens the wait', async () => {
   const deaf = podItem('deaf', { containers: [script('while true; do sleep 1; done')] });
   const node = await nodeWith([deaf]);

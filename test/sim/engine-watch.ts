@@ -1,4 +1,3 @@
-import { podItem } from '../../src/agent/plan.ts';
 import type { Runtime } from '../../src/agent/runtime/runtime.ts';
 import type { Life } from '../support/fake-host.ts';
 import type { History } from './history.ts';
@@ -33,11 +32,10 @@ export function watchEngine(
 /** Why this container may not be stopped now; undefined: it may, or it has ended. */
 function whyNot(node: SimNode, id: string, history: History): string | undefined {
   const container = node.host.engine.containers().find((each) => each.id === id);
-  if (container?.state !== 'running' || history.isReleased(container.podUid)) return undefined;
-  const item = node.ledger === undefined ? undefined : podItem(node.ledger.documents(), container.podUid);
-  const wanted = item?.spec.containers.find(({ name }) => name === container.name);
-  if (container.name !== '' && wanted !== undefined && wanted.image !== container.image) return undefined;
-  return `${container.name === '' ? 'the sandbox' : container.name} of pod ${container.podName} (${container.podUid}), which nobody has let go`;
+  if (container === undefined || history.isReleased(container.podUid, node.name)) return undefined;
+  if (container.state !== 'running' || node.outdated().has(id)) return undefined;
+  const what = container.name === '' ? 'the sandbox' : container.name;
+  return `${what} of pod ${container.podName} (${container.podUid}), which nobody has let go`;
 }
 
 /** What must hold of a node's engine at any moment; the sentences tell what does not. */
@@ -47,7 +45,7 @@ export function engineTroubles({ name, host: { engine } }: SimNode, history: His
   const twice = places.filter((place, index) => places.indexOf(place) !== index);
   // A pod that was let go, and that a restored backup brought back, begins anew.
   const again = engine.starts.filter(
-    (start, index) => engine.starts.indexOf(start) !== index && !history.isReleased(podUidOf(start)),
+    (start, index) => engine.starts.indexOf(start) !== index && !history.isReleased(podUidOf(start), name),
   );
   return [
     ...twice.map((place) => `${name} runs ${place} twice at once`),

@@ -73,7 +73,7 @@ export class Faults {
   }
 
   died(node: SimNode): void {
-    this.#tell(`${node.name}: the agent died at a write`);
+    this.#tell(`${node.name}: the agent died at a write, or for want of room`);
     this.#for(2_000, 20_000, () => this.#world.startNode(node));
   }
 

@@ -1,3 +1,4 @@
+import type { Pod } from '../../src/api/kinds/pod.ts';
 import type { KubeObject } from '../../src/api/object.ts';
 import type { Entry } from '../../src/rest/storage.ts';
 import type { Store } from '../../src/server/store/store.ts';
@@ -77,17 +78,16 @@ export class History {
     if (this.#present !== undefined) this.#present.counts = true;
   }
 
-  /** A database that counts has deleted this pod, or does not know it. */
-  isReleased(uid: string): boolean {
-    const { view, counts } = this.#present ?? { view: undefined, counts: false };
-    if (
-      counts &&
-      view !== undefined &&
-      !view()
+  /** A database that counts has deleted this pod, does not know it, or has bound it elsewhere. */
+  isReleased(uid: string, node: string): boolean {
+    if (this.#present?.counts === true) {
+      // Sound: pods are stored there.
+      const pod = this.#present
+        .view()
         .list('pods')
-        .some(({ metadata }) => metadata.uid === uid)
-    )
-      this.#released.add(uid);
+        .find(({ metadata }) => metadata.uid === uid) as Pod | undefined;
+      if (pod?.metadata.deletionTimestamp !== undefined || pod?.spec?.nodeName !== node) this.#released.add(uid);
+    }
     return this.#released.has(uid);
   }
 

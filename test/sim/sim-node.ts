@@ -5,6 +5,7 @@ import type { NodeLedger } from '../../src/agent/ledger/link-ledger.ts';
 import { openLedger } from '../../src/agent/ledger/node-ledger.ts';
 import type { LedgerWriter } from '../../src/agent/ledger/writer.ts';
 import { createNodeStatus, type NodeStatusLoop } from '../../src/agent/node-status.ts';
+import { podItem } from '../../src/agent/plan.ts';
 import { createPodLoop, type PodLoop } from '../../src/agent/pod-loop.ts';
 import type { Runtime } from '../../src/agent/runtime/runtime.ts';
 import type { Clock } from '../../src/lib/clock.ts';
@@ -63,6 +64,7 @@ export class SimNode {
   status: NodeStatusLoop | undefined;
   readonly #options: SimNodeOptions;
   readonly #clock: Clock;
+  readonly #outdated = new Set<string>();
   #life = { alive: false };
   #writer: LedgerWriter | undefined;
   #boots = 1;
@@ -75,6 +77,17 @@ export class SimNode {
     this.#clock = { ...clock, now: () => clock.now() + this.wallOffsetMs };
     this.host = createFakeHost(this.#clock, name);
     for (const image of ['app:1', 'app:2']) this.host.engine.addImage(image);
+  }
+
+  /** Running containers of which the agent has been told, while they ran, to run them with another image. */
+  outdated(): ReadonlySet<string> {
+    const { ledger } = this;
+    if (ledger === undefined) return this.#outdated;
+    for (const { id, podUid, name, image, state } of this.host.engine.containers()) {
+      const wanted = podItem(ledger.documents(), podUid)?.spec.containers.find((container) => container.name === name);
+      if (state === 'running' && wanted !== undefined && wanted.image !== image) this.#outdated.add(id);
+    }
+    return this.#outdated;
   }
 
   get alive(): boolean {
@@ -116,6 +129,7 @@ export class SimNode {
     });
     const ledger = await Promise.race([opening, died]);
     if (ledger === undefined || !life.alive) return;
+    ledger.onDocuments(() => void this.outdated());
     const nothing = () => undefined;
     const mine = mortalLedger(ledger, life, nothing, nothing, nothing);
     const runtime = watch(this, this.host.runtime(life), life);

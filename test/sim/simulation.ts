@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { explain } from '../../src/lib/error.ts';
+import { explain, hasCode } from '../../src/lib/error.ts';
 import { seededIds } from '../../src/lib/ids.ts';
 import { silentLog, type Log } from '../../src/lib/log.ts';
 import { createLinkPair } from '../support/link-pair.ts';
@@ -122,8 +122,9 @@ export class World {
         }),
       );
     }
+    this.joinNodes();
     for (const node of this.nodes) this.startNode(node);
-    await this.clock.advance(5_000);
+    await this.#pass(5_000);
   }
 
   async live(steps: number): Promise<void> {
@@ -175,6 +176,7 @@ export class World {
         this.server = server;
         this.#servers.push(server);
         this.history.opened(server.store);
+        this.joinNodes();
         this.tell('the server runs');
       },
       (error: unknown) => this.violate(`the server does not start: ${explain(error)}`),
@@ -183,7 +185,11 @@ export class World {
 
   startNode(node: SimNode): void {
     this.tell(`${node.name}: the agent starts`);
-    node.start().catch((error: unknown) => this.violate(`${node.name}: the agent does not start: ${explain(error)}`));
+    node.start().catch((error: unknown) => {
+      // A new ledger needs room; its supervisor starts the agent again.
+      if (hasCode(error, 'DiskFull')) this.#faults.died(node);
+      else this.violate(`${node.name}: the agent does not start: ${explain(error)}`);
+    });
   }
 
   /** Gives where its database lies. */
@@ -201,12 +207,14 @@ export class World {
     return this.path(name);
   }
 
-  /** As their joins, and joins anew, do it: a Node for every node. */
+  /** As their joins, and joins anew, do it: a node that is not in the API is refused until it is. */
   joinNodes(): void {
-    const { server } = this;
+    const { server, pair } = this;
     if (server === undefined) return;
     for (const { name } of this.nodes) {
-      if (server.store.view().get('nodes', '', name) !== undefined) continue;
+      const isJoined = server.store.view().get('nodes', '', name) !== undefined;
+      pair.faults.refuse(name, isJoined ? undefined : 'its key is not pinned');
+      if (isJoined) continue;
       const metadata = { name, labels: { 'kubernetes.io/hostname': name } };
       const object = { apiVersion: 'v1', kind: 'Node', metadata, spec: {} };
       // Tried again with the next step.

@@ -11,6 +11,8 @@ const SERVER = 'server';
 
 export type DocumentDraft = {
   readonly ops: readonly RowOp[];
+  /** Keys that the document held before did not name. */
+  readonly appeared: readonly string[];
   /** Makes it the committed state; true if what the agent sees has changed. */
   readonly done: () => boolean;
 };
@@ -84,7 +86,8 @@ export class DocumentShelf {
       if (changed) this.shown = shown;
       return changed;
     };
-    return { ops: rowsOf(before, next, this.items, update, used), done };
+    const appeared = [...next.index.keys()].filter((key) => !before.index.has(key));
+    return { ops: rowsOf(before, next, this.items, update, used), appeared, done };
   }
 
   private parse(hash: string, bytes: Uint8Array): Item | undefined {

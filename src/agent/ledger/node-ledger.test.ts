@@ -244,6 +244,20 @@ test('outbox: what was told last can be told again after a restart; a pod that i
   expect(told(await reopened(second))).toEqual(['2 pods/a Failed']);
 });
 
+test('outbox: what is known of a pod is told again when the document names it anew', async () => {
+  const ledger = await ledgerWith();
+  await ledger.accept(documentOf({ rev: 9, pods: ['a', 'b'] }));
+  await ledger.commit([], [state('a', 'Running'), state('b', 'Running')]);
+  ledger.acknowledged(ledger.outbox().epoch, 2);
+  await ledger.accept(documentOf({ rev: 10, pods: ['b'] }));
+  expect(told(ledger)).toEqual([]);
+  await ledger.accept(documentOf({ rev: 11, pods: ['a', 'b', 'c'] }));
+  expect(told(ledger)).toEqual(['3 pods/a Running']);
+  await ledger.accept(documentOf({ rev: 12, pods: ['b', 'c'] }));
+  await ledger.accept(documentOf({ rev: 13, pods: ['a', 'b', 'c'] }));
+  expect(told(await reopened(ledger))).toEqual(['4 pods/a Running']);
+});
+
 const small: OutboxLimits = { eventsMax: 2, decisionsMax: 2, statesMax: 2 };
 
 test('outbox: a full ring drops its oldest events and says how many; decisions are refused instead', async () => {

@@ -226,7 +226,11 @@ class OpenLedger {
       if (next.document !== undefined && document !== undefined) break;
       this.waiting.shift();
       try {
-        if (next.document !== undefined) document = this.documents.draft(next.document);
+        if (next.document !== undefined) {
+          document = this.documents.draft(next.document);
+          // What was told of a pod while the server did not have it here was told to nobody: a restored database may bind it once more.
+          for (const key of document.appeared) draft.repeatState(key);
+        }
         if (next.repeatStates === true) draft.repeatStates();
         if (next.renewEpoch === true) draft.renew(this.options.ids.uuid());
         draft.add(next.reports);

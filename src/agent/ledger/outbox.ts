@@ -111,6 +111,12 @@ export class OutboxDraft {
     for (const [key, { report }] of told) this.replaceState(key, report);
   }
 
+  /** The state of this, if it was ever told: also what is on its way, which may arrive too early to count. */
+  repeatState(key: string): void {
+    const last = this.states.get(key);
+    if (last !== undefined) this.replaceState(key, last.report);
+  }
+
   /** Called with what is acknowledged when the draft begins. */
   forget(ackedSeq: number): void {
     for (const [key, { seq, report }] of this.states) if (seq <= ackedSeq && isLast(report)) this.states.delete(key);

@@ -27,9 +27,10 @@ import { missingSource, volumesFingerprint } from './volumes.ts';
 
 /** One desired pod: what is to be done next, with what must be on the disk, and reported, before. */
 export function planPod(documents: Documents, ledger: Memory, observed: Observed, now: Now, item: PodItem): readonly Action[] {
+  const before = podMemory(ledger, item.metadata.uid);
+  // A deletion is never taken back but by a database that was restored: then the pod begins anew.
+  if (before?.gone === true && item.metadata.deletionTimestamp !== undefined) return [];
   const draft = startDraft(documents, ledger, observed, now, item);
-  const before = podMemory(ledger, draft.pod.uid);
-  if (before?.gone === true) return [];
   const views = () => viewContainers(item, draft.memory.containers, draft.seen);
   const ended = decide(draft, views());
   const status = podStatus({
@@ -242,7 +243,8 @@ function report(draft: Draft, status: ReturnType<typeof podStatus>, gone: boolea
 function startDraft(documents: Documents, ledger: Memory, observed: Observed, now: Now, item: PodItem): Draft {
   const pod = podNameOf(item);
   const seen = observed.pods.get(pod.uid) ?? NOTHING_OBSERVED;
-  const known: PodMemory = podMemory(ledger, pod.uid) ?? {
+  const remembered = podMemory(ledger, pod.uid);
+  const known: PodMemory = (remembered?.gone === true ? undefined : remembered) ?? {
     seenMs: now.runningMs,
     seenWallMs: now.wallMs,
     sandboxAttempt: Math.max(-1, ...seen.sandboxes.map(({ attempt }) => attempt)),
@@ -250,8 +252,8 @@ function startDraft(documents: Documents, ledger: Memory, observed: Observed, no
   };
   const containers = settleContainers(item, known.containers, seen, now.runningMs);
   // A ledger that was lost is refilled from what stands: the address as it is wired.
-  const remembered = addressOf(ledger, pod.uid);
-  const address = remembered ?? observed.wired.get(pod.uid)?.address;
+  const allotted = addressOf(ledger, pod.uid);
+  const address = allotted ?? observed.wired.get(pod.uid)?.address;
   return {
     item,
     pod,
@@ -263,7 +265,7 @@ function startDraft(documents: Documents, ledger: Memory, observed: Observed, no
     memory: { ...known, containers },
     address,
     actions: [],
-    changes: remembered === undefined && address !== undefined ? [rememberAddress(pod.uid, address)] : [],
+    changes: allotted === undefined && address !== undefined ? [rememberAddress(pod.uid, address)] : [],
     reports: [],
     waiting: new Map(),
     wakeMs: undefined,
