@@ -135,7 +135,10 @@ async function cutTheLink(stage: Stage): Promise<void> {
   say(`${host.name} is Ready ${seconds(performance.now() - healed)} after the link is back`);
   await stage.kubectl('rollout', 'status', 'daemonset/sensor', '--timeout=60s');
   await expectImage(stage, 'sensor', 'demo/sensor:2', 3);
-  say(`the rollout has arrived everywhere ${seconds(performance.now() - healed)} after the link is back`);
+  await stage.kubectl('wait', '--for=condition=Ready', 'pods', '--all', '--timeout=60s');
+  say(
+    `the rollout has arrived everywhere, and all pods are ready, ${seconds(performance.now() - healed)} after the link is back`,
+  );
 }
 
 async function cutThePower(stage: Stage): Promise<void> {

@@ -34,6 +34,8 @@ export type SchedulerLoop = {
 
 /** Pods that found no node are tried again at least this often, whatever was missed. */
 const RETRY_PERIOD_MS = 60_000;
+/** Before a bind that lost against another write is tried again. */
+const LOST_WAIT_MS = 50;
 /** There is one queue, so there is one key. */
 const KEY = 'pods';
 const AUTHOR = authorOf(SCHEDULER_NAME);
@@ -48,7 +50,9 @@ export function startSchedulerLoop(options: SchedulerLoopOptions, signal: AbortS
     const results = await Promise.allSettled(decided.decide().map((decision) => commit(decided, decision, runSignal)));
     const failure = results.find((result) => result.status === 'rejected' && !isOrdinary(result.reason));
     if (failure?.status === 'rejected') throw failure.reason;
-    return scheduler.readyCount > 0 ? 0 : undefined;
+    if (scheduler.readyCount === 0) return undefined;
+    // What a bind lost against may be on its way to the disk still: asked again at once, it would lose again.
+    return results.some(({ status }) => status === 'rejected') ? LOST_WAIT_MS : 0;
   };
 
   const commit = async (decided: Scheduler, decision: Decision, runSignal: AbortSignal): Promise<void> => {

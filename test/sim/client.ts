@@ -1,3 +1,4 @@
+import { explain } from '../../src/lib/error.ts';
 import type { KubeObject } from '../../src/api/object.ts';
 import type { Change } from '../../src/rest/change.ts';
 import type { Chance } from './chance.ts';
@@ -9,6 +10,7 @@ export class Client {
   readonly #chance: Chance;
   readonly #history: History;
   readonly #tell: (what: string) => void;
+  readonly #underWay = new WeakMap<SimServer, Set<string>>();
   #seq = 0;
 
   constructor(chance: Chance, history: History, tell: (what: string) => void) {
@@ -31,18 +33,28 @@ export class Client {
     // What is on its way out takes what was written to it with it.
     if (found?.metadata.deletionTimestamp !== undefined) return;
     const key = `${resource}/${name}`;
+    // Of two writes under way at once, either may come last.
+    const underWay = this.#underWay.get(server) ?? new Set();
+    this.#underWay.set(server, underWay);
+    if (underWay.has(key)) return;
+    underWay.add(key);
     this.#seq += 1;
     const seq = this.#seq;
     const change = found === undefined ? this.#create(resource, name, seq) : this.#change(resource, name, seq, found);
     const deed = { seq, ...(change.verb === 'delete' ? { deletedUid: found?.metadata.uid ?? '' } : {}) };
     this.#history.tried(key, deed);
     this.#tell(`client: ${change.verb} ${key} (write ${seq})`);
+    const ended = () => underWay.delete(key);
     server.change(change).then(
       (object) => {
+        ended();
         this.#tell(`client: write ${seq} acknowledged`);
         this.#history.acknowledged(key, deed, object);
       },
-      (error: unknown) => this.#tell(`client: write ${seq} refused: ${error instanceof Error ? error.message : String(error)}`),
+      (error: unknown) => {
+        ended();
+        this.#tell(`client: write ${seq} refused: ${explain(error)}`);
+      },
     );
   }
 

@@ -21,8 +21,8 @@ export const SEQ = 'sim.skerry.dev/seq';
 export class History {
   /** By `resource/name`; what the client has been promised. */
   #acknowledged = new Map<string, Deed>();
-  /** The last the client tried, which may have happened. */
-  #tried = new Map<string, Deed>();
+  /** The last deletion the client tried, which may have happened: its seq. */
+  readonly #deletions = new Map<string, number>();
   #revisions = new Map<number, string>();
   /** The newest database, and whether it is one that counts. */
   #present: { readonly view: Store['view']; counts: boolean } | undefined;
@@ -31,7 +31,7 @@ export class History {
   #provisional = new Set<string>();
 
   tried(key: string, deed: Deed): void {
-    this.#tried.set(key, deed);
+    if (deed.deletedUid !== undefined) this.#deletions.set(key, deed.seq);
   }
 
   acknowledged(key: string, deed: Deed, object: KubeObject | undefined): void {
@@ -97,9 +97,8 @@ export class History {
       const [resource = '', name = ''] = key.split('/');
       const found = view.get(resource, 'default', name);
       const seq = Number(found?.metadata.annotations?.[SEQ] ?? 0);
-      const tried = this.#tried.get(key);
       if (promised.deletedUid === undefined) {
-        const deletedSince = tried !== undefined && tried.seq > promised.seq && tried.deletedUid !== undefined;
+        const deletedSince = (this.#deletions.get(key) ?? 0) > promised.seq;
         if (seq < promised.seq && !(found === undefined && deletedSince))
           throw new Error(
             `lost: ${key} was acknowledged as write ${promised.seq}, and the store has ${found === undefined ? 'nothing' : seq}`,

@@ -176,6 +176,9 @@ export class World {
         this.server = server;
         this.#servers.push(server);
         this.history.opened(server.store);
+        // What this database does not have, or has elsewhere, is let go from its first moment on.
+        for (const { name, host } of this.nodes)
+          for (const { podUid } of host.engine.containers()) this.history.isReleased(podUid, name);
         this.joinNodes();
         this.tell('the server runs');
       },

@@ -17,6 +17,8 @@ const RESOURCE = 'nodes';
 const CONDITIONS = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'];
 const STOPPED = { reason: 'NodeStatusUnknown', message: 'Kubelet stopped posting node status.' };
 const NEVER = { reason: 'NodeStatusNeverUpdated', message: 'Kubelet never posted node status.' };
+/** Reason of a pod's Ready that its node's silence made False. */
+const UNHEARD = 'NodeNotReady';
 /** Pods marked in one run; the rest follows at once in the next. */
 const BURST_MAX = 500;
 /** Not to look a moment too early. */
@@ -38,13 +40,14 @@ function reconcile(node: Node, view: View, now: number): Outcome {
   const silent = leftMs <= 0 ? silentConditions(node, now) : [];
   const known: Node = silent.length === 0 ? node : { ...node, status: { ...node.status, conditions: merged(node, silent) } };
   const taints = taintsFor(known, now);
-  const isUnknown = nodeCondition(known, 'Ready')?.status === 'Unknown';
+  const ready = nodeCondition(known, 'Ready')?.status;
   return {
     changes: [
       ...(silent.length === 0 ? [] : [statusPatch(RESOURCE, node, silent)]),
       // The status is written already; a second write of what was read would be a conflict, so the taints wait for the next run.
       ...(taints !== undefined && silent.length === 0 ? [updateChange(RESOURCE, node, { spec: { ...node.spec, taints } })] : []),
-      ...(isUnknown ? unreadyPods(node, view, now) : []),
+      ...(ready === 'Unknown' ? unreadyPods(node, view, now) : []),
+      ...(ready === 'True' ? readyPods(node, view, now) : []),
     ],
     events: silent.some(({ type }) => type === 'Ready') ? [notReady(node)] : [],
     ...(leftMs > 0 ? { afterMs: leftMs + SLACK_MS } : {}),
@@ -67,20 +70,40 @@ function merged({ status }: Node, next: readonly NodeCondition[]): readonly Node
   return [...others, ...next];
 }
 
-/** Nobody can say any more that they are; the agent says so again when it is back. */
+/** Nobody can say any more that they are. The mark tells this "no" from one of the agent's. */
 function unreadyPods(node: Node, view: View, now: number): readonly Change[] {
-  const pods = view.podsOn(node.metadata.name ?? '') as readonly Pod[];
-  return pods
+  return podsOn(node, view)
     .filter((pod) => isPodReady(pod) && !isTerminal(pod))
     .slice(0, BURST_MAX)
     .map((pod) => {
-      const condition = { ...podCondition(pod, 'Ready'), type: 'Ready', status: 'False', lastTransitionTime: rfc3339(now) };
-      return statusPatch('pods', pod, [condition]);
+      const said = { ...podCondition(pod, 'Ready'), type: 'Ready', status: 'False', reason: UNHEARD };
+      return statusPatch('pods', pod, [{ ...said, lastTransitionTime: rfc3339(now) }]);
     });
 }
 
+/** The node is heard again: what the agent said last, which it does not repeat unasked, holds again. Only as read, for it may say more by now. */
+function readyPods(node: Node, view: View, now: number): readonly Change[] {
+  return podsOn(node, view)
+    .filter((pod) => podCondition(pod, 'Ready')?.reason === UNHEARD)
+    .slice(0, BURST_MAX)
+    .map((pod) => {
+      const said = { type: 'Ready', status: 'True', reason: null, lastTransitionTime: rfc3339(now) };
+      return statusPatch('pods', pod, [said], pod.metadata.resourceVersion);
+    });
+}
+
+function podsOn({ metadata }: Node, view: View): readonly Pod[] {
+  // Sound: the view keeps only pods there.
+  return view.podsOn(metadata.name ?? '') as readonly Pod[];
+}
+
 /** Strategic, for conditions of other types are others'. */
-function statusPatch(resource: string, { metadata }: Node | Pod, conditions: readonly unknown[]): Change {
+function statusPatch(
+  resource: string,
+  { metadata }: Node | Pod,
+  conditions: readonly unknown[],
+  resourceVersion?: string,
+): Change {
   const { namespace = '', name = '', uid } = metadata;
   return {
     verb: 'patch',
@@ -89,7 +112,7 @@ function statusPatch(resource: string, { metadata }: Node | Pod, conditions: rea
     namespace,
     name,
     patchType: 'strategic',
-    patch: { status: { conditions } },
+    patch: { ...(resourceVersion === undefined ? {} : { metadata: { resourceVersion } }), status: { conditions } },
     ...(uid === undefined ? {} : { uid }),
   };
 }

@@ -89,7 +89,25 @@ test('silence is not said twice; pods there are no longer known to be ready, and
   expect(changes[1]).toMatchObject({
     subresource: 'status',
     patchType: 'strategic',
-    patch: { status: { conditions: [{ type: 'Ready', status: 'False' }] } },
+    patch: { status: { conditions: [{ type: 'Ready', status: 'False', reason: 'NodeNotReady' }] } },
+  });
+});
+
+test('pods of a node that is heard again are as ready as their agent said last, unless it says otherwise', () => {
+  const withReady = (name: string, ready: { readonly status: string; readonly reason?: string }) => {
+    const conditions = [{ type: 'Ready', lastTransitionTime: '2026-01-01T00:00:00Z', ...ready }];
+    return aPod(name, { node: 'a', status: { ...READY_POD, conditions }, metadata: { name, resourceVersion: '7' } });
+  };
+  const pods = [
+    withReady('marked', { status: 'False', reason: 'NodeNotReady' }),
+    withReady('unready', { status: 'False', reason: 'ContainersNotReady' }),
+    withReady('ready', { status: 'True' }),
+  ];
+  const { changes } = lifecycleOf(withConditions('a', { Ready: 'True' }), 1_000, pods);
+  expect(changes).toHaveLength(1);
+  expect(changes[0]).toMatchObject({
+    name: 'marked',
+    patch: { metadata: { resourceVersion: '7' }, status: { conditions: [{ type: 'Ready', status: 'True', reason: null }] } },
   });
 });
 
