@@ -59,6 +59,11 @@ export class DocumentShelf {
     return signed === undefined ? undefined : { signed, index };
   }
 
+  /** The document has an entry under this key. */
+  names(key: string): boolean {
+    return this.state.index.has(key);
+  }
+
   hasItem(hash: string): boolean {
     return this.items.has(hash);
   }

@@ -258,6 +258,23 @@ test('outbox: what is known of a pod is told again when the document names it an
   expect(told(await reopened(ledger))).toEqual(['4 pods/a Running']);
 });
 
+test('outbox: the end of a pod is told again for as long as the document names it', async () => {
+  const ledger = await ledgerWith();
+  await ledger.accept(documentOf({ rev: 9, pods: ['a'], deleting: ['a'] }));
+  await ledger.commit([], [state('a', 'Failed', true)]);
+  ledger.acknowledged(ledger.outbox().epoch, 1);
+  await ledger.repeatStates();
+  expect(told(ledger)).toEqual(['2 pods/a Failed']);
+  ledger.acknowledged(ledger.outbox().epoch, 2);
+  await ledger.accept(documentOf({ rev: 10, pods: [] }));
+  await ledger.commit([], [event('1')]);
+  await ledger.repeatStates();
+  expect(told(ledger)).toEqual(['3 event 1']);
+  const again = await reopened(ledger);
+  await again.repeatStates();
+  expect(told(again)).toEqual(['3 event 1']);
+});
+
 const small: OutboxLimits = { eventsMax: 2, decisionsMax: 2, statesMax: 2 };
 
 test('outbox: a full ring drops its oldest events and says how many; decisions are refused instead', async () => {

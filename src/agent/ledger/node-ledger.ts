@@ -218,7 +218,7 @@ class OpenLedger {
   private async flushOnce(): Promise<void> {
     const { ackedSeq } = this;
     const draft = new OutboxDraft(this.outbox, this.limits);
-    draft.forget(ackedSeq);
+    draft.forget(ackedSeq, (key) => this.documents.names(key));
     const memory = this.memory.draft();
     const taken: Request[] = [];
     let document: ReturnType<DocumentShelf['draft']> | undefined;
@@ -241,7 +241,7 @@ class OpenLedger {
       }
     }
     const renewed = draft.done().epoch !== this.outbox.epoch;
-    const acks = ackedSeq > this.ackedOnDisk && !renewed ? ackOps(this.outbox, ackedSeq) : [];
+    const acks = ackedSeq > this.ackedOnDisk && !renewed ? ackOps(ackedSeq) : [];
     const ops = [...acks, ...draft.ops, ...memory.ops, ...(document?.ops ?? [])];
     try {
       if (ops.length > 0) await this.writer.write(ops);

@@ -80,7 +80,7 @@ test('never loses a decision, never an event without a word, never gives a seq t
             else if (record.report.class === 'event') told += 1;
             else if (record.report.class === 'decision') heard.add(record.report.body.uid);
           }
-          table.write(ackOps(outbox, upTo));
+          table.write(ackOps(upTo));
           outbox = withoutAcked(outbox, upTo);
         } else {
           const report = reportOf(step, count);

@@ -46,12 +46,10 @@ export function withoutAcked(outbox: Outbox, ackedSeq: number): Outbox {
   return { ...outbox, records: new Map([...outbox.records].filter(([seq]) => seq > ackedSeq)) };
 }
 
-/** What of the table an acknowledgement makes needless: everything but each key's last state; of a pod that is gone, that as well. */
-export function ackOps({ states }: Outbox, ackedSeq: number): readonly RowOp[] {
-  const gone = [...states.values()].filter(({ seq, report }) => seq <= ackedSeq && isLast(report));
+/** What of the table an acknowledgement makes needless: everything but each key's last state. */
+export function ackOps(ackedSeq: number): readonly RowOp[] {
   return [
     ['forgetRecordsUpTo', ackedSeq],
-    ...gone.map(({ seq }) => ['deleteRecord', seq] as const),
     ['putMeta', ACKED_SEQ, String(ackedSeq)],
   ];
 }
@@ -69,7 +67,7 @@ export function loadOutbox(epoch: string, lastSeq: number, ackedSeq: number, row
   return { epoch, lastSeq, records: new Map(records), states: new Map(states) };
 }
 
-/** A pod that is gone and told so is never reported again. */
+/** After this nothing is told of the pod any more. */
 const isLast = (report: Report): boolean => report.class === 'state' && 'gone' in report.body;
 
 export class OutboxDraft {
@@ -117,9 +115,13 @@ export class OutboxDraft {
     if (last !== undefined) this.replaceState(key, last.report);
   }
 
-  /** Called with what is acknowledged when the draft begins. */
-  forget(ackedSeq: number): void {
-    for (const [key, { seq, report }] of this.states) if (seq <= ackedSeq && isLast(report)) this.states.delete(key);
+  /** Called with what is acknowledged when the draft begins. The end of a pod is told again for as long as the document names it. */
+  forget(ackedSeq: number, isDesired: (key: string) => boolean): void {
+    for (const [key, { seq, report }] of this.states) {
+      if (seq > ackedSeq || !isLast(report) || isDesired(key)) continue;
+      this.states.delete(key);
+      this.ops.push(['deleteRecord', seq]);
+    }
   }
 
   /** A new epoch; the records keep their order and get the seqs from 1 on. */

@@ -107,7 +107,8 @@ export class OutboxSender {
     if (oldest === undefined && !congested) return;
     const { clock } = this.options;
     const dueMs = oldest === undefined ? Number.POSITIVE_INFINITY : oldest.sentMs + this.ackWaitMs() - clock.monotonic();
-    const waitMs = Math.max(0, congested ? Math.min(dueMs, CONGESTED_WAIT_MS) : dueMs);
+    // Whole milliseconds: a rest too small to move the clock would be waited for at the same moment for ever.
+    const waitMs = Math.ceil(Math.max(0, congested ? Math.min(dueMs, CONGESTED_WAIT_MS) : dueMs));
     this.cancelTimer = clock.timer(waitMs, () => this.look());
   }
 

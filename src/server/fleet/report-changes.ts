@@ -24,8 +24,8 @@ function podChanges(report: PodReport, node: string, view: Pick<View, 'get'>): J
   if (nodeNameOf(pod) !== node) return { dropped: 'the pod is bound to another node' };
   const status = statusChange(pod, podStatusPatch(report.status, pod));
   if (report.gone !== true) return { changes: [status] };
-  // Only what someone wanted deleted is; a node that lost a pod for another reason has told its status.
-  if (pod.metadata.deletionTimestamp === undefined) return { changes: [status] };
+  // Only a database that was restored does not know of the deletion any more: its pod is to run, and the node begins it anew.
+  if (pod.metadata.deletionTimestamp === undefined) return { dropped: 'the pod is not being deleted (any more)' };
   return { changes: [status, { verb: 'delete', resource: 'pods', namespace, name, uid, gracePeriodSeconds: 0 }] };
 }
 
