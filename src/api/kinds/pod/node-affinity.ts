@@ -1,4 +1,5 @@
 /** Whether a node is one that a pod may or would rather run on (k8s.io/component-helpers/scheduling/corev1/nodeaffinity). */
+import { labelValue } from '../../selectors/label-selector.ts';
 import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodSpec } from '../../generated/types.ts';
 
 export type SelectableNode = { readonly name: string; readonly labels: Readonly<Record<string, string>> };
@@ -6,7 +7,7 @@ export type SelectableNode = { readonly name: string; readonly labels: Readonly<
 /** nodeSelector and required node affinity both. */
 export function matchesRequiredAffinity(spec: PodSpec, node: SelectableNode): boolean {
   const wanted = Object.entries(spec.nodeSelector ?? {});
-  if (!wanted.every(([key, value]) => node.labels[key] === value)) return false;
+  if (!wanted.every(([key, value]) => labelValue(node.labels, key) === value)) return false;
   const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
   return required === undefined || matchesNodeSelector(required, node);
 }
@@ -33,7 +34,7 @@ function isEmptyTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTe
 
 function matchesEveryRequirement({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, node: SelectableNode): boolean {
   return (
-    matchExpressions.every((requirement) => matchesRequirement(requirement, node.labels[requirement.key])) &&
+    matchExpressions.every((requirement) => matchesRequirement(requirement, labelValue(node.labels, requirement.key))) &&
     matchFields.every((requirement) =>
       matchesRequirement(requirement, requirement.key === 'metadata.name' ? node.name : undefined),
     )

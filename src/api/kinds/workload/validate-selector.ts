@@ -18,30 +18,6 @@ export function isEmptySelector({ matchLabels = {}, matchExpressions = [] }: Lab
   return Object.keys(matchLabels).length + matchExpressions.length === 0;
 }
 
-/** For a selector that has passed validation. */
-export function matchesLabelSelector(
-  { matchLabels = {}, matchExpressions = [] }: LabelSelector,
-  labels: Readonly<Record<string, string>>,
-): boolean {
-  return (
-    Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
-    matchExpressions.every((requirement) => matchesRequirement(requirement, labels[requirement.key]))
-  );
-}
-
-function matchesRequirement({ operator, values = [] }: LabelSelectorRequirement, value: string | undefined): boolean {
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    default:
-      return value === undefined;
-  }
-}
-
 function validateRequirement(
   { key = '', operator = '', values = [] }: Partial<LabelSelectorRequirement>,
   path: string,

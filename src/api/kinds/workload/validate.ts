@@ -5,7 +5,8 @@ import type { LabelSelector, PodTemplateSpec } from '../../generated/types.ts';
 import { IMMUTABLE, NOT_NEGATIVE, percentProblems } from '../../names.ts';
 import { invalidFor, NO_ERRORS } from '../check.ts';
 import { validatePodTemplate } from '../pod/validate.ts';
-import { isEmptySelector, matchesLabelSelector, validateLabelSelector } from './validate-selector.ts';
+import { matchesLabelSelector } from '../../selectors/label-selector.ts';
+import { isEmptySelector, validateLabelSelector } from './validate-selector.ts';
 
 /** The selector itself; `kind` as upstream names it in its text. */
 export function validateSelector(selector: LabelSelector | undefined, kind: string): readonly FieldError[] {

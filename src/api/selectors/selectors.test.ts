@@ -1,0 +1,128 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { hasCode } from '../../lib/error.ts';
+import { podResource } from '../kinds/pod.ts';
+import type { KubeObject } from '../object.ts';
+import { parseFieldSelector } from './field-selector.ts';
+import { matchesLabelSelector, parseLabelSelector } from './label-selector.ts';
+
+const labelled = (labels: Record<string, string>): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'web', namespace: 'default', labels },
+  spec: { nodeName: 'a,b=c' },
+  status: { phase: 'Running' },
+});
+
+const OBJECT = labelled({ app: 'web', tier: '', version: '12', 'example.com/in': 'in' });
+
+/** True, false, or the words of the refusal. */
+function checkLabels(text: string, expected: boolean | string, object = OBJECT): void {
+  expect(
+    resultOf(() => parseLabelSelector(text)(object)),
+    text,
+  ).toBe(expected);
+}
+
+function checkFields(text: string, expected: boolean | string): void {
+  expect(
+    resultOf(() => parseFieldSelector(text, podResource)(OBJECT)),
+    text,
+  ).toBe(expected);
+}
+
+function resultOf(match: () => boolean): boolean | string {
+  try {
+    return match();
+  } catch (error) {
+    expect(hasCode(error, 'BadRequest')).toBe(true);
+    return error instanceof Error ? error.message : '';
+  }
+}
+
+test('label selectors', () => {
+  checkLabels('', true);
+  checkLabels(' app = web , tier ', true);
+  checkLabels('app==web,app!=db,!gone', true);
+  checkLabels('app,gone', false);
+  checkLabels('app in (db, web)', true);
+  checkLabels('app notin (db,web)', false);
+  checkLabels('gone notin (x)', true);
+  checkLabels('tier=,app', true);
+  checkLabels('tier in ()', true);
+  checkLabels('tier in (x,)', true);
+  checkLabels('tier in (,)', true);
+  checkLabels('app in (x,)', false);
+  checkLabels('version>11,version<13', true);
+  checkLabels('version>12', false);
+  checkLabels('app>1', false);
+  checkLabels('example.com/in in (in)', true);
+});
+
+test('label selectors that are none', () => {
+  checkLabels('a in b', "unable to parse requirement: found 'b' expected: '('");
+  checkLabels('a,', "found '', expected: identifier after ','");
+  checkLabels('a b', "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt");
+  checkLabels('a=b c', "found 'c', expected: ',' or 'end of string'");
+  checkLabels('=a', "found '=', expected: !, identifier, or 'end of string'");
+  checkLabels('!', "unable to parse requirement: found '', expected: identifier");
+  checkLabels('a=(', "unable to parse requirement: found '(', expected: identifier");
+  checkLabels('a in (b c)', "unable to parse requirement: found 'c', expected: ',' or ')'");
+  checkLabels('a in (=)', "unable to parse requirement: found '=', expected: ',', ')' or identifier");
+  checkLabels(
+    'a>x',
+    `unable to parse requirement: values[0]: Invalid value: "x": for 'Gt', 'Lt' operators, the value must be an integer`,
+  );
+  expect(resultOf(() => parseLabelSelector('a/b/c')(OBJECT))).toMatch(
+    /^unable to parse requirement: <nil>: Invalid value: "a\/b\/c": /,
+  );
+  expect(resultOf(() => parseLabelSelector('a=-b')(OBJECT))).toMatch(
+    /^unable to parse requirement: values\[0\]\[a\]: Invalid value: "-b": /,
+  );
+});
+
+test('labels are an object’s own, whatever they are called', () => {
+  const plain = labelled({});
+  for (const key of ['constructor', 'toString', 'hasOwnProperty']) {
+    checkLabels(key, false, plain);
+    checkLabels(`!${key}`, true, plain);
+    expect(matchesLabelSelector({ matchExpressions: [{ key, operator: 'Exists' }] }, {})).toBe(false);
+  }
+  checkLabels('constructor=x', true, labelled({ constructor: 'x' } as unknown as Record<string, string>));
+});
+
+test('the selectors of specs', () => {
+  const labels = { app: 'web' };
+  expect(matchesLabelSelector(undefined, labels)).toBe(false);
+  expect(matchesLabelSelector({}, undefined)).toBe(true);
+  expect(matchesLabelSelector({ matchLabels: { app: 'web' } }, labels)).toBe(true);
+  expect(matchesLabelSelector({ matchLabels: { app: 'db' } }, labels)).toBe(false);
+  expect(matchesLabelSelector({ matchExpressions: [{ key: 'app', operator: 'Unknown' }] }, labels)).toBe(false);
+});
+
+test('field selectors', () => {
+  checkFields('', true);
+  checkFields('metadata.name=web,status.phase!=Failed', true);
+  checkFields('metadata.namespace==kube-system', false);
+  checkFields(String.raw`spec.nodeName=a\,b\=c`, true);
+  checkFields('spec.nodeName=', false);
+  checkFields('metadata.name=web,,', true);
+  checkFields('metadata.name', "invalid selector: 'metadata.name'; can't understand 'metadata.name'");
+  checkFields('metadata.name=a=b', 'invalid field selector: unescaped character in value: 61');
+  checkFields('metadata.name=web\\', 'invalid field selector: invalid escape sequence: \\');
+  checkFields(String.raw`metadata.name=\w`, String.raw`invalid field selector: invalid escape sequence: \w`);
+  expect(resultOf(() => parseFieldSelector('constructor=x', podResource)(OBJECT))).toMatch(/is not a known field selector/);
+});
+
+test('no text is more than refused', () => {
+  const text = fc.oneof(
+    fc.string(),
+    fc.array(fc.constantFrom('a', 'in', '(', ')', ',', '=', '!', ' ', '\\', '>')).map((all) => all.join('')),
+  );
+  fc.assert(
+    fc.property(text, (selector) => {
+      resultOf(() => parseLabelSelector(selector)(OBJECT));
+      resultOf(() => parseFieldSelector(selector, podResource)(OBJECT));
+    }),
+  );
+});
