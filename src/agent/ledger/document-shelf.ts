@@ -11,8 +11,11 @@ const SERVER = 'server';
 
 export type DocumentDraft = {
   readonly ops: readonly RowOp[];
-  /** Keys that the document held before did not name. */
-  readonly appeared: readonly string[];
+  /**
+   * Keys of whose state the server may know nothing though it was told: what the document names anew, and all of it once a database has been
+   * confirmed, for before that it may not have had the pods where they were.
+   */
+  readonly untold: readonly string[];
   /** Makes it the committed state; true if what the agent sees has changed. */
   readonly done: () => boolean;
 };
@@ -91,8 +94,10 @@ export class DocumentShelf {
       if (changed) this.shown = shown;
       return changed;
     };
-    const appeared = [...next.index.keys()].filter((key) => !before.index.has(key));
-    return { ops: rowsOf(before, next, this.items, update, used), appeared, done };
+    const isSettled =
+      update.signed.statement.confirmed && before.signed !== undefined && !isSameLife(before.signed, update.signed);
+    const untold = [...next.index.keys()].filter((key) => isSettled || !before.index.has(key));
+    return { ops: rowsOf(before, next, this.items, update, used), untold, done };
   }
 
   private parse(hash: string, bytes: Uint8Array): Item | undefined {
@@ -133,6 +138,10 @@ function rowsOf(
   if (ops.length > 0 || !isSameSaying(before.signed, update.signed))
     ops.push(['putSource', SERVER, JSON.stringify(statement), signature]);
   return ops;
+}
+
+function isSameLife({ statement: before }: SignedStatement, { statement: next }: SignedStatement): boolean {
+  return before.incarnation === next.incarnation && before.confirmed === next.confirmed;
 }
 
 function isSameSaying(before: SignedStatement | undefined, next: SignedStatement): boolean {

@@ -258,6 +258,17 @@ test('outbox: what is known of a pod is told again when the document names it an
   expect(told(await reopened(ledger))).toEqual(['4 pods/a Running']);
 });
 
+test('outbox: all states are told again once a database is confirmed', async () => {
+  const ledger = await ledgerWith();
+  await ledger.accept(documentOf({ rev: 9, pods: ['a'] }));
+  await ledger.commit([], [state('a', 'Running')]);
+  ledger.acknowledged(ledger.outbox().epoch, 1);
+  await ledger.accept(documentOf({ rev: 3, pods: ['a'], incarnation: 'restored', confirmed: false }));
+  expect(told(ledger)).toEqual([]);
+  await ledger.accept(documentOf({ rev: 4, pods: ['a'], incarnation: 'restored', confirmed: true }));
+  expect(told(ledger)).toEqual(['2 pods/a Running']);
+});
+
 test('outbox: the end of a pod is told again for as long as the document names it', async () => {
   const ledger = await ledgerWith();
   await ledger.accept(documentOf({ rev: 9, pods: ['a'], deleting: ['a'] }));

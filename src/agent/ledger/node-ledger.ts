@@ -228,8 +228,7 @@ class OpenLedger {
       try {
         if (next.document !== undefined) {
           document = this.documents.draft(next.document);
-          // What was told of a pod while the server did not have it here was told to nobody: a restored database may bind it once more.
-          for (const key of document.appeared) draft.repeatState(key);
+          for (const key of document.untold) draft.repeatState(key);
         }
         if (next.repeatStates === true) draft.repeatStates();
         if (next.renewEpoch === true) draft.renew(this.options.ids.uuid());
