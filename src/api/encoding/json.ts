@@ -13,6 +13,7 @@ export function parseJson(text: string): Parsed {
 
 /** The value alone: no second look at the text. Throws 400. */
 export function parse(text: string): Json {
+  checkDepth(text);
   try {
     // Sound: what JSON.parse gives is JSON.
     return JSON.parse(text) as Json;
@@ -20,6 +21,33 @@ export function parse(text: string): Json {
     throw badRequestError(`json parse error: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
 }
+
+/** Brackets within brackets: far more than any object has, and little enough for what recurses over a value. */
+export const DEPTH_MAX = 1_000;
+
+/** Throws 400. */
+export function depthError(): unknown {
+  return badRequestError(`json parse error: exceeded max depth of ${DEPTH_MAX}`);
+}
+
+function checkDepth(text: string): void {
+  if (text.length <= DEPTH_MAX) return;
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.codePointAt(at);
+    if (code === QUOTE) at = endOfString(text, at);
+    else if (code === BRACE_OPEN || code === BRACKET_OPEN) {
+      depth += 1;
+      if (depth > DEPTH_MAX) throw depthError();
+    } else if (code === BRACE_CLOSE || code === BRACKET_CLOSE) depth -= 1;
+  }
+}
+
+const QUOTE = 0x22;
+const BRACKET_OPEN = 0x5b;
+const BRACKET_CLOSE = 0x5d;
+const BRACE_OPEN = 0x7b;
+const BRACE_CLOSE = 0x7d;
 
 export type Scanned = {
   readonly duplicates: readonly string[];

@@ -6,13 +6,21 @@ import { isRecord } from './merge-patch.ts';
 
 /** RFC 6902. An operation that does not fit the document refuses the whole patch with 422, as upstream tells it. */
 const OPERATIONS_MAX = 10_000;
+/** Of JSON that all copies of a patch may add: each could double the document (upstream's JSONPatchMaxCopyBytes). */
+const COPIED_CHARACTERS_MAX = 3 * 1024 * 1024;
 
 export function applyJsonPatch(document: Json, patch: readonly Json[]): Json {
   if (patch.length > OPERATIONS_MAX) throw refused(`more than ${OPERATIONS_MAX} operations`);
-  return patch.reduce(applyOperation, document);
+  let copied = 0;
+  const copy = (value: Json): Json => {
+    copied += JSON.stringify(value).length;
+    if (copied > COPIED_CHARACTERS_MAX) throw refused(`its copies add more than ${COPIED_CHARACTERS_MAX} characters`);
+    return value;
+  };
+  return patch.reduce((patched, operation) => applyOperation(patched, operation, copy), document);
 }
 
-function applyOperation(document: Json, operation: Json): Json {
+function applyOperation(document: Json, operation: Json, copy: (value: Json) => Json): Json {
   if (!isRecord(operation)) throw refused('an operation is no object');
   const { op, path, from, value } = operation;
   const at = pointer(path);
@@ -30,7 +38,7 @@ function applyOperation(document: Json, operation: Json): Json {
       return add(remove(document, source), at, get(document, source));
     }
     case 'copy':
-      return add(document, at, get(document, pointer(from)));
+      return add(document, at, copy(get(document, pointer(from))));
     case 'test':
       if (!semanticEqual(get(document, at), needed(value))) throw refused(`the test of ${JSON.stringify(path)} failed`);
       return document;

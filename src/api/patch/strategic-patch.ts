@@ -3,12 +3,13 @@ import type { Json } from '../object.ts';
 import type { Field, FieldType, Schema } from '../schema/schema.ts';
 import { badRequestError } from '../status.ts';
 import { applyMergePatch, isRecord } from './merge-patch.ts';
+import { ownOf, setOwn } from './own.ts';
 
 /**
  * Strategic merge patch (apimachinery/pkg/util/strategicpatch): lists with a merge key merge by it, others are replaced; directives
  * ($patch, $retainKeys, $setElementOrder, $deleteFromPrimitiveList) say what plain merging can not.
  */
-type Record_ = { readonly [key: string]: Json };
+type JsonObject = { readonly [key: string]: Json };
 type Rules = Readonly<Record<string, Field>> | undefined;
 
 const ORDER = '$setElementOrder/';
@@ -30,7 +31,7 @@ class Merger {
   }
 
   /** Undefined: the patch deletes the whole object. */
-  merge(document: Record_, patch: Record_, rules: Rules): Record_ | undefined {
+  merge(document: JsonObject, patch: JsonObject, rules: Rules): JsonObject | undefined {
     const directive = patch[PATCH];
     if (directive === 'delete') return undefined;
     if (directive === 'replace') return clean(patch);
@@ -40,36 +41,37 @@ class Merger {
     for (const [key, value] of Object.entries(patch)) {
       if (key.startsWith('$')) continue;
       if (value === null) delete result[key];
-      else this.#field(result, key, value, patch, rules?.[key]);
+      else this.#field(result, key, value, patch, ruleOf(rules, key));
     }
     for (const key of Object.keys(patch)) this.#listDirective(result, key, patch, rules);
     return result;
   }
 
-  #field(result: Record<string, Json>, key: string, value: Json, patch: Record_, rule: Field | undefined): void {
-    const before = result[key];
+  #field(result: Record<string, Json>, key: string, value: Json, patch: JsonObject, rule: Field | undefined): void {
+    const before = ownOf(result, key);
     if (isRecord(value)) {
       const merged =
         rule === undefined
           ? applyMergePatch(before ?? {}, value)
           : this.merge(isRecord(before) ? before : {}, value, this.#rulesOf(rule.type));
       if (merged === undefined) delete result[key];
-      else result[key] = merged;
+      else setOwn(result, key, merged);
     } else if (Array.isArray(value))
-      result[key] = this.#list(Array.isArray(before) ? before : [], value, patch[ORDER + key], rule);
-    else result[key] = value;
+      setOwn(result, key, this.#list(Array.isArray(before) ? before : [], value, patch[ORDER + key], rule));
+    else setOwn(result, key, value);
   }
 
   /** Directives about a list that the patch itself does not name. */
-  #listDirective(result: Record<string, Json>, key: string, patch: Record_, rules: Rules): void {
+  #listDirective(result: Record<string, Json>, key: string, patch: JsonObject, rules: Rules): void {
     const value = patch[key];
     const target = key.slice(key.indexOf('/') + 1);
-    const list = result[target];
+    const list = ownOf(result, target);
     if (!Array.isArray(value) || !Array.isArray(list)) return;
     if (key.startsWith(DELETE)) {
-      result[target] = list.filter((item: Json) => !value.some((gone: Json) => semanticEqual(gone, item)));
-    } else if (key.startsWith(ORDER) && patch[target] === undefined) {
-      result[target] = ordered(list, value, rules?.[target]?.patchMergeKey, list);
+      const left = list.filter((item: Json) => !value.some((gone: Json) => semanticEqual(gone, item)));
+      setOwn(result, target, left);
+    } else if (key.startsWith(ORDER) && ownOf(patch, target) === undefined) {
+      setOwn(result, target, ordered(list, value, ruleOf(rules, target)?.patchMergeKey, list));
     }
   }
 
@@ -107,7 +109,11 @@ class Merger {
   }
 }
 
-function retained(document: Record_, patch: Record_): Record<string, Json> {
+function ruleOf(rules: Rules, key: string): Field | undefined {
+  return rules !== undefined && Object.hasOwn(rules, key) ? rules[key] : undefined;
+}
+
+function retained(document: JsonObject, patch: JsonObject): Record<string, Json> {
   const keys = patch[RETAIN];
   if (keys === undefined) return { ...document };
   if (!Array.isArray(keys)) throw badRequestError('$retainKeys is a list of keys');
@@ -139,6 +145,6 @@ function ordered(
   }, named);
 }
 
-function clean(patch: Record_): Record_ {
+function clean(patch: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(patch).filter(([key]) => !key.startsWith('$')));
 }
