@@ -186,7 +186,9 @@ export class World {
     );
   }
 
+  /** Nothing where it runs already: several troubles may end with its start. */
   startNode(node: SimNode): void {
+    if (node.alive) return;
     this.tell(`${node.name}: the agent starts`);
     node.start().catch((error: unknown) => {
       // A new ledger needs room; its supervisor starts the agent again.
