@@ -191,6 +191,7 @@ export class World {
     if (node.alive) return;
     this.tell(`${node.name}: the agent starts`);
     node.start().catch((error: unknown) => {
+      node.kill();
       // A new ledger needs room; its supervisor starts the agent again.
       if (hasCode(error, 'DiskFull')) this.#faults.died(node);
       else this.violate(`${node.name}: the agent does not start: ${explain(error)}`);
