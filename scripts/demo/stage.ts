@@ -10,6 +10,8 @@ export type Stage = {
   readonly lab: Lab;
   readonly say: (text: string) => void;
   readonly kubectl: (...argv: readonly string[]) => Promise<string>;
+  /** As kubectl, with this on its standard input. */
+  readonly kubectlWith: (input: string, ...argv: readonly string[]) => Promise<string>;
   /** As kubectl, and shows the command and its output to the audience. */
   readonly show: (...argv: readonly string[]) => Promise<void>;
   readonly manifest: (name: string) => string;
@@ -22,10 +24,13 @@ export type PlacedContainer = RunningContainer & { readonly node: string; readon
 
 export function createStage(lab: Lab, kubectl: string, say: (text: string) => void): Stage {
   const call = (...argv: readonly string[]) => run(kubectl, ['--kubeconfig', lab.kubeconfig, ...argv]);
+  const callWith = (input: string, ...argv: readonly string[]) =>
+    run(kubectl, ['--kubeconfig', lab.kubeconfig, ...argv], { input });
   return {
     lab,
     say,
     kubectl: call,
+    kubectlWith: callWith,
     show: async (...argv) => {
       const output = await call(...argv);
       say([`$ kubectl ${argv.join(' ')}`, ...output.trimEnd().split('\n')].join('\n'));

@@ -45,16 +45,20 @@ export function start(command: string, args: readonly string[], options: SpawnOp
   return spawn(command, args, options);
 }
 
-/** Sends `signal` and waits until the process is gone; after `graceMs` it is killed. */
-export function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM', graceMs = 10_000): Promise<void> {
+/** Sends `signal` and waits until the process is gone; after `graceMs` it is killed. `pid`: of the process meant, where `child` only waits for it. */
+export function end(
+  child: ChildProcess,
+  signal: NodeJS.Signals = 'SIGTERM',
+  { graceMs = 10_000, pid = child.pid ?? 0 }: { readonly graceMs?: number; readonly pid?: number } = {},
+): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
   return new Promise((resolve) => {
-    const killer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+    const killer = setTimeout(() => process.kill(pid, 'SIGKILL'), graceMs);
     child.once('exit', () => {
       clearTimeout(killer);
       resolve();
     });
-    child.kill(signal);
+    process.kill(pid, signal);
   });
 }
 

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
-import { run, start, tryRun, waitFor } from './exec.ts';
+import { end, run, start, tryRun, waitFor } from './exec.ts';
 import { engineAnswers } from './engine.ts';
 import type { Lan } from './network.ts';
 
@@ -24,10 +24,15 @@ export type Host = {
   readonly exec: (...argv: readonly string[]) => Promise<string>;
   /** Starts a command that goes on; its output goes to `<disk>/log/<name>.log`. */
   readonly launch: (name: string, argv: readonly string[]) => ChildProcess;
+  /** Ends what `launch` started: the program itself, for nsenter, which waits for it, passes no signal on. */
+  readonly end: (child: ChildProcess, signal: NodeJS.Signals) => Promise<void>;
   readonly logFile: (name: string) => string;
   readonly startEngine: () => Promise<void>;
   /** kill -9 of the engine alone. */
   readonly killEngine: () => Promise<void>;
+  /** The engine stops answering, and goes on. */
+  readonly hangEngine: () => Promise<void>;
+  readonly resumeEngine: () => void;
   readonly pid: () => number;
   readonly remove: () => Promise<void>;
 };
@@ -49,6 +54,7 @@ export async function createHost(labId: string, index: number, name: string, roo
   const cgroup = `/skerry-lab-${labId}/${name}`;
   mkdirSync(join(disk, 'log'), { recursive: true });
   let power: ChildProcess | undefined;
+  let engine: ChildProcess | undefined;
   let pid = 0;
 
   const enter = () => ['-t', String(pid), '-m', '-u', '-p', '-i', `--net=/run/netns/${namespace}`, '--'];
@@ -62,7 +68,7 @@ export async function createHost(labId: string, index: number, name: string, roo
   const engineSocket = () => `/proc/${pid}/root/run/docker.sock`;
 
   const startEngine = async () => {
-    launch('dockerd', [
+    engine = launch('dockerd', [
       'dockerd',
       '--host=unix:///run/docker.sock',
       '--data-root=/var/lib/docker',
@@ -93,7 +99,7 @@ export async function createHost(labId: string, index: number, name: string, roo
     );
   };
 
-  const boot = async ({ engine }: { readonly engine: boolean }) => {
+  const boot = async ({ engine: withEngine }: { readonly engine: boolean }) => {
     await tryRun('ip', ['netns', 'del', namespace]);
     await run('ip', ['netns', 'add', namespace]);
     await lan.plug(index, namespace);
@@ -128,7 +134,7 @@ export async function createHost(labId: string, index: number, name: string, roo
     await waitFor(`${name} to be up (log: ${logFile('power')})`, () =>
       existsSync(`/proc/${pid}/root/run/up`) ? true : undefined,
     );
-    if (engine) await startEngine();
+    if (withEngine) await startEngine();
   };
 
   return {
@@ -141,13 +147,23 @@ export async function createHost(labId: string, index: number, name: string, roo
     cutPower,
     exec: (...argv) => run('nsenter', [...enter(), ...argv]),
     launch,
+    end: async (child, signal) => {
+      const pid = child.pid === undefined ? undefined : childOf(child.pid);
+      await end(child, signal, pid === undefined ? {} : { pid });
+    },
     logFile,
     startEngine,
     killEngine: async () => {
       await run('nsenter', [...enter(), '/bin/sh', '-c', 'kill -9 "$(cat /run/docker.pid)"']);
     },
+    hangEngine: async () => {
+      await run('nsenter', [...enter(), '/bin/sh', '-c', 'kill -STOP "$(cat /run/docker.pid)"']);
+    },
+    // nsenter stops itself with what it stands for, and has both go on.
+    resumeEngine: () => void engine?.kill('SIGCONT'),
     pid: () => pid,
     remove: async () => {
+      engine?.kill('SIGCONT');
       await cutPower();
       await tryRun('ip', ['netns', 'del', namespace]);
       removeCgroups(cgroup);
@@ -156,9 +172,10 @@ export async function createHost(labId: string, index: number, name: string, roo
   };
 }
 
-/** The process that `unshare -f` forked: nsenter and unshare exec in place, so it is the only child of the pid that was started. */
+/** The process that `unshare -f` or `nsenter -p` forked: it is the only child of the pid that was started. Undefined where that is gone. */
 function childOf(pid: number): number | undefined {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  const file = `/proc/${pid}/task/${pid}/children`;
+  const children = existsSync(file) ? readFileSync(file, 'utf8').trim() : '';
   return children === '' ? undefined : Number(children.split(' ')[0]);
 }
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
-import { end, run, tryRun, waitFor } from './exec.ts';
+import { run, tryRun, waitFor } from './exec.ts';
 import { buildImage, type ImageRecipe } from './images.ts';
 import { loadImage } from './engine.ts';
 import { createHost, removeCgroups, type Host } from './host.ts';
@@ -63,7 +63,7 @@ export async function createLab(options: LabOptions): Promise<Lab> {
     const child = running.get(`${host.name}/${name}`);
     if (child === undefined) return;
     running.delete(`${host.name}/${name}`);
-    await end(child, signal);
+    await host.end(child, signal);
   };
 
   return {
@@ -101,7 +101,7 @@ export async function createLab(options: LabOptions): Promise<Lab> {
       for (const recipe of recipes) await loadImage(host.engineSocket(), await buildImage(join(root, 'images'), recipe));
     },
     remove: async () => {
-      for (const child of running.values()) await end(child, 'SIGKILL');
+      // What runs on them goes with their power.
       running.clear();
       for (const host of [...nodes, server]) await host.remove();
       await lan.remove();

@@ -72,6 +72,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     ledger,
     runtime,
     health: () => pods.health(),
+    noteEngine: (error) => pods.noteEngine(error),
     clock,
     ids,
     log,

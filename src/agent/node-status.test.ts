@@ -25,7 +25,7 @@ test('the node tells what it is, once, and then what changes', async () => {
   const ledger = createMemoryLedger();
   const engine = createFakeEngine(clock);
   engine.addImage('busybox:1');
-  let health: EngineHealth = { ready: true };
+  let health: EngineHealth | undefined;
   let looks = 0;
   const runtime = engine.runtime('node-1');
   const status = createNodeStatus({
@@ -45,6 +45,7 @@ test('the node tells what it is, once, and then what changes', async () => {
       },
     },
     health: () => health,
+    noteEngine: () => undefined,
     clock,
     ids: seededIds(1),
     log: silentLog,
@@ -53,6 +54,10 @@ test('the node tells what it is, once, and then what changes', async () => {
     ledger.reports.flatMap((report) => (report.class === 'state' && report.key === 'node' ? [report.body as NodeReport] : []));
   ledger.set([NODE_ITEM]);
   status.start();
+  for (let turn = 0; turn < 20; turn += 1) await clock.settle();
+  expect(reports(), 'nothing is said of an engine that was not asked').toEqual([]);
+  health = { ready: true };
+  status.look();
   await until(() => reports().length === 1);
   expect(reports()[0]).toMatchObject({
     labels: { 'kubernetes.io/hostname': 'node-1', 'kubernetes.io/arch': 'amd64', 'kubernetes.io/os': 'linux', site: 'pier' },

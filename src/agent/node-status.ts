@@ -32,7 +32,10 @@ export type NodeStatusOptions = {
   readonly machine: MachineFacts;
   readonly ledger: Ledger;
   readonly runtime: Pick<Runtime, 'info' | 'images'>;
-  readonly health: () => EngineHealth;
+  /** Undefined: not known yet, so there is nothing to report. */
+  readonly health: () => EngineHealth | undefined;
+  /** The engine was asked, and this came of it. */
+  readonly noteEngine: (error: unknown) => void;
   readonly clock: Clock;
   readonly ids: Pick<Ids, 'random'>;
   readonly log: Log;
@@ -88,7 +91,7 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
   };
 
   const askEngine = async (signal: AbortSignal) => {
-    if (!options.health().ready) {
+    if (options.health()?.ready !== true) {
       // Another one may answer next.
       engine = undefined;
       return;
@@ -103,12 +106,14 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
     const readings = await options.takeReadings();
     storageBytes = readings.diskBytes;
     address = options.nodeIp ?? (await findAddress());
-    // An engine that does not answer is the pod loop's to notice; here its last answers go on counting.
-    await askEngine(signal).catch((error: unknown) => options.log.debug({ err: error }, 'engine gave no information'));
+    // Its last answers go on counting.
+    await askEngine(signal).catch(options.noteEngine);
     await report(heldPressures(pressuresOf(readings)));
   };
 
   const report = async (pressures: ReadonlySet<Pressure>) => {
+    const health = options.health();
+    if (health === undefined) return;
     // Rows of this kind are written here alone.
     const before = ledger.memory().rows(KIND).get(KEY) as unknown as
       | { readonly conditions?: readonly NodeCondition[] }
@@ -119,7 +124,7 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
       capacity: had,
       allocatable,
       addresses: [...(address === undefined ? [] : [{ type: 'InternalIP', address }]), { type: 'Hostname', address: nodeName }],
-      conditions: nodeConditions(pressures, options.health(), before?.conditions ?? [], clock.now()),
+      conditions: nodeConditions(pressures, health, before?.conditions ?? [], clock.now()),
       nodeInfo: {
         machineID: machine.machineId,
         systemUUID: machine.systemUuid,

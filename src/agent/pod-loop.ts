@@ -46,9 +46,12 @@ export type PodLoop = {
   readonly start: () => void;
   /** Ends after the round that is under way; containers go on. */
   readonly stop: () => Promise<void>;
-  readonly health: () => EngineHealth;
-  /** Called whenever health changes from or to ready. */
+  /** Undefined until the engine was asked. */
+  readonly health: () => EngineHealth | undefined;
+  /** Called once health is known, and whenever it changes from or to ready. */
   readonly onHealth: (changed: () => void) => void;
+  /** Somebody else's call to the engine failed so. */
+  readonly noteEngine: (error: unknown) => void;
   /** Nothing is being done or due at once (waits do not count). For tests and the simulator. */
   readonly idle: () => boolean;
 };
@@ -80,7 +83,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
   const healthListeners: (() => void)[] = [];
   let runners: readonly Runner[] = [];
   let stopListening = (): void => undefined;
-  let wasReady = false;
+  let wasReady: boolean | undefined;
   let ensuredCidr: string | undefined;
   let ensuredPorts = '[]';
 
@@ -97,8 +100,9 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
   });
 
   const noteHealth = () => {
-    if (sight.health().ready === wasReady) return;
-    wasReady = sight.health().ready;
+    const isReady = sight.health()?.ready;
+    if (isReady === wasReady) return;
+    wasReady = isReady;
     for (const listener of healthListeners) listener();
   };
 
@@ -349,6 +353,12 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
     },
     health: sight.health,
     onHealth: (changed) => healthListeners.push(changed),
+    noteEngine: (error) => {
+      sight.note(error);
+      noteHealth();
+      // It goes on asking until the engine is back.
+      runners[1]?.signal(NODE);
+    },
     idle: () => runners.slice(0, 2).every((runner) => runner.idle()) && unsent.length === 0,
   };
 }

@@ -21,7 +21,8 @@ export type Sight = {
   readonly failures: Map<string, StepFailure>;
   readonly signalled: Set<string>;
   readonly setVolumes: (uid: string, fingerprint: string | undefined) => void;
-  readonly health: () => EngineHealth;
+  /** Undefined until the engine was asked: a restart of the agent is no news of it. */
+  readonly health: () => EngineHealth | undefined;
   /** Takes note of how a call to the engine ended. */
   readonly note: (error: unknown) => void;
 };
@@ -47,7 +48,7 @@ export function createSight({ runtime, wiring, volumes, hostAddress, lastWords }
   const signalled = new Set<string>();
   const words = new Map<string, string>();
   let complete = false;
-  let health: EngineHealth = { ready: false, message: 'the container engine was not asked yet' };
+  let health: EngineHealth | undefined;
 
   const note = (error: unknown) => {
     if (!hasCode(error, 'EngineAbsent', 'EngineTimeout', 'EngineTooOld', 'UnsupportedArchitecture')) return;
@@ -106,7 +107,7 @@ export function createSight({ runtime, wiring, volumes, hostAddress, lastWords }
         lookAtWiring(signal),
       ]).catch((error: unknown) => {
         // Whatever keeps the node from being seen keeps it from being ready; an engine's failure has been noted as such.
-        if (health.ready || !complete) health = { ready: false, message: explain(error) };
+        if (health?.ready !== false || !complete) health = { ready: false, message: explain(error) };
         complete = false;
         throw error;
       });

@@ -222,7 +222,7 @@ test('an agent that restarts touches nothing; a killed container is started at o
   const before = await ids();
   await node.halt();
   node.boot();
-  await until(() => node.loop().health().ready, 'the agent to be up');
+  await until(() => node.loop().health()?.ready === true, 'the agent to be up');
   await until(() => node.loop().idle(), 'the agent to rest');
   expect(await ids()).toEqual(before);
   const victim = (await node.runtime.list('uid-client', signal)).find(({ name }) => name === 'app');

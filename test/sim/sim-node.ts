@@ -174,6 +174,7 @@ export class SimNode {
       ledger: mine,
       runtime,
       health: loop.health,
+      noteEngine: loop.noteEngine,
       clock,
       ids,
       log,

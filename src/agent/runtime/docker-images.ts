@@ -2,7 +2,7 @@ import { SkerryError } from '#lib/error.ts';
 import type { Clock } from '#lib/clock.ts';
 import { normalizeReference, parseReference } from '../images/reference.ts';
 import type { ObservedImage } from '../plan/observed.ts';
-import { field, list, number, text, type Engine } from './docker-engine.ts';
+import { QUICK_CALL_MS_MAX, field, list, number, text, type Engine } from './docker-engine.ts';
 import { readJsonLines } from './json-lines.ts';
 import type { ImageConfig, RegistryAuth } from './runtime.ts';
 
@@ -12,7 +12,10 @@ import type { ImageConfig, RegistryAuth } from './runtime.ts';
 export const PULL_SILENCE_MS_MAX = 120_000;
 
 export async function listImages(engine: Engine, signal: AbortSignal): Promise<ReadonlyMap<string, ObservedImage>> {
-  const answer = await engine.call({ what: 'list images', method: 'GET', path: '/images/json' }, signal);
+  const answer = await engine.call(
+    { what: 'list images', method: 'GET', path: '/images/json', timeoutMs: QUICK_CALL_MS_MAX },
+    signal,
+  );
   const images = new Map<string, ObservedImage>();
   for (const entry of list(answer)) {
     const id = text(field(entry, 'Id'));
@@ -32,7 +35,7 @@ export async function listImages(engine: Engine, signal: AbortSignal): Promise<R
 
 export async function inspectImage(engine: Engine, image: string, signal: AbortSignal): Promise<ImageConfig> {
   const path = `/images/${encodeURIComponent(image)}/json`;
-  const answer = await engine.call({ what: `inspect image ${image}`, method: 'GET', path }, signal);
+  const answer = await engine.call({ what: `inspect image ${image}`, method: 'GET', path, timeoutMs: QUICK_CALL_MS_MAX }, signal);
   return {
     id: text(field(answer, 'Id')),
     user: text(field(field(answer, 'Config'), 'User')),
