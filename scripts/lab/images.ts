@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { run } from './exec.ts';
 
@@ -76,7 +86,10 @@ export async function buildImage(dir: string, recipe: ImageRecipe): Promise<stri
       join(work, 'manifest.json'),
       JSON.stringify([{ Config: configName, RepoTags: [recipe.reference], Layers: ['layer.tar'] }]),
     );
-    await tar(work, file, [configName, 'layer.tar', 'manifest.json']);
+    // Several hosts may ask for it at once: nobody sees half of it.
+    const whole = join(work, 'image.tar');
+    await tar(work, whole, [configName, 'layer.tar', 'manifest.json']);
+    renameSync(whole, file);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
