@@ -1,5 +1,5 @@
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { SkerryError } from './error.ts';
 
 /** Small files that must survive a power cut whole or not at all: written beside, synced, renamed, folder synced. Synchronous: for starts, not for loops. */
@@ -36,11 +36,18 @@ export function readFileIfThere(file: string): string | undefined {
 /** With all above it; the last one is only ours to read. */
 export function makePrivateFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(resolve(folder));
     chmodSync(folder, 0o700);
   } catch (cause) {
     throw new SkerryError('DiskError', `make the folder ${folder}`, { cause });
   }
+}
+
+/** Not mkdir's own `recursive`: that goes round for ever where a file system has no such folder and makes none, as /proc does. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  mkdirSync(folder, { mode: 0o700 });
 }
 
 function syncFolder(folder: string): void {

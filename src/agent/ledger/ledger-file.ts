@@ -1,6 +1,7 @@
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
+import { makePrivateFolder } from '#lib/durable-file.ts';
 import { SkerryError, explain } from '#lib/error.ts';
 import { APPLICATION_ID, LOADS, SCHEMA, SCHEMA_VERSION, STATEMENTS, type LedgerRows, type RowOp } from './rows.ts';
 import type { LedgerFile } from './writer.ts';
@@ -27,7 +28,7 @@ const COMPANIONS = ['', '-wal', '-shm', '-journal'];
 
 /** Throws `LedgerTooNew`, or `LedgerFailed` where the disk does not even let a new file be made. */
 export function openLedgerFile({ path, stamp }: LedgerFile): OpenFile {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makePrivateFolder(dirname(path));
   try {
     return open(path);
   } catch (error) {

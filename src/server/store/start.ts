@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock } from '#lib/clock.ts';
+import { makePrivateFolder } from '#lib/durable-file.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Meta } from './database.ts';
 import type { Incarnation } from './incarnations.ts';
@@ -36,7 +36,7 @@ const IN_MEMORY = ':memory:';
 export function prepareStart(options: StartOptions): Start {
   const { file, firstStart } = options;
   if (file === IN_MEMORY) return fresh(options, firstStart);
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  makePrivateFolder(dirname(file));
   const found = look(file);
   switch (found.type) {
     case 'nothing':
