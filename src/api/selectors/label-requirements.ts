@@ -1,4 +1,4 @@
-import { labelValueProblems, qualifiedNameProblems } from '../names.ts';
+import { labelValueProblems, qualifiedNameProblems, type Problems } from '../names.ts';
 import { badRequestError } from '../status.ts';
 
 /**
@@ -31,14 +31,23 @@ const OPERATORS: Readonly<Record<string, string>> = {
   '>': 'Gt',
   '<': 'Lt',
 };
-const INT64 = /^[+-]?\d{1,19}$/;
+const INT64_MAX = 2n ** 63n - 1n;
+const INT64_MIN = -(2n ** 63n);
+
+/** As Go's strconv.ParseInt(text, 10, 64); undefined where that gives an error. */
+export function parseInt64(text: string): bigint | undefined {
+  if (!/^[+-]?\d+$/.test(text)) return undefined;
+  const value = BigInt(text);
+  return value < INT64_MIN || value > INT64_MAX ? undefined : value;
+}
 
 class Parser {
   readonly #tokens: readonly string[];
   #at = 0;
 
   constructor(text: string) {
-    this.#tokens = text.match(/==|!=|[=!<>(),]|[^\s=!<>(),]+/g) ?? [];
+    // No other white space separates: it is part of a word, and then refused.
+    this.#tokens = text.match(/==|!=|[=!<>(),]|[^ \t\r\n=!<>(),]+/g) ?? [];
   }
 
   /** '' at the end. */
@@ -61,8 +70,8 @@ class Parser {
     if (isNegated) this.take();
     if (!this.isWord) throw badRequirement(`found '${this.next}', expected: identifier`);
     const key = this.take();
-    const problems = qualifiedNameProblems(key);
-    if (problems.length > 0) throw badRequirement(`<nil>: Invalid value: ${JSON.stringify(key)}: ${problems.join('; ')}`);
+    const [problem] = invalidValue('<nil>', key, qualifiedNameProblems(key));
+    if (problem !== undefined) throw badRequirement(problem);
     if (isNegated) return { key, operator: 'DoesNotExist', values: [] };
     if (this.next === '' || this.next === ',') return { key, operator: 'Exists', values: [] };
     const token = this.take();
@@ -80,7 +89,8 @@ class Parser {
     for (;;) {
       values.push(this.isWord ? this.take() : '');
       const token = this.take();
-      if (token === ')') return [...new Set(values)];
+      // Upstream keeps a sorted set, which the places named in its errors count along.
+      if (token === ')') return [...new Set(values)].toSorted();
       if (token !== ',') throw badRequirement(`found '${token}', expected: ',' or ')'`);
       if (!this.isWord && this.next !== ',' && this.next !== ')')
         throw badRequirement(`found '${this.next}', expected: ',', or identifier`);
@@ -97,16 +107,20 @@ class Parser {
 
 function checked(requirement: Requirement): Requirement {
   const { key, operator, values } = requirement;
+  const isComparison = operator === 'Gt' || operator === 'Lt';
   const problems = values.flatMap((value, index) => [
-    ...((operator === 'Gt' || operator === 'Lt') && !INT64.test(value)
-      ? [`values[${index}]: Invalid value: ${JSON.stringify(value)}: for 'Gt', 'Lt' operators, the value must be an integer`]
+    ...(isComparison && parseInt64(value) === undefined
+      ? invalidValue(`values[${index}]`, value, ["for 'Gt', 'Lt' operators, the value must be an integer"])
       : []),
-    ...labelValueProblems(value).map(
-      (problem) => `values[${index}][${key}]: Invalid value: ${JSON.stringify(value)}: ${problem}`,
-    ),
+    ...invalidValue(`values[${index}][${key}]`, value, labelValueProblems(value)),
   ]);
   if (problems.length === 0) return requirement;
   throw badRequirement(problems.length === 1 ? (problems[0] ?? '') : `[${problems.join(', ')}]`);
+}
+
+/** All that is wrong with one value is one error. */
+function invalidValue(place: string, value: string, problems: Problems): readonly string[] {
+  return problems.length === 0 ? [] : [`${place}: Invalid value: ${JSON.stringify(value)}: ${problems.join('; ')}`];
 }
 
 function badRequirement(what: string): unknown {

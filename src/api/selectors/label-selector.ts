@@ -1,21 +1,22 @@
-import type { LabelSelector } from '../generated/types.ts';
+import type { LabelSelector, LabelSelectorRequirement } from '../generated/types.ts';
 import type { KubeObject } from '../object.ts';
 import { badRequestError } from '../status.ts';
-import { parseRequirements, type Requirement } from './label-requirements.ts';
+import { parseInt64, parseRequirements } from './label-requirements.ts';
 
 /** What label selectors select: as text in a query, and as the LabelSelector of a spec (apimachinery/pkg/labels). */
 export type Matcher = (object: KubeObject) => boolean;
 
 type Labels = Readonly<Record<string, string>>;
 
-const TEXT_LENGTH_MAX = 16 * 1024;
-const INTEGER = /^[+-]?\d+$/;
+/** Characters of a selector in a query, of labels or of fields. */
+export const SELECTOR_LENGTH_MAX = 16 * 1024;
 
 /** `a=b,c!=d,e in (f,g),!h`. Throws 400 in upstream's words. */
 export function parseLabelSelector(text: string): Matcher {
-  if (text.length > TEXT_LENGTH_MAX) throw badRequestError(`the label selector is longer than ${TEXT_LENGTH_MAX} characters`);
+  if (text.length > SELECTOR_LENGTH_MAX)
+    throw badRequestError(`the label selector is longer than ${SELECTOR_LENGTH_MAX} characters`);
   const requirements = parseRequirements(text);
-  return ({ metadata: { labels = {} } }) => requirements.every((requirement) => holds(requirement, labels));
+  return ({ metadata: { labels = {} } }) => requirements.every((requirement) => matchesRequirement(requirement, labels));
 }
 
 /** An absent selector matches nothing, an empty one everything. */
@@ -24,11 +25,12 @@ export function matchesLabelSelector(selector: LabelSelector | undefined, labels
   const { matchLabels = {}, matchExpressions = [] } = selector;
   return (
     Object.entries(matchLabels).every(([key, value]) => labelValue(labels, key) === value) &&
-    matchExpressions.every(({ key, operator, values = [] }) => holds({ key, operator, values }, labels))
+    matchExpressions.every((requirement) => matchesRequirement(requirement, labels))
   );
 }
 
-function holds({ key, operator, values }: Requirement, labels: Labels): boolean {
+/** One requirement of any selector, of labels or of nodes. An unknown operator matches nothing. */
+export function matchesRequirement({ key, operator, values = [] }: LabelSelectorRequirement, labels: Labels): boolean {
   const value = labelValue(labels, key);
   switch (operator) {
     case 'In':
@@ -41,8 +43,8 @@ function holds({ key, operator, values }: Requirement, labels: Labels): boolean 
       return value === undefined;
     case 'Gt':
     case 'Lt': {
-      if (value === undefined || !INTEGER.test(value)) return false;
-      const [given, bound] = [BigInt(value), BigInt(values[0] ?? '0')];
+      const [given, bound] = [parseInt64(value ?? ''), parseInt64(values[0] ?? '')];
+      if (given === undefined || bound === undefined) return false;
       return operator === 'Gt' ? given > bound : given < bound;
     }
     default:

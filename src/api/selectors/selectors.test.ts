@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { hasCode } from '../../lib/error.ts';
+import { configMapResource } from '../kinds/config-map.ts';
 import { podResource } from '../kinds/pod.ts';
 import type { KubeObject } from '../object.ts';
+import type { Resource } from '../resource.ts';
 import { parseFieldSelector } from './field-selector.ts';
 import { matchesLabelSelector, parseLabelSelector } from './label-selector.ts';
 
@@ -16,6 +18,8 @@ const labelled = (labels: Record<string, string>): KubeObject => ({
 
 const OBJECT = labelled({ app: 'web', tier: '', version: '12', 'example.com/in': 'in' });
 
+const VALUE_RULE = `a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`;
+
 /** True, false, or the words of the refusal. */
 function checkLabels(text: string, expected: boolean | string, object = OBJECT): void {
   expect(
@@ -24,9 +28,9 @@ function checkLabels(text: string, expected: boolean | string, object = OBJECT):
   ).toBe(expected);
 }
 
-function checkFields(text: string, expected: boolean | string): void {
+function checkFields(text: string, expected: boolean | string, resource: Resource = podResource): void {
   expect(
-    resultOf(() => parseFieldSelector(text, podResource)(OBJECT)),
+    resultOf(() => parseFieldSelector(text, resource)(OBJECT)),
     text,
   ).toBe(expected);
 }
@@ -57,6 +61,8 @@ test('label selectors', () => {
   checkLabels('version>12', false);
   checkLabels('app>1', false);
   checkLabels('example.com/in in (in)', true);
+  checkLabels('version>0000000000000000000011', true);
+  checkLabels('version>11', false, labelled({ version: '9223372036854775808' }));
 });
 
 test('label selectors that are none', () => {
@@ -73,6 +79,20 @@ test('label selectors that are none', () => {
     'a>x',
     `unable to parse requirement: values[0]: Invalid value: "x": for 'Gt', 'Lt' operators, the value must be an integer`,
   );
+  checkLabels(
+    'a>9223372036854775808',
+    `unable to parse requirement: values[0]: Invalid value: "9223372036854775808": for 'Gt', 'Lt' operators, the value must be an integer`,
+  );
+  checkLabels(
+    'a in (-c,b,-a)',
+    `unable to parse requirement: [values[0][a]: Invalid value: "-a": ${VALUE_RULE}, values[1][a]: Invalid value: "-c": ${VALUE_RULE}]`,
+  );
+  checkLabels(
+    `a=${'/'.repeat(64)}`,
+    `unable to parse requirement: values[0][a]: Invalid value: "${'/'.repeat(64)}": must be no more than 63 bytes; ${VALUE_RULE}`,
+  );
+  checkLabels('a=b\u{e9}', `unable to parse requirement: values[0][a]: Invalid value: "b\u{e9}": ${VALUE_RULE}`);
+  expect(resultOf(() => parseLabelSelector('app=web\u{a0}')(OBJECT))).toMatch(/a valid label must be/);
   expect(resultOf(() => parseLabelSelector('a/b/c')(OBJECT))).toMatch(
     /^unable to parse requirement: <nil>: Invalid value: "a\/b\/c": /,
   );
@@ -86,6 +106,9 @@ test('labels are an object’s own, whatever they are called', () => {
   for (const key of ['constructor', 'toString', 'hasOwnProperty']) {
     checkLabels(key, false, plain);
     checkLabels(`!${key}`, true, plain);
+  }
+  for (const key of ['constructor', '__proto__']) {
+    expect(matchesLabelSelector({ matchLabels: Object.fromEntries([[key, 'x']]) }, {})).toBe(false);
     expect(matchesLabelSelector({ matchExpressions: [{ key, operator: 'Exists' }] }, {})).toBe(false);
   }
   checkLabels('constructor=x', true, labelled({ constructor: 'x' } as unknown as Record<string, string>));
@@ -111,13 +134,26 @@ test('field selectors', () => {
   checkFields('metadata.name=a=b', 'invalid field selector: unescaped character in value: 61');
   checkFields('metadata.name=web\\', 'invalid field selector: invalid escape sequence: \\');
   checkFields(String.raw`metadata.name=\w`, String.raw`invalid field selector: invalid escape sequence: \w`);
-  expect(resultOf(() => parseFieldSelector('constructor=x', podResource)(OBJECT))).toMatch(/is not a known field selector/);
+  checkFields('constructor=x', 'field label not supported: constructor');
+  checkFields('=,!=', true);
+  checkFields('=x', 'field label not supported: ');
+  // All is read, in the order of the alphabet, before any field is asked after.
+  checkFields('spec.foo=x,b,a', "invalid selector: 'spec.foo=x,b,a'; can't understand 'a'");
+  checkFields('spec.foo=x,metadata.foo!=y', 'field label not supported: metadata.foo');
+  checkFields(
+    'spec.foo=x',
+    '"spec.foo" is not a known field selector: only "metadata.name", "metadata.namespace"',
+    configMapResource,
+  );
+  checkFields(`metadata.name=${'x'.repeat(16_384)}`, 'the field selector is longer than 16384 characters');
 });
 
 test('no text is more than refused', () => {
   const text = fc.oneof(
     fc.string(),
-    fc.array(fc.constantFrom('a', 'in', '(', ')', ',', '=', '!', ' ', '\\', '>')).map((all) => all.join('')),
+    fc
+      .array(fc.constantFrom('a', '1', 'in', 'notin', '(', ')', ',', '=', '!', ' ', '\\', '>', '<', 'metadata.name', '__proto__'))
+      .map((all) => all.join('')),
   );
   fc.assert(
     fc.property(text, (selector) => {

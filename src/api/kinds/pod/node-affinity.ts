@@ -1,6 +1,6 @@
 /** Whether a node is one that a pod may or would rather run on (k8s.io/component-helpers/scheduling/corev1/nodeaffinity). */
-import { labelValue } from '../../selectors/label-selector.ts';
-import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodSpec } from '../../generated/types.ts';
+import { labelValue, matchesRequirement } from '../../selectors/label-selector.ts';
+import type { NodeSelector, NodeSelectorTerm, PodSpec } from '../../generated/types.ts';
 
 export type SelectableNode = { readonly name: string; readonly labels: Readonly<Record<string, string>> };
 
@@ -34,35 +34,7 @@ function isEmptyTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTe
 
 function matchesEveryRequirement({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, node: SelectableNode): boolean {
   return (
-    matchExpressions.every((requirement) => matchesRequirement(requirement, labelValue(node.labels, requirement.key))) &&
-    matchFields.every((requirement) =>
-      matchesRequirement(requirement, requirement.key === 'metadata.name' ? node.name : undefined),
-    )
+    matchExpressions.every((requirement) => matchesRequirement(requirement, node.labels)) &&
+    matchFields.every((requirement) => matchesRequirement(requirement, { 'metadata.name': node.name }))
   );
-}
-
-/** `value` is undefined where the node has no such label. */
-function matchesRequirement({ operator, values = [] }: NodeSelectorRequirement, value: string | undefined): boolean {
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    case 'Gt':
-    case 'Lt':
-      return value !== undefined && compares(operator, value, values[0]);
-    default:
-      return false;
-  }
-}
-
-function compares(operator: 'Gt' | 'Lt', value: string, bound: string | undefined): boolean {
-  const integer = /^[+-]?\d+$/;
-  if (bound === undefined || !integer.test(value) || !integer.test(bound)) return false;
-  const [left, right] = [BigInt(value.replace('+', '')), BigInt(bound.replace('+', ''))];
-  return operator === 'Gt' ? left > right : left < right;
 }
