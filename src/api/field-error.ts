@@ -1,3 +1,5 @@
+import { quoted } from './quoted.ts';
+
 /** One thing wrong with one field, as Kubernetes' field.Error: becomes a cause of a 422 Invalid Status. */
 export type FieldError = {
   readonly reason:
@@ -38,7 +40,7 @@ export const notSupported = (field: string, value: unknown, supported: readonly 
     'FieldValueNotSupported',
     field,
     `Unsupported value: ${show(value)}`,
-    `supported values: ${supported.map((word) => JSON.stringify(word)).join(', ')}`,
+    `supported values: ${supported.map(quoted).join(', ')}`,
   );
 
 function error(reason: FieldError['reason'], field: string, what: string, detail: string): FieldError {
@@ -46,5 +48,6 @@ function error(reason: FieldError['reason'], field: string, what: string, detail
 }
 
 function show(value: unknown): string {
+  if (typeof value === 'string') return quoted(value);
   return value === undefined ? 'null' : JSON.stringify(value);
 }

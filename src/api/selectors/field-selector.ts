@@ -1,4 +1,5 @@
 import type { KubeObject } from '../object.ts';
+import { quoted } from '../quoted.ts';
 import type { Resource } from '../resource.ts';
 import { badRequestError } from '../status.ts';
 import { SELECTOR_LENGTH_MAX, type Matcher } from './label-selector.ts';
@@ -49,6 +50,6 @@ function reader(field: string, resource: Resource): (object: KubeObject) => stri
   throw badRequestError(
     Object.keys(resource.fields).length > 0
       ? `field label not supported: ${field}`
-      : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
+      : `${quoted(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
   );
 }

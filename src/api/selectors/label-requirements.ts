@@ -1,4 +1,5 @@
 import { labelValueProblems, qualifiedNameProblems, type Problems } from '../names.ts';
+import { quoted } from '../quoted.ts';
 import { badRequestError } from '../status.ts';
 
 /**
@@ -120,7 +121,7 @@ function checked(requirement: Requirement): Requirement {
 
 /** All that is wrong with one value is one error. */
 function invalidValue(place: string, value: string, problems: Problems): readonly string[] {
-  return problems.length === 0 ? [] : [`${place}: Invalid value: ${JSON.stringify(value)}: ${problems.join('; ')}`];
+  return problems.length === 0 ? [] : [`${place}: Invalid value: ${quoted(value)}: ${problems.join('; ')}`];
 }
 
 function badRequirement(what: string): unknown {
