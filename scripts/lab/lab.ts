@@ -36,7 +36,7 @@ export type LabOptions = {
   readonly id?: string;
 };
 
-const PROGRAM = resolve(import.meta.dirname, '../skerry');
+export const PROGRAM = resolve(import.meta.dirname, '../skerry');
 
 const READY_MS = 30_000;
 

@@ -4,6 +4,7 @@ import type { Worker } from 'node:worker_threads';
 import { builtinResources } from '#api/kinds/builtin.ts';
 import { newJoinToken } from '#api/join-token.ts';
 import { createRegistry } from '#api/registry.ts';
+import { isAlreadyExists } from '#api/status.ts';
 import { loadBuiltinSchema } from '#api/schema/builtin.ts';
 import type { Clock } from '#lib/clock.ts';
 import { writeDurableFile } from '#lib/durable-file.ts';
@@ -11,7 +12,7 @@ import { explain } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
 import { createLinkServer } from '#net/link/server.ts';
-import { createApi } from '#rest/api.ts';
+import { createApi, type Api } from '#rest/api.ts';
 import type { Author } from '#rest/change.ts';
 import { serveHttp } from '#rest/http.ts';
 import { ANONYMOUS, type User } from '#rest/request.ts';
@@ -24,13 +25,16 @@ import { loadOrCreatePki } from './auth/pki.ts';
 import { serverHosts } from './auth/server-hosts.ts';
 import { confirmPath } from './confirm.ts';
 import { builtinControllers } from './controllers/builtin.ts';
+import { systemNamespaces } from './controllers/namespace-defaults.ts';
 import { CLUSTER_CIDR } from './controllers/node/node-ipam.ts';
+import { authorOf } from './events.ts';
 import { createFleet } from './fleet/fleet.ts';
 import { joinPaths } from './join.ts';
+import { joinTokenCleaner } from './join/token-cleaner.ts';
 import { startLoops } from './loops.ts';
 import { createPodLog } from './pod-log.ts';
 import { createPort } from './port.ts';
-import { openStore } from './store/store.ts';
+import { openStore, type Store } from './store/store.ts';
 import { createTunnel } from './tunnel.ts';
 
 /** The composition root of the server: plain calls, top to bottom; parts stop in reverse order. */
@@ -129,12 +133,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const tunnel = createTunnel({ sendCommand: fleet.sendCommand, clock, ids, log });
   fleet.onCommandResult(tunnel.onCommandResult);
   const podLogs = createPodLog({ openStream: tunnel.openStream, clock });
-  const controllers = builtinControllers({ registry: () => registry, caBundle: pki.ca.certificate });
+  const controllers = [...builtinControllers({ registry: () => registry, caBundle: pki.ca.certificate }), joinTokenCleaner];
   const loops = startLoops(
     { storage: store.storage, view: store.view, change: api.change, controllers, clock, ids, log },
     stopping.signal,
   );
   await nodeKeys.start();
+  await makeSystemNamespaces(store, api, options, stopping.signal);
   fleet.start();
   const port = createPort({
     ...listen,
@@ -147,7 +152,20 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     clock,
     log,
   });
-  const address = await port.listen();
+  const stop = async () => {
+    tunnel.stop();
+    await fleet.stop();
+    // Nodes hear why before the port, which waits for open connections, cuts what is left.
+    await Promise.all([link.stop(), port.stop()]);
+    nodeKeys.stop();
+    stopping.abort();
+    await loops.done;
+    await store.close();
+  };
+  const address = await port.listen().catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
   const url = `https://${listen.host === '0.0.0.0' ? '127.0.0.1' : listen.host}:${address.port}`;
   writeDurableFile(join(dataDir, 'admin.kubeconfig'), adminKubeconfig(pki, url), 0o600);
   log.info({ url, cluster: pki.cluster }, 'server is ready');
@@ -164,17 +182,24 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       await api.change({ verb: 'create', resource: 'secrets', object: secret }, ADMIN, stopping.signal);
       return token;
     },
-    stop: async () => {
-      tunnel.stop();
-      await fleet.stop();
-      // Nodes hear why before the port, which waits for open connections, cuts what is left.
-      await Promise.all([link.stop(), port.stop()]);
-      nodeKeys.stop();
-      stopping.abort();
-      await loops.done;
-      await store.close();
-    },
+    stop,
   };
+}
+
+/** What everyone counts on is there before anyone is answered. Where the disk takes nothing now, it is left to the loop. */
+async function makeSystemNamespaces(
+  { view }: Pick<Store, 'view'>,
+  { change }: Pick<Api, 'change'>,
+  { clock, log }: Pick<ServerOptions, 'clock' | 'log'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const author = authorOf(systemNamespaces.name);
+  for (const key of systemNamespaces.keys(view()))
+    for (const each of systemNamespaces.reconcile(key, view(), clock.now()).changes)
+      await change(each, author, signal).catch((error: unknown) => {
+        // The loop may have been quicker.
+        if (!isAlreadyExists(error)) log.warn({ err: error, namespace: key }, 'a system namespace could not be made at once');
+      });
 }
 
 function userOf(peer: Peer): User {

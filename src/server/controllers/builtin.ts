@@ -7,7 +7,6 @@ import { daemonSetController } from './daemon-set/daemon-set.ts';
 import { deploymentController } from './deployment/deployment.ts';
 import { eventExpiry } from './event-expiry.ts';
 import { garbageCollector } from './garbage-collector.ts';
-import { joinTokenCleaner } from './join-token-cleaner.ts';
 import { namespaceDefaults, systemNamespaces } from './namespace-defaults.ts';
 import { namespaceDeletion } from './namespace-deletion.ts';
 import { CLUSTER_CIDR, NODE_PREFIX, nodeIpam } from './node/node-ipam.ts';
@@ -46,6 +45,5 @@ export function builtinControllers({ registry, caBundle, clusterCidr = CLUSTER_C
     namespaceDeletion(registry),
     podGc,
     eventExpiry,
-    joinTokenCleaner,
   ];
 }

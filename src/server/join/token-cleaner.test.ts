@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { World } from '../../../test/support/view-of.ts';
 import { newJoinToken } from '../../api/join-token.ts';
 import { seededIds } from '../../lib/ids.ts';
-import { EXPIRED_TOKEN_KEPT_MS, joinTokenCleaner } from './join-token-cleaner.ts';
+import { EXPIRED_TOKEN_KEPT_MS, joinTokenCleaner } from './token-cleaner.ts';
 
 const TTL_MS = 60_000;
 

@@ -2,9 +2,9 @@
 import { JOIN_NAMESPACE, JOIN_TOKEN_TYPE, joinTokenState } from '#api/join-token.ts';
 import type { Secret } from '#api/kinds/secret.ts';
 import type { KubeObject } from '#api/object.ts';
-import { deleteChange } from './changes.ts';
-import type { Controller } from './controller.ts';
-import { keyOf, parseKey } from './keys.ts';
+import { deleteChange } from '../controllers/changes.ts';
+import type { Controller } from '../controllers/controller.ts';
+import { keyOf, parseKey } from '../controllers/keys.ts';
 
 export const EXPIRED_TOKEN_KEPT_MS = 24 * 60 * 60_000;
 /** The wall clock may be set, so no look is put off for longer. */
