@@ -4,7 +4,6 @@ import type { Worker } from 'node:worker_threads';
 import { builtinResources } from '#api/kinds/builtin.ts';
 import { newJoinToken } from '#api/join-token.ts';
 import { createRegistry } from '#api/registry.ts';
-import { isAlreadyExists } from '#api/status.ts';
 import { loadBuiltinSchema } from '#api/schema/builtin.ts';
 import type { Clock } from '#lib/clock.ts';
 import { writeDurableFile } from '#lib/durable-file.ts';
@@ -134,12 +133,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   fleet.onCommandResult(tunnel.onCommandResult);
   const podLogs = createPodLog({ openStream: tunnel.openStream, clock });
   const controllers = [...builtinControllers({ registry: () => registry, caBundle: pki.ca.certificate }), joinTokenCleaner];
+  await makeSystemNamespaces(store, api, options, stopping.signal);
   const loops = startLoops(
     { storage: store.storage, view: store.view, change: api.change, controllers, clock, ids, log },
     stopping.signal,
   );
   await nodeKeys.start();
-  await makeSystemNamespaces(store, api, options, stopping.signal);
   fleet.start();
   const port = createPort({
     ...listen,
@@ -196,10 +195,9 @@ async function makeSystemNamespaces(
   const author = authorOf(systemNamespaces.name);
   for (const key of systemNamespaces.keys(view()))
     for (const each of systemNamespaces.reconcile(key, view(), clock.now()).changes)
-      await change(each, author, signal).catch((error: unknown) => {
-        // The loop may have been quicker.
-        if (!isAlreadyExists(error)) log.warn({ err: error, namespace: key }, 'a system namespace could not be made at once');
-      });
+      await change(each, author, signal).catch((error: unknown) =>
+        log.warn({ err: error, namespace: key }, 'a system namespace could not be made at once'),
+      );
 }
 
 function userOf(peer: Peer): User {

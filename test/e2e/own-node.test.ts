@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import type { ChildProcess } from 'node:child_process';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { IMAGES, appContainers, createStage, waitForNode, type Stage } from '../../scripts/demo/stage.ts';
+import { waitFor } from '../../scripts/lab/exec.ts';
+import { PROGRAM, createLab } from '../../scripts/lab/lab.ts';
+import { kubectl } from '../support/kubectl.ts';
+import { deployment } from '../support/lab-world.ts';
+
+/** `skerry server` as a newcomer starts it: the server and its own node in one process, which speak over the link all the same. */
+let stage: Stage;
+let running: ChildProcess;
+
+const launch = () => {
+  const { server } = stage.lab;
+  running = server.launch('server', [
+    PROGRAM,
+    'server',
+    '--data-dir',
+    join(server.disk, 'skerry'),
+    '--listen',
+    `${server.address}:6443`,
+  ]);
+};
+
+beforeAll(async () => {
+  stage = createStage(await createLab({ nodes: 0 }), kubectl('1.36'), () => undefined);
+  await stage.lab.server.boot({ engine: true });
+  await stage.lab.loadImages(stage.lab.server, IMAGES);
+  launch();
+});
+afterAll(() => stage.lab.remove());
+
+test('the server is a node of its own, and runs pods', async () => {
+  await waitFor('the node to be known', () =>
+    stage.kubectl('get', 'nodes', '-o', 'name').then((names) => (names === '' ? undefined : true)),
+  );
+  await waitForNode(stage, 'server', 'True');
+  await stage.kubectlWith(JSON.stringify(deployment('web', 2)), 'create', '-f', '-');
+  await stage.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
+  expect(await stage.kubectl('logs', 'deployment/web')).toContain('web version 1 here');
+});
+
+test('kill -9 of both at once restarts no container', async () => {
+  const idsOf = async () => (await appContainers(stage.lab.server)).map(({ id, startedAt }) => `${id} ${startedAt}`).toSorted();
+  const before = await idsOf();
+  expect(before).toHaveLength(2);
+  await stage.lab.server.end(running, 'SIGKILL');
+  launch();
+  await waitFor('the API to answer', () => stage.kubectl('get', '--raw', '/readyz').then(() => true));
+  await stage.kubectl('scale', 'deployment/web', '--replicas=3');
+  await stage.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
+  expect(await idsOf()).toEqual(expect.arrayContaining(before));
+  expect(await idsOf()).toHaveLength(3);
+});
+
+test('SIGTERM ends it in good order', async () => {
+  await stage.lab.server.end(running, 'SIGTERM');
+  expect(running.exitCode).toBe(0);
+});
