@@ -119,7 +119,9 @@ export class SimNode {
       path: this.file,
       openWriter: async (file) => {
         const opened = await openWriter(file);
-        this.#writer = opened.writer;
+        // Killed meanwhile: the file is let go, as a process that dies does.
+        if (life.alive) this.#writer = opened.writer;
+        else await opened.writer.close();
         return opened;
       },
       joined: { cluster: CLUSTER, node: this.name, incarnation },

@@ -9,7 +9,7 @@ import type { LedgerFile } from './writer.ts';
 /**
  * The file itself: opened, checked, read whole, written to. A file that fails its check is set aside under another name, never deleted,
  * and a new one takes its place: the server refills it, and containers run on meanwhile. synchronous=FULL: what was committed
- * survives a power cut, so that a seq once sent is never given out a second time.
+ * survives a power cut, so that a seq once sent is never given out a second time. One process has it at a time.
  */
 export type OpenFile = {
   readonly rows: LedgerRows;
@@ -21,12 +21,13 @@ export type OpenFile = {
 /** Pages of write-ahead log before they are moved into the file: few, since a ledger is small and a card wears. */
 const WAL_PAGES = 256;
 const WAL_BYTES_KEPT = 1024 * 1024;
-const BUSY_MS = 5_000;
+/** For an agent that is just ending. */
+const BUSY_MS = 1_000;
 const FILE_MODE = 0o600;
 const DAMAGED = new Set(['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_FORMAT']);
 const COMPANIONS = ['', '-wal', '-shm', '-journal'];
 
-/** Throws `LedgerTooNew`, or `LedgerFailed` where the disk does not even let a new file be made. */
+/** Throws `LedgerTooNew`, `InUse` by another process, or `LedgerFailed` where the disk does not even let a new file be made. */
 export function openLedgerFile({ path, stamp }: LedgerFile): OpenFile {
   makePrivateFolder(dirname(path));
   try {
@@ -46,6 +47,8 @@ function open(path: string): OpenFile {
   makePrivate(path);
   const database = new Database(path, { timeout: BUSY_MS });
   try {
+    // Before the first access: two agents on one ledger would each go by half of it.
+    database.pragma('locking_mode = EXCLUSIVE');
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = FULL');
     database.pragma(`wal_autocheckpoint = ${WAL_PAGES}`);
@@ -128,6 +131,8 @@ function isDamaged(error: unknown): boolean {
 
 function failed(what: string, error: unknown): SkerryError {
   if (error instanceof SkerryError && error.code === 'LedgerTooNew') return error;
+  if (['SQLITE_BUSY', 'SQLITE_LOCKED'].includes(sqliteCode(error)))
+    return new SkerryError('InUse', `${what}: another process has it open; stop that one, or use another data folder`);
   return new SkerryError(sqliteCode(error) === 'SQLITE_FULL' ? 'DiskFull' : 'LedgerFailed', what, { cause: error });
 }
 

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -117,12 +118,13 @@ describe.each([
   });
 
   test('a write that the disk refuses has no effect, and the next one goes through', async () => {
-    const ledger = await ledgerWith(openWriter);
+    await (await ledgerWith(openWriter)).close();
     const blocker = new Database(path, { timeout: 0 });
     blocker.exec(
       "CREATE TRIGGER full BEFORE INSERT ON memory WHEN NEW.key = 'x' BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END",
     );
     blocker.close();
+    const ledger = await ledgerWith(openWriter);
     await expect(ledger.commit([{ kind: 'k', key: 'x', value: 1 }], [event('no')])).rejects.toMatchObject({
       code: 'LedgerFailed',
     });
@@ -170,6 +172,23 @@ test('every way of damage is survived: cut short, garbage inside, another databa
   expect(
     readdirSync(folder).filter((file) => file.includes('damaged') && !file.endsWith('-wal') && !file.endsWith('-shm')),
   ).toHaveLength(4);
+});
+
+test('a ledger that another process has open is refused, and goes on there', async () => {
+  const child = spawn(process.execPath, ['test/support/ledger-child.ts', path, '1'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const told = (word: RegExp) =>
+    new Promise<void>((resolve) => child.stdout.on('data', (chunk: Buffer) => word.test(chunk.toString()) && resolve()));
+  try {
+    await told(/committed/);
+    // In a thread: while this one waited for the lock, nobody would read what the child says.
+    await expect(ledgerWith(workerWriter(spawnLedgerWorker))).rejects.toMatchObject({
+      code: 'InUse',
+      message: expect.stringContaining(path),
+    });
+    await told(/committed/);
+  } finally {
+    child.kill('SIGKILL');
+  }
 });
 
 test('a ledger of a later release is refused, not touched', async () => {
@@ -362,6 +381,7 @@ test('documents: bytes that are not what the index says are refused; unknown kin
   expect(again.documents().items.get('poems/x')?.hash).toBe(hashOf(bytes));
   expect(names(again)).toEqual(['poems/x']);
   expect(again.hasItem(hashOf(broken))).toBe(true);
+  await again.close();
   const raw = new Database(path, { readonly: true });
   expect(raw.prepare('SELECT bytes FROM items WHERE hash = ?').pluck().get(hashOf(bytes))).toEqual(bytes);
   raw.close();
