@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { DATA_DIR, type AgentFlags, type Context } from './context.ts';
-import { capacity, duration, httpsUrl, logLevel, pairs, unixSocket } from './flags.ts';
+import { capacity, duration, httpsUrl, labels, logLevel, unixSocket } from './flags.ts';
 
 export function agentCommand(context: Context): Command {
   return new Command('agent')
@@ -12,7 +12,7 @@ export function agentCommand(context: Context): Command {
     .option('--docker <socket>', 'the Docker-compatible engine', unixSocket, '/var/run/docker.sock')
     .option('--keepalive <duration>', 'how often an idle link is probed; 240s suits a metered one', duration, 30_000)
     .option('--node-ip <address>', 'the address that the node reports (default: that of the route to the server)')
-    .option('--labels <k=v,…>', 'labels of the node', pairs, {})
+    .option('--labels <k=v,…>', 'labels of the node', labels, {})
     .option('--capacity <k=v,…>', 'caps what the node offers: cpu, memory, ephemeral-storage, pods', capacity, {})
     .option('--log-level <level>', 'debug, info, warn, error or silent', logLevel, 'info')
     .addHelpText(

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { capacity, count, duration, hostPort, httpsUrl, pairs, unixSocket } from './flags.ts';
+import { capacity, count, duration, hostPort, httpsUrl, labels, unixSocket } from './flags.ts';
 
 function checkRefused(parse: (text: string) => unknown, ...texts: readonly string[]): void {
   for (const text of texts) expect(() => parse(text), text).toThrow();
@@ -24,11 +24,11 @@ test('listen addresses', () => {
   checkRefused(hostPort, 'x', 'x:', 'x:70000', '::1:6443');
 });
 
-test('pairs and capacity', () => {
-  expect(pairs('a=b,c=d=e')).toEqual({ a: 'b', c: 'd=e' });
-  checkRefused(pairs, 'a', '=b', 'a=b,');
+test('labels and capacity', () => {
+  expect(labels('a=b,example.com/c=')).toEqual({ a: 'b', 'example.com/c': '' });
+  checkRefused(labels, 'a', '=b', 'a=b,', 'a b=c', 'a=b c', 'a=d=e', '/a=b', `a=${'x'.repeat(64)}`);
   expect(capacity('cpu=2,memory=1Gi')).toEqual({ cpu: '2', memory: '1Gi' });
-  checkRefused(capacity, 'gpu=1');
+  checkRefused(capacity, 'gpu=1', 'cpu=abc', 'cpu=', 'memory=-1Gi', 'memory=1GB', 'pods');
 });
 
 test('urls and sockets', () => {

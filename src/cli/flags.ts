@@ -1,4 +1,6 @@
 import { InvalidArgumentError } from 'commander';
+import { labelValueProblems, qualifiedNameProblems } from '#api/names.ts';
+import { ZERO_QUANTITY, compareQuantities, tryParseQuantity } from '#api/quantity.ts';
 import { LOG_LEVELS, type LogLevel } from '#lib/log.ts';
 
 /** Parsers of flag values: each takes what the user typed and gives the value, or says what would have been right. */
@@ -30,7 +32,7 @@ export function hostPort(text: string): { readonly host: string; readonly port: 
 }
 
 /** `a=b,c=d` → { a: 'b', c: 'd' }. */
-export function pairs(text: string): Readonly<Record<string, string>> {
+function pairs(text: string): Readonly<Record<string, string>> {
   const entries = text.split(',').map((pair) => {
     const at = pair.indexOf('=');
     if (at < 1) throw new InvalidArgumentError(`"${pair}" has no key and value: use key=value,key=value.`);
@@ -45,6 +47,23 @@ export function capacity(text: string): Readonly<Record<string, string>> {
   const wrong = Object.keys(given).find((key) => !['cpu', 'memory', 'ephemeral-storage', 'pods'].includes(key));
   if (wrong !== undefined)
     throw new InvalidArgumentError(`"${wrong}" can not be capped: use cpu, memory, ephemeral-storage or pods.`);
+  for (const [key, amount] of Object.entries(given)) {
+    const quantity = tryParseQuantity(amount);
+    if (quantity === undefined || compareQuantities(quantity, ZERO_QUANTITY) < 0)
+      throw new InvalidArgumentError(
+        `"${key}=${amount}" is no amount: use a Kubernetes quantity, like cpu=500m or memory=512Mi.`,
+      );
+  }
+  return given;
+}
+
+/** What Kubernetes takes as labels: `site=harbour,example.com/rack=`. */
+export function labels(text: string): Readonly<Record<string, string>> {
+  const given = pairs(text);
+  for (const [key, value] of Object.entries(given)) {
+    const [problem] = [...qualifiedNameProblems(key), ...labelValueProblems(value)];
+    if (problem !== undefined) throw new InvalidArgumentError(`"${key}=${value}" is no label: ${problem}.`);
+  }
   return given;
 }
 
