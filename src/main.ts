@@ -1,7 +1,8 @@
 import { hostname } from 'node:os';
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 import type { AgentFlags, Context, ServerFlags } from '#cli/context.ts';
-import { systemClock } from '#lib/clock.ts';
+import { holdProcess, systemClock } from '#lib/clock.ts';
+import { hasCode } from '#lib/error.ts';
 import { systemIds } from '#lib/ids.ts';
 import { rootLog } from '#lib/log.ts';
 
@@ -102,9 +103,14 @@ function untilStopped<F>(mode: (flags: F, signal: AbortSignal) => Promise<void>)
     const stop = new AbortController();
     const onSignal = () => (stop.signal.aborted ? process.exit(1) : stop.abort());
     process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+    const release = holdProcess();
     try {
       await mode(flags, stop.signal);
+    } catch (error) {
+      // Told to stop while it was still starting: a normal end.
+      if (!stop.signal.aborted || !hasCode(error, 'Aborted')) throw error;
     } finally {
+      release();
       process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
     }
   };

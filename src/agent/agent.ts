@@ -7,6 +7,7 @@ import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
 import { createAgentTransport } from '#net/link/agent.ts';
 import { createWiring } from '#net/wire/ip-wiring.ts';
+import { joinOnceReachable } from './first-join.ts';
 import { loadOrJoin } from './identity.ts';
 import { openLedger } from './ledger/node-ledger.ts';
 import { workerWriter } from './ledger/worker-writer.ts';
@@ -42,11 +43,15 @@ export type AgentOptions = {
 
 export type Agent = { readonly stop: () => Promise<void> };
 
-/** Rejects with why it could not join, or what of its own state can not be opened. The engine and the server may be away. */
+/** Rejects with why it is not let in, or what of its own state can not be opened. The engine and the server may be away. */
 export async function startAgent(options: AgentOptions, signal: AbortSignal): Promise<Agent> {
   const { dataDir, nodeName, clock, ids, release, docker, labels } = options;
   const log = options.log.child({ node: nodeName });
-  const identity = await loadOrJoin({ ...options, networks: localNetworks() }, signal);
+  const identity = await joinOnceReachable(
+    () => loadOrJoin({ ...options, networks: localNetworks() }, signal),
+    { ...options, log },
+    signal,
+  );
   const agentDir = join(dataDir, 'agent');
   const machine = await readMachine();
   const { cluster, node, incarnation } = identity;

@@ -25,6 +25,12 @@ export const systemClock: Clock = {
   },
 };
 
+/** Keeps the process alive, which no timer of a Clock does, until the returned function is called. */
+export function holdProcess(): () => void {
+  const handle = setInterval(() => undefined, TIMER_MS_MAX);
+  return () => clearInterval(handle);
+}
+
 /** Resolves after `delayMs`, or at once when `signal` aborts: an abort is a normal end, so look at the signal afterwards. */
 export function sleep(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
