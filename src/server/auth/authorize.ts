@@ -51,6 +51,7 @@ const CONTROLLERS: Readonly<Record<string, Rules>> = {
   'node-ipam': ['nodes'],
   'taint-eviction': PODS,
   'event-expiry': EVENTS,
+  'token-cleaner': ['secrets'],
 };
 const SCHEDULER: Rules = ['pods/binding', 'pods/status'];
 const JOIN: Rules = ['nodes'];
