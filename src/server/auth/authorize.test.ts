@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
 import { ANONYMOUS, type Target, type User, type Verb } from '../../rest/request.ts';
-import { authorize } from './authorize.ts';
+import { builtinControllers } from '../controllers/builtin.ts';
+import { createRegistry } from '../../api/registry.ts';
+import { joinTokenCleaner } from '../join/token-cleaner.ts';
+import { CONTROLLERS, authorize } from './authorize.ts';
 
 const user = (name: string, ...groups: readonly string[]): User => ({ name, groups: [...groups, 'system:authenticated'] });
 const jane = user('jane', 'dev');
@@ -92,4 +95,9 @@ test('a node reports on itself and its pods', () => {
       'get secrets default/x',
     ],
   );
+});
+
+test('every controller has its permissions, and none is left over', () => {
+  const controllers = [...builtinControllers({ registry: () => createRegistry([]), caBundle: '' }), joinTokenCleaner];
+  expect(Object.keys(CONTROLLERS).toSorted()).toEqual(controllers.map(({ name }) => name).toSorted());
 });

@@ -38,7 +38,8 @@ type Rules = readonly string[];
 const EVENTS: Rules = ['events', 'events.events.k8s.io'];
 const PODS: Rules = ['pods', 'pods/status'];
 
-const CONTROLLERS: Readonly<Record<string, Rules>> = {
+/** By the controller's name. */
+export const CONTROLLERS: Readonly<Record<string, Rules>> = {
   deployment: ['deployments.apps', 'deployments.apps/status', 'replicasets.apps'],
   replicaset: ['replicasets.apps', 'replicasets.apps/status', ...PODS],
   daemonset: ['daemonsets.apps', 'daemonsets.apps/status', 'controllerrevisions.apps', ...PODS],

@@ -26,10 +26,11 @@ test('what is made at the first start is found at the next, and only we can read
   const dataDir = folder();
   const first = await load(dataDir);
   const second = await load(dataDir);
-  const { signingKey: a, recoveryKeyFile, ...one } = first;
-  const { signingKey: b, recoveryKeyFile: none, ...two } = second;
+  const { signingKey: a, recoveryKeyFile, isFirstStart, ...one } = first;
+  const { signingKey: b, recoveryKeyFile: none, isFirstStart: again, ...two } = second;
   expect(two).toEqual(one);
   expect(a.equals(b)).toBe(true);
+  expect([isFirstStart, again]).toEqual([true, false]);
   expect(none).toBeUndefined();
   expect(recoveryKeyFile).toBe(join(dataDir, 'recovery.key'));
   const pki = join(dataDir, 'server', 'pki');

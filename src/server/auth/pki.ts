@@ -14,6 +14,8 @@ import { CLUSTER_FILE, openPkiFiles, type PkiFiles } from './pki-files.ts';
  * when less than a third of their life is left or the server's names have changed.
  */
 export type Pki = {
+  /** No start before this one came to an end of it: there can be no database that was lost. */
+  readonly isFirstStart: boolean;
   /** Of this cluster: in the link's topics and in all that is signed. */
   readonly cluster: string;
   readonly ca: Issuer;
@@ -85,6 +87,7 @@ export async function loadOrCreatePki({ dataDir, hosts, clock, ids }: PkiOptions
   const ticketKeys = ticketKeysOf(files, ids);
   files.finish(cluster);
   return {
+    isFirstStart: files.isFirstStart,
     cluster,
     ca,
     caKeyHash: certificateKeyHash(new X509Certificate(ca.certificate)),
