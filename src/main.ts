@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
+import type { AgentOptions } from '#agent/agent.ts';
 import type { AgentFlags, Context, ServerFlags } from '#cli/context.ts';
 import { holdProcess, systemClock } from '#lib/clock.ts';
 import { hasCode } from '#lib/error.ts';
@@ -58,7 +59,7 @@ async function runOwnAgent(
   await runAgent(
     {
       server: server.url,
-      token: await server.ownToken(),
+      token: server.ownToken,
       dataDir: flags.dataDir,
       nodeName: hostname().toLowerCase(),
       docker: '/var/run/docker.sock',
@@ -73,7 +74,7 @@ async function runOwnAgent(
 
 const OWN_KEEPALIVE_MS = 30_000;
 
-async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<void> {
+async function runAgent(flags: Omit<AgentFlags, 'token'> & Pick<AgentOptions, 'token'>, signal: AbortSignal): Promise<void> {
   const log = rootLog(flags.logLevel);
   const { startAgent } = await import('#agent/agent.ts');
   const agent = await startAgent({ ...flags, release: RELEASE, clock: systemClock, ids: systemIds, log, spawnWorker }, signal);

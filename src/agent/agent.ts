@@ -25,7 +25,8 @@ import { createVolumes } from './volumes/volumes.ts';
 /** The composition root of the agent: plain calls, top to bottom; parts stop in reverse order. Containers are left running. */
 export type AgentOptions = {
   readonly server?: string;
-  readonly token?: string;
+  /** A function is asked only if there is a join to make. */
+  readonly token?: string | (() => Promise<string>);
   readonly dataDir: string;
   readonly nodeName: string;
   /** Path of the engine's socket. */

@@ -35,7 +35,8 @@ export type Identity = {
 export type IdentityOptions = {
   /** Of the server, `https://10.0.0.1:6443`; once joined: where it is now, if it has moved. */
   readonly server?: string;
-  readonly token?: string;
+  /** A function is asked only if there is a join to make. */
+  readonly token?: string | (() => Promise<string>);
   readonly dataDir: string;
   readonly nodeName: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -64,7 +65,7 @@ export async function loadOrJoin(options: IdentityOptions, signal: AbortSignal):
       'Usage',
       `join: this machine is no node yet (${file} is not there): give --server URL and --token TOKEN (make one with \`skerry token create\` on the server)`,
     );
-  const { caKeyHash, id, secret } = parseJoinToken(token);
+  const { caKeyHash, id, secret } = parseJoinToken(typeof token === 'string' ? token : await token());
   const address = parseServerUrl(server);
   const answer = await askToJoin(
     { server: address, caKeyHash, request: requestOf(options, key.key, { token: { id, secret } }), clock: options.clock },

@@ -1,4 +1,3 @@
-import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { builtinResources } from '#api/kinds/builtin.ts';
@@ -65,16 +64,19 @@ const ADMIN: Author = {
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { dataDir, listen, clock, ids, log, release } = options;
   const stateFile = join(dataDir, 'server', 'state.db');
-  mkdirSync(join(dataDir, 'server'), { recursive: true, mode: 0o700 });
-  const firstStart = !existsSync(join(dataDir, 'server', 'pki'));
   const pki = await loadOrCreatePki({ dataDir, hosts: serverHosts(options.hostname, listen.host), clock, ids });
   if (pki.recoveryKeyFile !== undefined) {
     log.warn({ file: pki.recoveryKeyFile }, 'recovery key written: move it to a safe place off this machine');
   }
   const { spawnWorker } = options;
-  const store = await openStore({ file: stateFile, firstStart, clusterId: pki.cluster, clock, ids, log, spawnWorker });
+  const { isFirstStart: firstStart, cluster: clusterId } = pki;
+  const store = await openStore({ file: stateFile, firstStart, clusterId, clock, ids, log, spawnWorker });
   if (store.setAside !== undefined) {
     log.error({ ...store.setAside }, 'the database was damaged and is set aside: restore a backup, or run skerry confirm');
+  }
+  if (!store.incarnation().confirmed) {
+    const { id: incarnation } = store.incarnation();
+    log.warn({ incarnation }, 'this database is new or restored: nodes remove nothing until it is confirmed (skerry confirm)');
   }
   const registry = createRegistry(builtinResources);
   const stopping = new AbortController();
@@ -161,12 +163,16 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     await loops.done;
     await store.close();
   };
-  const address = await port.listen().catch(async (error: unknown) => {
+  const open = async () => {
+    const address = await port.listen();
+    const url = urlOf(listen.host, address.port);
+    writeDurableFile(join(dataDir, 'admin.kubeconfig'), adminKubeconfig(pki, url), 0o600);
+    return url;
+  };
+  const url = await open().catch(async (error: unknown) => {
     await stop();
     throw error;
   });
-  const url = `https://${listen.host === '0.0.0.0' ? '127.0.0.1' : listen.host}:${address.port}`;
-  writeDurableFile(join(dataDir, 'admin.kubeconfig'), adminKubeconfig(pki, url), 0o600);
   log.info({ url, cluster: pki.cluster }, 'server is ready');
   return {
     url,
@@ -183,6 +189,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     },
     stop,
   };
+}
+
+/** Where this machine itself finds the server. */
+function urlOf(host: string, port: number): string {
+  const near: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
+  const address = near[host] ?? host;
+  return `https://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
 /** What everyone counts on is there before anyone is answered. Where the disk takes nothing now, it is left to the loop. */

@@ -99,6 +99,7 @@ test('a first start that was cut short goes on with what it had', async () => {
   rmSync(join(dataDir, 'server', 'pki', 'cluster'));
   rmSync(join(dataDir, 'server', 'pki', 'recovery.pub'));
   const second = await load(dataDir);
+  expect(second.isFirstStart).toBe(true);
   expect(second.caKeyHash).toBe(first.caKeyHash);
   expect(second.recoveryPublicKey).toBe(first.recoveryPublicKey);
 });
