@@ -117,6 +117,25 @@ test('a cluster IP of our choice gives way, a node port of theirs does not', asy
   expect((await world.call('POST', SERVICES, service('two'))).status).toBe(201);
 });
 
+test('a binding names the node and says that the pod is scheduled, in one write', async () => {
+  const PODS = '/api/v1/namespaces/default/pods';
+  const spec = { containers: [{ name: 'a', image: 'app' }] };
+  await world.call('POST', '/api/v1/namespaces/default/serviceaccounts', {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name: 'default' },
+  });
+  await world.call('POST', PODS, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'bound' }, spec });
+  const target = { kind: 'Node', name: 'n1' };
+  const binding = { apiVersion: 'v1', kind: 'Binding', metadata: { name: 'bound' }, target };
+  expect((await world.call('POST', `${PODS}/bound/binding`, binding)).status).toBe(201);
+  expect((await world.call('GET', `${PODS}/bound`)).json()).toMatchObject({
+    spec: { nodeName: 'n1' },
+    status: { phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'True' }] },
+  });
+  await checkRefused(world.call('POST', `${PODS}/bound/binding`, binding), 409, /already assigned to node/);
+});
+
 test('large answers are zipped for those who take it so', async () => {
   await world.call('POST', MAPS, configMap('large', { data: { a: 'x'.repeat(300_000) } }));
   const encodingOf = async (accepted: string) =>

@@ -20,7 +20,7 @@ export type Application = {
   readonly apply: (old: KubeObject) => KubeObject;
   /** What is created where there is nothing: a PUT of a kind that allows it. */
   readonly createFrom?: KubeObject;
-  /** For subresources of type create: their rules were checked while applying, and the fields they set are immutable otherwise. */
+  /** For subresources of type create: their rules were checked while applying, and what they set, status too, may be immutable otherwise. */
   readonly trusted?: boolean;
 };
 
@@ -57,7 +57,8 @@ export async function updateObject(
 async function updateOnce(call: Call, name: string, wished: KubeObject, old: KubeObject, trusted: boolean): Promise<KubeObject> {
   const { resource } = call;
   const { strategy } = resource;
-  const scoped = scopeOf(call, strategy.default({ ...wished, metadata: keptMetadata(wished, old) }), old);
+  const whole = strategy.default({ ...wished, metadata: keptMetadata(wished, old) });
+  const scoped = trusted ? whole : scopeOf(call, whole, old);
   const mutated = strategy.default(await mutate(call, name, scoped, old));
   const next = withGeneration(call, mutated, old);
   const errors = [
