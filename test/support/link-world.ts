@@ -53,7 +53,7 @@ export class LinkWorld {
   constructor(seed: number, nodes: readonly string[], keepaliveMs = KEEPALIVE_MS) {
     this.ids = seededIds(seed);
     this.pair = createLinkPair({ clock: this.clock, ids: this.ids, keepaliveMs });
-    this.agents = nodes.map((node) => new WorldAgent(this, node, keepaliveMs));
+    this.agents = nodes.map((node, index) => new WorldAgent(this, node, keepaliveMs, index));
   }
 
   get databaseFile(): string {
@@ -205,6 +205,7 @@ export class WorldServer {
 export class WorldAgent {
   readonly node: string;
   readonly keepaliveMs: number;
+  readonly index: number;
   ledger: NodeLedger | undefined;
   link: AgentLink | undefined;
   onCommand: CommandHandler = async () => null;
@@ -212,14 +213,16 @@ export class WorldAgent {
   private readonly world: LinkWorld;
   private life = { alive: false };
 
-  constructor(world: LinkWorld, node: string, keepaliveMs: number) {
+  /** `index`: of its machine; two of them may go by one name. */
+  constructor(world: LinkWorld, node: string, keepaliveMs: number, index: number) {
     this.world = world;
     this.node = node;
     this.keepaliveMs = keepaliveMs;
+    this.index = index;
   }
 
   get file(): string {
-    return join(this.world.folder, `${this.node}.db`);
+    return join(this.world.folder, `${this.node}-${this.index}.db`);
   }
 
   /** Joined under the incarnation of the server's first start. */
