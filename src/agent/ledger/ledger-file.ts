@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { makePrivateFolder } from '#lib/durable-file.ts';
 import { SkerryError, explain } from '#lib/error.ts';
+import { isFull, keepReserve, makeReserve, startLogAnew } from './reserve.ts';
 import { APPLICATION_ID, LOADS, SCHEMA, SCHEMA_VERSION, STATEMENTS, type LedgerRows, type RowOp } from './rows.ts';
 import type { LedgerFile } from './writer.ts';
 
@@ -59,19 +60,35 @@ function open(path: string): OpenFile {
     const writeAll = database.transaction((ops: readonly RowOp[]) => {
       for (const [name, ...values] of ops) statements.get(name)?.run(...values);
     });
+    makeReserve(database);
     return {
       rows,
       write: (ops) => {
         try {
-          writeAll.immediate(ops);
+          if (!withRoom(() => writeAll.immediate(ops))) {
+            startLogAnew(database);
+            writeAll.immediate(ops);
+          }
         } catch (error) {
           throw failed(`write to the ledger ${path}`, error);
         }
+        keepReserve(database);
       },
       close: () => void database.close(),
     };
   } catch (error) {
     database.close();
+    throw error;
+  }
+}
+
+/** False: the disk is full, and nothing was done. */
+function withRoom(act: () => void): boolean {
+  try {
+    act();
+    return true;
+  } catch (error) {
+    if (isFull(error)) return false;
     throw error;
   }
 }
@@ -133,7 +150,7 @@ function failed(what: string, error: unknown): SkerryError {
   if (error instanceof SkerryError && error.code === 'LedgerTooNew') return error;
   if (['SQLITE_BUSY', 'SQLITE_LOCKED'].includes(sqliteCode(error)))
     return new SkerryError('InUse', `${what}: another process has it open; stop that one, or use another data folder`);
-  return new SkerryError(sqliteCode(error) === 'SQLITE_FULL' ? 'DiskFull' : 'LedgerFailed', what, { cause: error });
+  return new SkerryError(isFull(error) ? 'DiskFull' : 'LedgerFailed', what, { cause: error });
 }
 
 function sqliteCode(error: unknown): string {

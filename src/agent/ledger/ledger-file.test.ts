@@ -1,0 +1,122 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { systemClock } from '#lib/clock.ts';
+import { systemIds } from '#lib/ids.ts';
+import { silentLog } from '#lib/log.ts';
+import { spawnLedgerWorker } from '../../../test/support/spawn-ledger-worker.ts';
+import { openInlineWriter } from './inline-writer.ts';
+import type { NodeLedger } from './link-ledger.ts';
+import { openLedger } from './node-ledger.ts';
+import { RESERVE_PAGES } from './reserve.ts';
+import { workerWriter } from './worker-writer.ts';
+
+let folder = '';
+let path = '';
+const open: NodeLedger[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'ledger-file-'));
+  path = join(folder, 'ledger.db');
+});
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((ledger) => ledger.close()));
+  rmSync(folder, { recursive: true });
+});
+
+async function ledgerWith(openWriter = openInlineWriter): Promise<NodeLedger> {
+  const joined = { cluster: 'c', node: 'n', incarnation: 'joined' };
+  const ledger = await openLedger({ path, openWriter, joined, clock: systemClock, ids: systemIds, log: silentLog });
+  open.push(ledger);
+  return ledger;
+}
+
+test('every way of damage is survived: cut short, garbage inside, another database, emptied', async () => {
+  const damages: Readonly<Record<string, () => void>> = {
+    'cut short': () => truncateSync(path, 5_000),
+    'garbage inside': () => {
+      const bytes = readFileSync(path);
+      bytes.fill(0xa5, 4_096, 16_384);
+      writeFileSync(path, bytes);
+    },
+    'another database': () => {
+      rmSync(path);
+      const other = new Database(path);
+      other.exec('CREATE TABLE songs (title TEXT)');
+      other.close();
+    },
+    'a ledger without its tables': () => {
+      const same = new Database(path);
+      same.exec('DROP TABLE outbox');
+      same.close();
+    },
+    emptied: () => writeFileSync(path, ''),
+  };
+  for (const [name, damage] of Object.entries(damages)) {
+    const first = await ledgerWith();
+    for (let count = 1; count <= 30; count += 1)
+      await first.commit([{ kind: 'k', key: String(count), value: 'x'.repeat(500) }], []);
+    await first.close();
+    damage();
+    const second = await ledgerWith();
+    expect(second.memory().rows('k').size, name).toBe(0);
+    expect(second.setAside !== undefined, name).toBe(name !== 'emptied');
+    expect(second.documents().removalsAllowed, name).toBe(false);
+    await second.close();
+    rmSync(path);
+  }
+  expect(
+    readdirSync(folder).filter((file) => file.includes('damaged') && !file.endsWith('-wal') && !file.endsWith('-shm')),
+  ).toHaveLength(4);
+});
+
+test('room is kept for when the disk is full: free pages in the file, and a log that is long already', async () => {
+  const fill = async (ledger: NodeLedger, rows: number, bytes: number) => {
+    for (let row = 0; row < rows; row += 1)
+      await ledger.commit([{ kind: 'k', key: `${rows}-${row}`, value: 'x'.repeat(bytes) }], []);
+    await ledger.close();
+  };
+  const ledger = await ledgerWith();
+  const before = statSync(path).size;
+  expect(statSync(`${path}-wal`).size).toBeGreaterThan(RESERVE_PAGES * 4_096);
+  await fill(ledger, RESERVE_PAGES / 4, 2_000);
+  expect(statSync(path).size).toBe(before);
+  await fill(await ledgerWith(), RESERVE_PAGES, 5_000);
+  const raw = new Database(path, { readonly: true });
+  expect(raw.pragma('freelist_count', { simple: true })).toBeGreaterThanOrEqual(RESERVE_PAGES / 2);
+  raw.close();
+});
+
+test('a ledger that another process has open is refused, and goes on there', async () => {
+  const child = spawn(process.execPath, ['test/support/ledger-child.ts', path, '1'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const told = (word: RegExp) =>
+    new Promise<void>((resolve) => child.stdout.on('data', (chunk: Buffer) => word.test(chunk.toString()) && resolve()));
+  try {
+    await told(/committed/);
+    // In a thread: while this one waited for the lock, nobody would read what the child says.
+    await expect(ledgerWith(workerWriter(spawnLedgerWorker))).rejects.toMatchObject({
+      code: 'InUse',
+      message: expect.stringContaining(path),
+    });
+    await told(/committed/);
+  } finally {
+    child.kill('SIGKILL');
+  }
+});
+
+test('a ledger of a later release is refused, not touched', async () => {
+  const first = await ledgerWith();
+  await first.close();
+  const later = new Database(path);
+  later.pragma('user_version = 9');
+  later.close();
+  await expect(ledgerWith()).rejects.toMatchObject({
+    code: 'LedgerTooNew',
+    message: expect.stringMatching(/schema 9, this one knows 1/),
+  });
+  expect(existsSync(path)).toBe(true);
+});
