@@ -90,6 +90,13 @@ export const STEPS: readonly Step[] = [
     run: async (stage) => {
       await stage.lab.stopServer('SIGKILL');
       await stage.lab.startServer();
+      const since = performance.now();
+      // Leases of nodes live in memory: one is there once its node has been heard by this server.
+      await waitFor('the nodes to find the server again', async () => {
+        const leases = await stage.kubectl('get', 'leases', '-n', 'kube-node-lease', '-o', 'name');
+        return leases.trim().split('\n').length === stage.lab.nodes.length ? true : undefined;
+      });
+      stage.say(`all nodes have found it again ${seconds(performance.now() - since)} after it was ready`);
       await Promise.all(stage.lab.nodes.map(({ name }) => waitForNode(stage, name, 'True')));
       await stage.show('get', 'nodes');
     },

@@ -3,7 +3,8 @@
  * are not known to be ready. It deletes nothing: who wants pods replaced gives them tolerations with seconds (./taint-eviction.ts).
  */
 import { nodeCondition, type Node, type NodeCondition } from '#api/kinds/node.ts';
-import { NODE_LEASE_NAMESPACE } from '#api/kinds/lease.ts';
+import { NODE_LEASE_NAMESPACE, type Lease } from '#api/kinds/lease.ts';
+import type { KubeObject } from '#api/object.ts';
 import { isPodReady, isTerminal, podCondition, type Pod } from '#api/kinds/pod.ts';
 import { rfc3339 } from '#lib/time.ts';
 import type { Change } from '#rest/change.ts';
@@ -128,6 +129,15 @@ function keysOf({ resource, before, after }: News, view: View): readonly string[
   const name = (after ?? before)?.metadata.name ?? '';
   const node = view.get(RESOURCE, '', name) as Node | undefined;
   const isNews =
-    before === undefined || after === undefined || (node !== undefined && nodeCondition(node, 'Ready')?.status === 'Unknown');
+    before === undefined ||
+    after === undefined ||
+    // How long silence may last has changed: the look that is due was reckoned from the old one.
+    patienceOf(before) !== patienceOf(after) ||
+    (node !== undefined && nodeCondition(node, 'Ready')?.status === 'Unknown');
   return isNews ? [name] : [];
+}
+
+function patienceOf(lease: KubeObject): number | undefined {
+  // Sound: only Leases come here.
+  return (lease as Lease).spec?.leaseDurationSeconds;
 }

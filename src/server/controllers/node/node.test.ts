@@ -252,3 +252,18 @@ test('a larger block given by hand is kept clear, one from elsewhere is no matte
   world.run(nodeIpam(CIDR), 'nodes', NOW);
   expect((world.all('nodes').at(-1) as Node).spec?.podCIDR).toBe('10.32.1.0/25');
 });
+
+test('a heartbeat is no news, a change of how long silence may last is', () => {
+  const lease = (leaseDurationSeconds: number, renewTime: string) => ({
+    apiVersion: 'coordination.k8s.io/v1',
+    kind: 'Lease',
+    metadata: { name: 'a', namespace: 'kube-node-lease' },
+    spec: { leaseDurationSeconds, renewTime },
+  });
+  const resource = 'leases.coordination.k8s.io';
+  const view = viewOf([{ resource: 'nodes', object: withConditions('a', { Ready: 'True' }) }]);
+  const keys = (before: number, after: number) =>
+    nodeLifecycle.keysOf({ resource, before: lease(before, '1'), after: lease(after, '2') }, view);
+  expect(keys(75, 75)).toEqual([]);
+  expect(keys(75, 13)).toEqual(['a']);
+});
