@@ -134,6 +134,14 @@ test('a sandbox is wired before anything starts in it', () => {
   checkPlan({ items: [NODE_ITEM, WEB], rows, containers: [SANDBOX] }, ['start web-1/app attempt 0']);
 });
 
+test('an address that stands is given to nobody else, also where the ledger does not know it yet', () => {
+  const wired = new Map([['uid-old', { sandboxId: 'old', address: '10.32.0.1' }]]);
+  const given = actionsOf({ items: [NODE_ITEM, WEB], change: { wired } }).flatMap((action) =>
+    action.type === 'commit' ? action.changes.filter(({ kind }) => kind === 'addresses') : [],
+  );
+  expect(given).toEqual([{ kind: 'addresses', key: 'uid-web-1', value: '10.32.0.2' }]);
+});
+
 test('the same uid, hash and id are never touched', () => {
   const world = { items: [NODE_ITEM, WEB], containers: [SANDBOX, seen('web-1', 'app')] };
   checkPlan({ ...world, rows: standing({ id: 'web-1-app-0' }) }, []);

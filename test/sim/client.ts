@@ -1,11 +1,23 @@
 import { explain } from '../../src/lib/error.ts';
 import type { KubeObject } from '../../src/api/object.ts';
 import type { Change } from '../../src/rest/change.ts';
+import { keyText } from '../../src/rest/storage.ts';
 import type { Chance } from './chance.ts';
 import { SEQ, type History } from './history.ts';
 import type { SimServer } from './sim-server.ts';
+import { NAMES, bodyOf, patchOf, type Resource } from './workloads.ts';
 
 /** The one operator of the simulated cluster: writes at random, and remembers in the History what was promised to him. */
+const DEEDS = {
+  configmaps: 2,
+  'deployments.apps': 4,
+  'daemonsets.apps': 2,
+  pods: 4,
+  /** Of pods that others look after, too. */
+  deletePod: 1,
+  cordon: 0.3,
+} as const;
+
 export class Client {
   readonly #chance: Chance;
   readonly #history: History;
@@ -19,32 +31,44 @@ export class Client {
     this.#tell = tell;
   }
 
-  /** One write; its end is noted whenever it comes, if it does. */
   act(server: SimServer): void {
-    const resource = this.#chance.oneOf([
-      'configmaps',
-      'deployments.apps',
-      'deployments.apps',
-      'daemonsets.apps',
-      'pods',
-    ] as const);
-    const name = `${resource.slice(0, 2)}-${this.#chance.between(0, 1)}`;
+    const deed = this.#chance.weighted(DEEDS);
+    switch (deed) {
+      case 'deletePod':
+        return this.#deletePod(server);
+      case 'cordon':
+        return this.#cordon(server);
+      default:
+        return this.#write(server, deed);
+    }
+  }
+
+  /** Puts right what would keep the cluster from its rest. */
+  makeRoom(server: SimServer): void {
+    for (const { metadata, spec } of server.store.view().list('nodes') as readonly NodeObject[])
+      if (spec?.unschedulable === true) this.#setUnschedulable(server, metadata.name ?? '', false);
+  }
+
+  /** One write; its end is noted whenever it comes, if it does. */
+  #write(server: SimServer, resource: Resource): void {
+    const name = `${resource.slice(0, 2)}-${this.#chance.between(0, NAMES - 1)}`;
+    const key = { resource, namespace: 'default', name };
+    const text = keyText(key);
     const found = server.store.view().get(resource, 'default', name);
     // What is on its way out takes what was written to it with it.
     if (found?.metadata.deletionTimestamp !== undefined) return;
-    const key = `${resource}/${name}`;
     // Of two writes under way at once, either may come last.
     const underWay = this.#underWay.get(server) ?? new Set();
     this.#underWay.set(server, underWay);
-    if (underWay.has(key)) return;
-    underWay.add(key);
+    if (underWay.has(text)) return;
+    underWay.add(text);
     this.#seq += 1;
     const seq = this.#seq;
     const change = found === undefined ? this.#create(resource, name, seq) : this.#change(resource, name, seq, found);
     const deed = { seq, ...(change.verb === 'delete' ? { deletedUid: found?.metadata.uid ?? '' } : {}) };
     this.#history.tried(key, deed);
-    this.#tell(`client: ${change.verb} ${key} (write ${seq})`);
-    const ended = () => underWay.delete(key);
+    this.#tell(`client: ${change.verb} ${resource}/${name} (write ${seq})`);
+    const ended = () => underWay.delete(text);
     server.change(change).then(
       (object) => {
         ended();
@@ -58,48 +82,66 @@ export class Client {
     );
   }
 
-  #create(resource: string, name: string, seq: number): Change {
-    return { verb: 'create', resource, object: { ...this.#body(resource, name), metadata: metadata(name, seq) } };
+  #create(resource: Resource, name: string, seq: number): Change {
+    const metadata = { name, namespace: 'default', annotations: { [SEQ]: String(seq) } };
+    return { verb: 'create', resource, object: { ...bodyOf(resource, name, this.#chance), metadata } };
   }
 
-  #change(resource: string, name: string, seq: number, { metadata: { uid } }: KubeObject): Change {
+  #change(resource: Resource, name: string, seq: number, { metadata: { uid } }: KubeObject): Change {
     const target = { resource, namespace: 'default', name, ...(uid === undefined ? {} : { uid }) };
-    if (this.#chance.happens(0.2)) return { verb: 'delete', ...target, propagationPolicy: 'Background' };
-    const image = { spec: { template: { spec: { containers: [{ name: 'app', image: this.#image() }] } } } };
-    const patches: Readonly<Record<string, readonly object[]>> = {
-      'deployments.apps': [{ spec: { replicas: this.#chance.between(0, 4) } }, image],
-      'daemonsets.apps': [image],
-      pods: [{ spec: { containers: [{ name: 'app', image: this.#image() }] } }],
-      configmaps: [{ data: { seq: String(seq) } }],
-    };
-    const patch = { ...this.#chance.oneOf(patches[resource] ?? []), metadata: { annotations: { [SEQ]: String(seq) } } };
+    if (this.#chance.happens(0.2)) return { verb: 'delete', ...target, ...this.#manner(resource) };
+    const patch = { ...patchOf(resource, seq, this.#chance), metadata: { annotations: { [SEQ]: String(seq) } } };
     return { verb: 'patch', ...target, patchType: 'strategic', patch };
   }
 
-  #body(resource: string, name: string): Pick<KubeObject, 'apiVersion' | 'kind'> & Record<string, unknown> {
-    const selector = { matchLabels: { app: name } };
-    const spec = {
-      terminationGracePeriodSeconds: 2,
-      containers: [{ name: 'app', image: this.#image(), command: ['run', 'for-ever'] }],
-    };
-    const template = { metadata: { labels: { app: name } }, spec };
-    switch (resource) {
-      case 'configmaps':
-        return { apiVersion: 'v1', kind: 'ConfigMap', data: {} };
-      case 'pods':
-        return { apiVersion: 'v1', kind: 'Pod', spec };
-      case 'daemonsets.apps':
-        return { apiVersion: 'apps/v1', kind: 'DaemonSet', spec: { selector, template } };
-      default:
-        return { apiVersion: 'apps/v1', kind: 'Deployment', spec: { replicas: this.#chance.between(1, 3), selector, template } };
-    }
+  /** How it is deleted. */
+  #manner(resource: Resource): Pick<Extract<Change, { verb: 'delete' }>, 'propagationPolicy' | 'gracePeriodSeconds'> {
+    if (resource === 'pods' && this.#chance.happens(0.2)) return { gracePeriodSeconds: 0 };
+    return { propagationPolicy: this.#chance.weighted({ Background: 4, Foreground: 1, Orphan: 1 }) };
   }
 
-  #image(): string {
-    return `app:${this.#chance.between(1, 2)}`;
+  #deletePod(server: SimServer): void {
+    const pods = server.store.view().list('pods');
+    // Those of the client's own names are told apart by their writes.
+    const others = pods.filter(({ metadata }) => metadata.annotations?.[SEQ] === undefined);
+    if (others.length === 0) return;
+    const { name = '', uid = '' } = this.#chance.oneOf(others).metadata;
+    const forced = this.#chance.happens(0.3) ? { gracePeriodSeconds: 0 } : {};
+    this.#ask(server, `delete pod ${name}${forced.gracePeriodSeconds === 0 ? ' by force' : ''}`, {
+      verb: 'delete',
+      resource: 'pods',
+      namespace: 'default',
+      name,
+      uid,
+      ...forced,
+    });
+  }
+
+  #cordon(server: SimServer): void {
+    const nodes = server.store.view().list('nodes') as readonly NodeObject[];
+    if (nodes.length === 0) return;
+    const { metadata, spec } = this.#chance.oneOf(nodes);
+    this.#setUnschedulable(server, metadata.name ?? '', spec?.unschedulable !== true);
+  }
+
+  #setUnschedulable(server: SimServer, name: string, unschedulable: boolean): void {
+    const patch = { spec: { unschedulable } };
+    this.#ask(server, `${unschedulable ? 'cordon' : 'uncordon'} ${name}`, {
+      verb: 'patch',
+      resource: 'nodes',
+      namespace: '',
+      name,
+      patchType: 'merge',
+      patch,
+    });
+  }
+
+  /** Nothing is promised of it. */
+  #ask(server: SimServer, what: string, change: Change): void {
+    this.#tell(`client: ${what}`);
+    server.change(change).catch((error: unknown) => this.#tell(`client: could not ${what}: ${explain(error)}`));
   }
 }
 
-function metadata(name: string, seq: number) {
-  return { name, namespace: 'default', annotations: { [SEQ]: String(seq) } };
-}
+/** Sound where nodes are stored. */
+type NodeObject = KubeObject & { readonly spec?: { readonly unschedulable?: boolean } };

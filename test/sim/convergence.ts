@@ -1,5 +1,7 @@
 import { digestOf } from '../../src/api/link/statement.ts';
+import type { Node } from '../../src/api/kinds/node.ts';
 import type { Pod } from '../../src/api/kinds/pod.ts';
+import type { KubeObject } from '../../src/api/object.ts';
 import { ItemEncoder } from '../../src/server/fleet/item-encoder.ts';
 import { project } from '../../src/server/fleet/project.ts';
 import { CLUSTER_CIDR } from '../support/link-world.ts';
@@ -14,8 +16,17 @@ export function differences({ server, nodes }: World): readonly string[] {
   return [
     ...(server.idle() ? [] : ['the loops are at work']),
     ...pods.flatMap(unbound),
-    ...nodes.flatMap((node) => [...linkDifferences(server, node), ...engineDifferences(node, pods)]),
-    ...ownerDifferences(server),
+    ...nodes.flatMap((node) => {
+      const bound = pods.filter(({ spec }) => spec?.nodeName === node.name);
+      return [
+        ...linkDifferences(server, node),
+        ...nodeDifferences(server, node),
+        ...bound.flatMap((pod) => podDifferences(node, pod)),
+        ...leftovers(node, bound),
+      ];
+    }),
+    ...addressDifferences(nodes),
+    ...ownerDifferences(server, pods),
   ];
 }
 
@@ -36,23 +47,69 @@ function linkDifferences({ store }: SimServer, { name, ledger }: SimNode): reado
   ];
 }
 
-/** What runs is what is bound to it, and the server knows of every container which attempt runs. */
-function engineDifferences({ name, host }: SimNode, pods: readonly Pod[]): readonly string[] {
-  const running = host.engine.containers().filter((container) => container.state === 'running' && container.name !== '');
-  const real = running.map(({ podUid, id }) => `${podUid} docker://${id}`).toSorted();
-  const told = pods
-    .filter(({ spec }) => spec?.nodeName === name)
-    .flatMap(({ metadata, status }) =>
-      (status?.containerStatuses ?? []).map(({ state, containerID = '' }) =>
-        state?.running === undefined ? `${metadata.uid} not running` : `${metadata.uid} ${containerID}`,
-      ),
-    )
-    .toSorted();
-  const bound = pods.filter(({ spec }) => spec?.nodeName === name).length;
-  if (bound === real.length && told.join() === real.join()) return [];
+function nodeDifferences({ store }: SimServer, { name }: SimNode): readonly string[] {
+  // Sound: nodes are stored there.
+  const node = store.view().get('nodes', '', name) as Node | undefined;
+  const ready = node?.status?.conditions?.find(({ type }) => type === 'Ready');
+  const taints = (node?.spec?.taints ?? []).map(({ key }) => key);
   return [
-    `${name} runs ${real.length} containers of ${bound} pods; the server knows [${told.join(', ')}], real is [${real.join(', ')}]`,
+    ...(ready?.status === 'True' ? [] : [`${name} is ${ready?.status ?? 'not known to be'} Ready: ${ready?.message ?? ''}`]),
+    ...(taints.length === 0 ? [] : [`${name} has the taints ${taints.join(', ')}`]),
   ];
+}
+
+/** The server tells of a pod what is so, and what is so is what was asked for. */
+function podDifferences({ name: node, host }: SimNode, { metadata, spec, status }: Pod): readonly string[] {
+  const all = host.engine.containers().filter(({ podUid }) => podUid === metadata.uid);
+  const [real] = all.filter(({ name, state }) => name === 'app' && state === 'running');
+  const told = status?.containerStatuses?.find(({ name }) => name === 'app');
+  const phase = status?.phase ?? '';
+  const differ = (what: string) => [`pod ${metadata.name} on ${node}, ${phase}: ${what}`];
+  if (metadata.deletionTimestamp !== undefined) return differ('it is still being deleted');
+  if (phase === 'Succeeded' || phase === 'Failed') {
+    const running = all.filter(({ state }) => state === 'running');
+    if (spec?.restartPolicy === 'Always') return differ('it is to run for ever');
+    return running.length === 0 ? [] : differ(`${running.length} of its containers run`);
+  }
+  if (phase !== 'Running' || real === undefined) return differ(`it ${real === undefined ? 'does not run' : 'runs'}`);
+  const wanted = spec?.containers[0]?.image;
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready')?.status;
+  const address = host.wired.get(metadata.uid ?? '')?.address;
+  return [
+    ...(told?.containerID === `docker://${real.id}` && told.state?.running !== undefined
+      ? []
+      : differ(`the server knows ${told?.containerID ?? 'no container'}, real is ${real.id}`)),
+    ...(told?.restartCount === real.attempt ? [] : differ(`${told?.restartCount} restarts are told, real are ${real.attempt}`)),
+    ...(real.image === wanted ? [] : differ(`it runs ${real.image} in place of ${wanted}`)),
+    ...(ready === 'True' ? [] : differ('it is not Ready')),
+    ...(address !== undefined && status?.podIP === address
+      ? []
+      : differ(`its address is told as ${status?.podIP}, real is ${address}`)),
+  ];
+}
+
+/** Of pods that are not bound here, nothing is left; of those that are, what runs and what died last. */
+function leftovers({ name, host }: SimNode, bound: readonly Pod[]): readonly string[] {
+  const uids = new Set(bound.map(({ metadata }) => metadata.uid));
+  const strange = (where: string, uid: string) =>
+    uids.has(uid) ? [] : [`${name} has ${where} of a pod that is not bound to it: ${uid}`];
+  const containers = host.engine.containers();
+  const places = containers.map((each) => `${each.podUid}/${each.name}`);
+  const many = [...new Set(places)].filter((place) => places.filter((each) => each === place).length > CONTAINERS_KEPT);
+  return [
+    ...containers.flatMap((each) => strange(`container "${each.name}"`, each.podUid)),
+    ...[...host.wired.keys()].flatMap((uid) => strange('an interface', uid)),
+    ...[...host.volumes.keys()].flatMap((uid) => strange('volumes', uid)),
+    ...many.map((place) => `${name} keeps more than ${CONTAINERS_KEPT} containers of ${place}`),
+  ];
+}
+
+/** The one that runs and the last dead one. */
+const CONTAINERS_KEPT = 2;
+
+function addressDifferences(nodes: readonly SimNode[]): readonly string[] {
+  const all = nodes.flatMap(({ host }) => [...host.wired.values()].map(({ address }) => address));
+  return all.filter((address, index) => all.indexOf(address) !== index).map((address) => `two pods have the address ${address}`);
 }
 
 type Workload = {
@@ -61,19 +118,49 @@ type Workload = {
     readonly availableReplicas?: number;
     readonly updatedReplicas?: number;
     readonly observedGeneration?: number;
+    readonly numberAvailable?: number;
+    readonly updatedNumberScheduled?: number;
   };
 };
 
-function ownerDifferences({ store }: SimServer): readonly string[] {
-  return store
-    .view()
-    .list('deployments.apps')
-    .flatMap((object) => {
-      // Sound: deployments are stored there.
-      const { spec, status } = object as Workload;
-      const wanted = spec?.replicas ?? 1;
-      const content = (status?.availableReplicas ?? 0) === wanted && (status?.updatedReplicas ?? 0) === wanted;
-      const isSeen = status?.observedGeneration === object.metadata.generation;
-      return content && isSeen ? [] : [`deployment ${object.metadata.name} has ${status?.availableReplicas ?? 0} of ${wanted}`];
-    });
+/** Owners have what they want, know it, and own nothing that they do not. */
+function ownerDifferences({ store }: SimServer, pods: readonly Pod[]): readonly string[] {
+  const view = store.view();
+  const nodes = view.list('nodes').length;
+  // Sound: workloads are stored there.
+  const list = (resource: string) => view.list(resource) as readonly (KubeObject & Workload)[];
+  const check = (
+    what: string,
+    { metadata, status }: KubeObject & Workload,
+    wanted: number,
+    ...told: readonly (number | undefined)[]
+  ) => {
+    const owned = pods.filter((pod) => pod.metadata.ownerReferences?.some(({ uid }) => uid === metadata.uid) === true).length;
+    const isSeen = status?.observedGeneration === metadata.generation;
+    const isContent = told.every((count = 0) => count === wanted) && (what === 'deployment' || owned === wanted);
+    const text = `${what} ${metadata.name} wants ${wanted} pods, owns ${owned}, tells ${told.map((count = 0) => count).join(' and ')}`;
+    return [
+      ...(isContent && isSeen ? [] : [text]),
+      ...(metadata.deletionTimestamp === undefined ? [] : [`${what} ${metadata.name} is still being deleted`]),
+    ];
+  };
+  const all = [...list('deployments.apps'), ...list('replicasets.apps'), ...list('daemonsets.apps')];
+  const known = new Set(all.map(({ metadata }) => metadata.uid));
+  const orphans = [...all, ...pods, ...view.list('controllerrevisions.apps')].filter(
+    ({ metadata }) => metadata.ownerReferences?.some(({ uid }) => !known.has(uid)) === true,
+  );
+  return [
+    ...list('deployments.apps').flatMap((object) => {
+      const { spec, status } = object;
+      return check('deployment', object, spec?.replicas ?? 1, status?.availableReplicas, status?.updatedReplicas);
+    }),
+    ...list('replicasets.apps').flatMap((object) => {
+      return check('replica set', object, object.spec?.replicas ?? 1, object.status?.availableReplicas);
+    }),
+    ...list('daemonsets.apps').flatMap((object) => {
+      const { status } = object;
+      return check('daemon set', object, nodes, status?.numberAvailable, status?.updatedNumberScheduled);
+    }),
+    ...orphans.map(({ metadata }) => `${metadata.name} has an owner that is no more`),
+  ];
 }

@@ -3,54 +3,82 @@ import type { Life } from '../support/fake-host.ts';
 import type { History } from './history.ts';
 import type { SimNode } from './sim-node.ts';
 
-/** Looks over an agent's shoulder: what it stops must have been let go by someone who may, or must change; nothing is ever run twice. */
-export function watchEngine(
-  node: SimNode,
-  runtime: Runtime,
-  life: Life,
-  history: History,
-  violated: (what: string) => void,
-): Runtime {
-  const check = (id: string, deed: string) => {
-    // What the dead still ask for does not happen.
-    const why = life.alive ? whyNot(node, id, history) : undefined;
-    if (why !== undefined) violated(`${node.name} ${deed} ${why}`);
-  };
-  return {
-    ...runtime,
-    signalContainer: (id, name, signal) => {
-      check(id, name ?? 'signals');
-      return runtime.signalContainer(id, name, signal);
-    },
-    remove: (id, signal) => {
-      check(id, 'removes');
-      return runtime.remove(id, signal);
-    },
-  };
-}
+/**
+ * Looks over an agent's shoulder, at each of its calls to the engine: what it stops must have been let go by someone who may, or must
+ * change; nothing is run twice, and nothing that has run to its end is run again.
+ */
+export class EngineWatch {
+  readonly #node: SimNode;
+  readonly #history: History;
+  readonly #violated: (what: string) => void;
+  readonly #started = new Set<string>();
+  #checked = 0;
 
-/** Why this container may not be stopped now; undefined: it may, or it has ended. */
-function whyNot(node: SimNode, id: string, history: History): string | undefined {
-  const container = node.host.engine.containers().find((each) => each.id === id);
-  if (container === undefined || history.isReleased(container.podUid, node.name)) return undefined;
-  if (container.state !== 'running' || node.outdated().has(id)) return undefined;
-  const what = container.name === '' ? 'the sandbox' : container.name;
-  return `${what} of pod ${container.podName} (${container.podUid}), which nobody has let go`;
-}
+  constructor(node: SimNode, history: History, violated: (what: string) => void) {
+    this.#node = node;
+    this.#history = history;
+    this.#violated = violated;
+  }
 
-/** What must hold of a node's engine at any moment; the sentences tell what does not. */
-export function engineTroubles({ name, host: { engine } }: SimNode, history: History): readonly string[] {
-  const running = engine.containers().filter(({ state }) => state === 'running');
-  const places = running.map(({ podUid, name: container }) => `${podUid}/${container}`);
-  const twice = places.filter((place, index) => places.indexOf(place) !== index);
-  // A pod that was let go, and that a restored backup brought back, begins anew.
-  const again = engine.starts.filter(
-    (start, index) => engine.starts.indexOf(start) !== index && !history.isReleased(podUidOf(start), name),
-  );
-  return [
-    ...twice.map((place) => `${name} runs ${place} twice at once`),
-    ...again.map((start) => `${name} started ${start} a second time`),
-  ];
+  /** The engine as one process of the agent gets it. */
+  over(runtime: Runtime, life: Life): Runtime {
+    const check = (id: string, deed: string) => {
+      // What the dead still ask for does not happen.
+      const why = life.alive ? this.#whyNot(id) : undefined;
+      if (why !== undefined) this.#violated(`stopped: ${this.#node.name} ${deed} ${why}`);
+    };
+    return {
+      ...runtime,
+      signalContainer: (id, name, signal) => {
+        check(id, name ?? 'signals');
+        return runtime.signalContainer(id, name, signal);
+      },
+      remove: (id, signal) => {
+        check(id, 'removes');
+        return runtime.remove(id, signal);
+      },
+    };
+  }
+
+  /** What must hold of a node's engine at any moment. */
+  check(): void {
+    const { name: node, host } = this.#node;
+    const { engine } = host;
+    const running = engine.containers().filter(({ state }) => state === 'running');
+    const places = running.map(({ podUid, name }) => `${podUid}/${name}`);
+    for (const [index, place] of places.entries())
+      if (places.indexOf(place) !== index) this.#violated(`twice: ${node} runs ${place} twice at once`);
+    const addresses = [...host.wired.values()].map(({ address }) => address);
+    for (const [index, address] of addresses.entries())
+      if (addresses.indexOf(address) !== index) this.#violated(`twice: ${node} gave ${address} to two pods`);
+    for (; this.#checked < engine.starts.length; this.#checked += 1) this.#checkStart(engine.starts[this.#checked] ?? '');
+  }
+
+  #checkStart(start: string): void {
+    const { name: node } = this.#node;
+    const uid = podUidOf(start);
+    // A pod that was let go, and that a restored backup brought back, begins anew.
+    if (this.#history.isReleased(uid, node)) return;
+    if (this.#started.has(start)) this.#violated(`again: ${node} started ${start} a second time`);
+    this.#started.add(start);
+    if (this.#history.hasEnded(uid)) this.#violated(`ended: ${node} started ${start} of a pod that has run to its end`);
+  }
+
+  /** Why this container may not be stopped now; undefined: it may, or it has ended. */
+  #whyNot(id: string): string | undefined {
+    const node = this.#node;
+    const containers = node.host.engine.containers();
+    const container = containers.find((each) => each.id === id);
+    if (container === undefined || this.#history.isReleased(container.podUid, node.name)) return undefined;
+    if (container.state !== 'running' || node.outdated().has(id) || node.isOver(container.podUid)) return undefined;
+    const { name, podName, podUid, sandboxAttempt } = container;
+    const hasSandbox = containers.some(
+      (each) => each.podUid === podUid && each.name === '' && each.attempt === sandboxAttempt && each.state === 'running',
+    );
+    // Without its sandbox it has no network.
+    if (!hasSandbox) return undefined;
+    return `${name === '' ? 'the sandbox' : name} of pod ${podName} (${podUid}), which nobody has let go`;
+  }
 }
 
 /** `skr_<container>_<pod>_<namespace>_<uid>_<attempt>`. */

@@ -1,4 +1,6 @@
+import { explain } from '../../src/lib/error.ts';
 import type { Chance } from './chance.ts';
+import { copyDatabase } from './disk.ts';
 import type { Past } from './history.ts';
 import type { SimNode } from './sim-node.ts';
 import type { World } from './simulation.ts';
@@ -18,21 +20,27 @@ const WEIGHTS = {
   confirm: 1,
   backup: 2,
   serverDisk: 2,
+  serverClock: 1,
   killAgent: 4,
   doomAgent: 3,
   powerCut: 3,
   engine: 3,
+  registry: 1,
   exit: 4,
+  foreignHand: 2,
   nodeDisk: 2,
   damageLedger: 1,
   wallClock: 2,
 } as const;
+
+const never = new AbortController().signal;
 
 export class Faults {
   readonly #world: World;
   readonly #chance: Chance;
   readonly #tell: (what: string) => void;
   #troubles: Trouble[] = [];
+  #backups = 0;
   #backup: { readonly file: string; readonly past: Past } | undefined;
 
   constructor(world: World, chance: Chance, tell: (what: string) => void) {
@@ -65,6 +73,7 @@ export class Faults {
     for (const node of nodes) {
       pair.faults.heal(node.name);
       node.host.engine.fault = undefined;
+      node.setRegistry('present');
       Object.assign(node.disk, { full: false, slowMs: 0, doom: undefined });
       if (!node.alive) this.#world.startNode(node);
     }
@@ -114,13 +123,9 @@ export class Faults {
       this.#restartLater(this.#world.killServer());
     },
     doomServer: () => {
-      this.#world.serverDisk.doom = this.#chance.oneOf(['before', 'after'] as const);
+      this.#world.serverDisk.doom = this.#doom();
     },
-    backup: () => {
-      if (this.#world.server === undefined) return;
-      this.#backup = { file: this.#world.backup('backup.db'), past: this.#world.history.past() };
-      this.#tell('backup taken');
-    },
+    backup: () => this.#backUp(),
     restoreBackup: () => {
       if (this.#world.server === undefined || this.#backup === undefined) return;
       const { file, past } = this.#backup;
@@ -150,7 +155,7 @@ export class Faults {
       this.#for(500, 30_000, () => this.#world.startNode(node));
     },
     doomAgent: () => {
-      this.#node().disk.doom = this.#chance.oneOf(['before', 'after'] as const);
+      this.#node().disk.doom = this.#doom();
     },
     powerCut: () => {
       const node = this.#node();
@@ -168,13 +173,31 @@ export class Faults {
         host.engine.fault = undefined;
       });
     },
+    registry: () => {
+      const node = this.#node();
+      this.#tell(`${node.name}: the registry can not be reached`);
+      node.setRegistry('unreachable');
+      this.#for(5_000, 60_000, () => node.setRegistry('present'));
+    },
     exit: () => {
       const { name, host } = this.#node();
-      const running = host.engine.containers().filter(({ state, name: container }) => state === 'running' && container !== '');
+      const running = host.engine.containers().filter(({ state }) => state === 'running');
       if (running.length === 0) return;
       const { podName, name: container, id } = this.#chance.oneOf(running);
-      this.#tell(`${name}: ${container} of ${podName} ends`);
+      this.#tell(`${name}: ${container === '' ? 'the sandbox' : container} of ${podName} ends`);
       host.engine.exit(id, this.#chance.between(0, 1));
+    },
+    foreignHand: () => {
+      const { name, host } = this.#node();
+      const containers = host.engine.containers();
+      if (containers.length === 0) return;
+      const { podName, name: container, id } = this.#chance.oneOf(containers);
+      this.#tell(`${name}: somebody removes ${container === '' ? 'the sandbox' : container} of ${podName}`);
+      // An engine that does not answer does not do it.
+      host.engine
+        .runtime(name)
+        .remove(id, never)
+        .catch(() => undefined);
     },
     nodeDisk: () => {
       const { name, disk } = this.#node();
@@ -191,12 +214,44 @@ export class Faults {
       node.damageLedger();
       this.#for(500, 10_000, () => this.#world.startNode(node));
     },
+    serverClock: () => {
+      this.#world.serverWallOffsetMs = this.#chance.between(-400 * 86_400, 400 * 86_400) * 1_000;
+      this.#tell("the server's wall clock jumps");
+    },
     wallClock: () => {
       const node = this.#node();
       node.wallOffsetMs = this.#chance.between(-400 * 86_400, 400 * 86_400) * 1_000;
       this.#tell(`${node.name}: the wall clock jumps`);
     },
   };
+
+  /** By the server itself, or by somebody who copies the files. */
+  #backUp(): void {
+    const { server, history } = this.#world;
+    if (server === undefined) return;
+    this.#backups += 1;
+    const file = this.#world.path(`backup-${this.#backups}.db`);
+    const past = history.past();
+    if (this.#chance.happens(0.5)) {
+      copyDatabase(server.file, file);
+      this.#backup = { file, past };
+      this.#tell('the files are copied');
+      return;
+    }
+    this.#tell('a backup is begun');
+    server.store.backup(file, never).then(
+      () => {
+        this.#backup = { file, past };
+        this.#tell('the backup is taken');
+      },
+      (error: unknown) => this.#tell(`the backup failed: ${explain(error)}`),
+    );
+  }
+
+  /** How much of the next write comes to the disk. */
+  #doom(): number {
+    return this.#chance.oneOf([0, 1, this.#chance.between(1, 99) / 100]);
+  }
 
   #restartLater(database: string | undefined, past?: Past): void {
     this.#for(1_000, 20_000, () => {
@@ -214,7 +269,13 @@ export class Faults {
     void server.confirm().catch(() => undefined);
   }
 
+  #makeRoom(): void {
+    const { server, client } = this.#world;
+    if (server !== undefined) client.makeRoom(server);
+  }
+
   #confirmWhenAsked(): void {
+    this.#makeRoom();
     this.#confirm();
     this.#troubles.push({
       untilMs: this.#world.clock.monotonic() + 1,

@@ -1,11 +1,12 @@
 import type { Pod } from '../../src/api/kinds/pod.ts';
 import type { KubeObject } from '../../src/api/object.ts';
-import type { Entry } from '../../src/rest/storage.ts';
+import { keyText, type Entry, type Key } from '../../src/rest/storage.ts';
 import type { Store } from '../../src/server/store/store.ts';
+import { Revisions } from './revisions.ts';
 
 /**
- * What really happened, told apart from what any part believes: which writes were acknowledged, and which pods a database that counts has let
- * go. A backup takes its past with it; an operator who restores one chooses that past.
+ * What really happened, told apart from what any part believes: which writes were acknowledged, which pods a database that counts has let go
+ * or knows to have ended. A backup takes its past with it; an operator who restores one chooses that past.
  */
 export type Deed = {
   /** Rises with every write of the client. */
@@ -14,35 +15,46 @@ export type Deed = {
   readonly deletedUid?: string;
 };
 
-export type Past = { readonly acknowledged: ReadonlyMap<string, Deed> };
+type Promised = Deed & { readonly key: Key };
+
+export type Past = { readonly acknowledged: ReadonlyMap<string, Promised> };
 
 export const SEQ = 'sim.skerry.dev/seq';
 
+export type HistoryOptions = {
+  readonly violated: (what: string) => void;
+  /** Told of every commit that a watcher sees. */
+  readonly committed: (entry: Entry) => void;
+};
+
 export class History {
-  /** By `resource/name`; what the client has been promised. */
-  #acknowledged = new Map<string, Deed>();
+  readonly #options: HistoryOptions;
+  /** By key; what the client has been promised. */
+  #acknowledged = new Map<string, Promised>();
   /** The last deletion the client tried, which may have happened: its seq. */
   readonly #deletions = new Map<string, number>();
-  #revisions = new Map<number, string>();
+  #revisions: Revisions;
   /** The newest database, and whether it is one that counts. */
   #present: { readonly view: Store['view']; counts: boolean } | undefined;
   readonly #released = new Set<string>();
   /** Released by a database that nobody has confirmed yet. */
   #provisional = new Set<string>();
+  readonly #ended = new Set<string>();
 
-  tried(key: string, deed: Deed): void {
-    if (deed.deletedUid !== undefined) this.#deletions.set(key, deed.seq);
+  constructor(options: HistoryOptions) {
+    this.#options = options;
+    this.#revisions = new Revisions(options.violated);
   }
 
-  acknowledged(key: string, deed: Deed, object: KubeObject | undefined): void {
-    if (deed.seq > (this.#acknowledged.get(key)?.seq ?? 0)) this.#acknowledged.set(key, deed);
+  tried(key: Key, deed: Deed): void {
+    if (deed.deletedUid !== undefined) this.#deletions.set(keyText(key), deed.seq);
+  }
+
+  acknowledged(key: Key, deed: Deed, object: KubeObject | undefined): void {
+    const text = keyText(key);
+    if (deed.seq > (this.#acknowledged.get(text)?.seq ?? 0)) this.#acknowledged.set(text, { ...deed, key });
     const revision = Number(object?.metadata.resourceVersion ?? 0);
-    const holder = `${key}#${object?.metadata.uid ?? ''}`;
-    if (revision > 0) {
-      const other = this.#revisions.get(revision);
-      if (other !== undefined && other !== holder) throw new Error(`revision ${revision} was given to ${other} and to ${holder}`);
-      this.#revisions.set(revision, holder);
-    }
+    if (revision > 0) this.#revisions.acknowledged(revision, text);
   }
 
   past(): Past {
@@ -52,24 +64,28 @@ export class History {
   /** The operator has put this past in place of the present. */
   restored(past: Past): void {
     this.#acknowledged = new Map(past.acknowledged);
-    this.#revisions = new Map();
+    this.#revisions = new Revisions(this.#options.violated);
   }
 
   /** A server has opened its database. */
   opened({ view, incarnation, storage }: Pick<Store, 'view' | 'incarnation' | 'storage'>): void {
-    this.#present = { view, counts: incarnation().confirmed };
+    const present = { view, counts: incarnation().confirmed };
+    this.#present = present;
     this.#provisional = new Set();
-    const present = this.#present;
-    const tell = (entries: readonly Entry[]) => {
-      for (const { key, before, after } of entries) {
-        if (key.resource !== 'pods') continue;
-        const isGone = after === undefined || after.metadata.deletionTimestamp !== undefined;
-        if (isGone) (present.counts ? this.#released : this.#provisional).add((after ?? before)?.metadata.uid ?? '');
-      }
+    this.#revisions.opened(storage.revision());
+    for (const pod of view().list('pods')) this.#note(pod, undefined);
+    const batch = (entries: readonly Entry[]) => {
+      if (this.#present === present) for (const entry of entries) this.#take(entry);
     };
     const watch = () =>
-      storage.watch(storage.revision(), { batch: tell, ended: () => (this.#present === present ? watch() : undefined) });
+      storage.watch(storage.revision(), { batch, ended: () => (this.#present === present ? watch() : undefined) });
     watch();
+    this.#checkPromises(view());
+  }
+
+  /** Its process is dead: what a watcher was not told, nobody was. */
+  closed(): void {
+    this.#present = undefined;
   }
 
   /** An operator has said that the present database counts. */
@@ -91,20 +107,54 @@ export class History {
     return this.#released.has(uid);
   }
 
-  /** Throws where a promise is broken. */
-  checkPromises(view: ReturnType<Store['view']>): void {
-    for (const [key, promised] of this.#acknowledged) {
-      const [resource = '', name = ''] = key.split('/');
-      const found = view.get(resource, 'default', name);
+  /** The server was told that this pod has run to its end. */
+  hasEnded(uid: string): boolean {
+    return this.#ended.has(uid);
+  }
+
+  #take(entry: Entry): void {
+    this.#options.committed(entry);
+    this.#revisions.committed(entry);
+    const { key, before, after } = entry;
+    if (key.resource === 'pods') {
+      const isGone = after === undefined || after.metadata.deletionTimestamp !== undefined;
+      if (isGone)
+        (this.#present?.counts === true ? this.#released : this.#provisional).add((after ?? before)?.metadata.uid ?? '');
+      if (after !== undefined) this.#note(after, before);
+    }
+    if (this.#acknowledged.has(keyText(key)) && this.#present !== undefined) this.#checkPromises(this.#present.view());
+  }
+
+  #note(pod: KubeObject, before: KubeObject | undefined): void {
+    const { uid = '', name } = pod.metadata;
+    const [phase, phaseBefore] = [phaseOf(pod), before === undefined ? '' : phaseOf(before)];
+    if (isFinal(phaseBefore) && before?.metadata.uid === uid && phase !== phaseBefore)
+      this.#options.violated(`ended: pod ${name} was ${phaseBefore} and is ${phase}`);
+    if (isFinal(phase)) this.#ended.add(uid);
+  }
+
+  #checkPromises(view: ReturnType<Store['view']>): void {
+    for (const [text, promised] of this.#acknowledged) {
+      const { resource, namespace, name } = promised.key;
+      const found = view.get(resource, namespace, name);
       const seq = Number(found?.metadata.annotations?.[SEQ] ?? 0);
       if (promised.deletedUid === undefined) {
-        const deletedSince = (this.#deletions.get(key) ?? 0) > promised.seq;
+        const deletedSince = (this.#deletions.get(text) ?? 0) > promised.seq;
         if (seq < promised.seq && !(found === undefined && deletedSince))
-          throw new Error(
-            `lost: ${key} was acknowledged as write ${promised.seq}, and the store has ${found === undefined ? 'nothing' : seq}`,
+          this.#options.violated(
+            `lost: ${text} was acknowledged as write ${promised.seq}, and the store has ${found === undefined ? 'nothing' : seq}`,
           );
       } else if (found?.metadata.uid === promised.deletedUid && found.metadata.deletionTimestamp === undefined)
-        throw new Error(`lost: the deletion ${promised.seq} of ${key} was acknowledged, and it stands`);
+        this.#options.violated(`lost: the deletion ${promised.seq} of ${text} was acknowledged, and it stands`);
     }
   }
+}
+
+function phaseOf(object: KubeObject): string {
+  // Sound: pods are stored there.
+  return (object as Pod).status?.phase ?? '';
+}
+
+function isFinal(phase: string): boolean {
+  return phase === 'Succeeded' || phase === 'Failed';
 }

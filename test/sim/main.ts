@@ -2,7 +2,8 @@ import { parseArgs } from 'node:util';
 import { simulate } from './simulation.ts';
 
 /**
- * `node test/sim/main.ts --seed 7` tells the story of one seed; `--from 1 --seeds 1000` runs many and tells of those that fail.
+ * `node test/sim/main.ts --seed 7` tells the story of one seed, with `--verbose` also every commit, every deed of an engine and what the parts log;
+ * `--from 1 --seeds 1000` runs many and tells of those that fail.
  */
 const { values } = parseArgs({
   options: {
@@ -10,12 +11,13 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     seeds: { type: 'string', default: '100' },
     steps: { type: 'string' },
+    verbose: { type: 'boolean', default: false },
   },
 });
 const options = values.steps === undefined ? {} : { steps: Number(values.steps) };
 
 if (values.seed !== undefined) {
-  const { trace, violation, hash } = await simulate(Number(values.seed), options);
+  const { trace, violation, hash } = await simulate(Number(values.seed), { ...options, verbose: values.verbose });
   console.log(trace.join('\n'));
   console.log(`seed ${values.seed}: ${violation ?? 'no violation'} (trace ${hash})`);
   if (violation !== undefined) process.exitCode = 1;

@@ -1,4 +1,3 @@
-import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createAgentLink, type AgentLink } from '../../src/agent/link/agent-link.ts';
 import type { NodeLedger } from '../../src/agent/ledger/link-ledger.ts';
@@ -7,16 +6,19 @@ import type { LedgerWriter } from '../../src/agent/ledger/writer.ts';
 import { createNodeStatus, type NodeStatusLoop } from '../../src/agent/node-status.ts';
 import { podItem } from '../../src/agent/plan.ts';
 import { createPodLoop, type PodLoop } from '../../src/agent/pod-loop.ts';
-import type { Runtime } from '../../src/agent/runtime/runtime.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import type { Ids } from '../../src/lib/ids.ts';
 import type { Log } from '../../src/lib/log.ts';
-import { createFakeHost, mortalLedger, type FakeHost, type Life } from '../support/fake-host.ts';
+import { createFakeHost, mortalLedger, type FakeHost } from '../support/fake-host.ts';
 import { clusterKeys } from '../support/link-documents.ts';
 import { CLUSTER, KEEPALIVE_MS } from '../support/link-world.ts';
 import type { LinkPair } from '../support/link-pair.ts';
 import type { ManualClock } from '../support/manual-clock.ts';
-import { faultyLedgerWriter, healthyDisk, type Disk } from './disk.ts';
+import { faultyLedgerWriter, healthyDisk, readDatabase, writeDatabase, type Disk } from './disk.ts';
+import { EngineWatch } from './engine-watch.ts';
+import type { History } from './history.ts';
+import type { Spoil } from './spoil.ts';
+import { IMAGES } from './workloads.ts';
 
 /** A node: a host that lasts, and one process of the agent after the other on it, composed as src/agent/agent.ts does it. */
 export type SimNodeOptions = {
@@ -28,8 +30,10 @@ export type SimNodeOptions = {
   readonly log: Log;
   /** As pinned at the join. */
   readonly incarnation: string;
-  /** Looks over the agent's shoulder at what it asks of the engine. */
-  readonly watch: (node: SimNode, runtime: Runtime, life: Life) => Runtime;
+  readonly history: History;
+  readonly spoil: Spoil;
+  readonly violated: (what: string) => void;
+  readonly note: (what: string) => void;
   readonly died: (node: SimNode) => void;
 };
 
@@ -52,6 +56,9 @@ const READINGS = {
   pidsMax: 32_768,
 };
 
+/** Calls to the engine that do something. */
+const DEEDS = new Set(['createSandbox', 'createContainer', 'start', 'signalContainer', 'remove', 'pull']);
+
 export class SimNode {
   readonly name: string;
   readonly host: FakeHost;
@@ -64,7 +71,10 @@ export class SimNode {
   status: NodeStatusLoop | undefined;
   readonly #options: SimNodeOptions;
   readonly #clock: Clock;
+  readonly #watch: EngineWatch;
   readonly #outdated = new Set<string>();
+  /** When a pod was first in the document, by uid. */
+  readonly #firstSeenMs = new Map<string, number>();
   #life = { alive: false };
   #writer: LedgerWriter | undefined;
   #boots = 1;
@@ -76,7 +86,19 @@ export class SimNode {
     this.#options = options;
     this.#clock = { ...clock, now: () => clock.now() + this.wallOffsetMs };
     this.host = createFakeHost(this.#clock, name);
-    for (const image of ['app:1', 'app:2']) this.host.engine.addImage(image);
+    const { engine } = this.host;
+    for (const image of IMAGES.slice(0, -1)) engine.addImage(image);
+    this.setRegistry('present');
+    this.#watch = new EngineWatch(this, options.history, options.violated);
+    engine.onCall = (call, when) => {
+      if (when === 'before' || !DEEDS.has(call)) return;
+      options.note(`${name}: ${call}`);
+      this.#watch.check();
+    };
+  }
+
+  setRegistry(state: 'present' | 'unreachable'): void {
+    for (const image of IMAGES) this.host.engine.registry.set(image, state);
   }
 
   /** Running containers of which the agent has been told, while they ran, to run them with another image. */
@@ -90,6 +112,23 @@ export class SimNode {
     return this.#outdated;
   }
 
+  /** This pod has run to its end, or out of its time: what is left of it may be stopped. */
+  isOver(podUid: string): boolean {
+    const spec = this.ledger === undefined ? undefined : podItem(this.ledger.documents(), podUid)?.spec;
+    if (spec === undefined) return false;
+    const { activeDeadlineSeconds, restartPolicy } = spec;
+    const agedMs = this.#clock.monotonic() - (this.#firstSeenMs.get(podUid) ?? Infinity);
+    // The agent counts in whole milliseconds.
+    if (activeDeadlineSeconds !== undefined && agedMs + 1 >= activeDeadlineSeconds * 1_000) return true;
+    const mine = this.host.engine.containers().filter((container) => container.podUid === podUid && container.name !== '');
+    return restartPolicy !== 'Always' && mine.every(({ state }) => state !== 'running');
+  }
+
+  /** What must hold of it at any moment. */
+  check(): void {
+    this.#watch.check();
+  }
+
   get alive(): boolean {
     return this.#life.alive;
   }
@@ -100,7 +139,7 @@ export class SimNode {
 
   /** Resolves when it runs, or has died on the way. */
   async start(): Promise<void> {
-    const { ids, log, pair, incarnation, watch } = this.#options;
+    const { ids, log, pair, incarnation, spoil } = this.#options;
     const clock = this.#clock;
     const life = { alive: true };
     this.#life = life;
@@ -114,7 +153,7 @@ export class SimNode {
       dead(undefined);
       this.#options.died(this);
     };
-    const openWriter = faultyLedgerWriter(this.disk, life, clock, die);
+    const openWriter = faultyLedgerWriter({ disk: this.disk, life, clock, die });
     const opening = openLedger({
       path: this.file,
       openWriter: async (file) => {
@@ -131,10 +170,18 @@ export class SimNode {
     });
     const ledger = await Promise.race([opening, died]);
     if (ledger === undefined || !life.alive) return;
-    ledger.onDocuments(() => void this.outdated());
+    const look = () => {
+      this.outdated();
+      for (const { item } of ledger.documents().items.values())
+        if (item.kind === 'Pod' && !this.#firstSeenMs.has(item.metadata.uid))
+          this.#firstSeenMs.set(item.metadata.uid, clock.monotonic());
+    };
+    look();
+    ledger.onDocuments(look);
     const nothing = () => undefined;
     const mine = mortalLedger(ledger, life, nothing, nothing, nothing);
-    const runtime = watch(this, this.host.runtime(life), life);
+    const watched = this.#watch.over(this.host.runtime(life), life);
+    const runtime = spoil.runtime?.(watched, this) ?? watched;
     const bootId = `boot-${this.#boots}`;
     const loop = createPodLoop({
       ledger: mine,
@@ -188,19 +235,23 @@ export class SimNode {
     link.start();
   }
 
-  /** kill -9. */
+  /** kill -9. What lies on the disk then is what the next one finds. */
   kill(): void {
     const { loop, link, status } = this;
+    const files = this.#writer === undefined ? undefined : readDatabase(this.file);
     this.#life.alive = false;
     void loop?.stop();
     void status?.stop();
     void link?.stop();
-    void this.#writer?.close();
+    // Its file may be torn under it.
+    void this.#writer?.close().catch(() => undefined);
+    if (files !== undefined) writeDatabase(this.file, files);
     Object.assign(this, { ledger: undefined, loop: undefined, link: undefined, status: undefined });
     this.#writer = undefined;
   }
 
   powerCut(): void {
+    this.#options.pair.faults.vanish(this.name);
     this.kill();
     this.host.powerCut();
     this.#boots += 1;
@@ -209,7 +260,6 @@ export class SimNode {
 
   /** While no agent runs: the card has gone bad. */
   damageLedger(): void {
-    for (const companion of ['-wal', '-shm']) rmSync(this.file + companion, { force: true });
-    writeFileSync(this.file, Buffer.alloc(8192, 7));
+    writeDatabase(this.file, { '': Buffer.alloc(8192, 7), '-wal': Buffer.alloc(0) });
   }
 }

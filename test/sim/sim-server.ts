@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { builtinResources } from '../../src/api/kinds/builtin.ts';
 import type { KubeObject } from '../../src/api/object.ts';
 import { createRegistry } from '../../src/api/registry.ts';
+import type { Clock } from '../../src/lib/clock.ts';
 import type { Ids } from '../../src/lib/ids.ts';
 import type { Log } from '../../src/lib/log.ts';
 import type { Api } from '../../src/rest/api.ts';
@@ -16,8 +17,8 @@ import { mortal } from '../support/fake-host.ts';
 import { clusterKeys } from '../support/link-documents.ts';
 import { CLUSTER, CLUSTER_CIDR } from '../support/link-world.ts';
 import type { LinkPair } from '../support/link-pair.ts';
-import type { ManualClock } from '../support/manual-clock.ts';
 import { copyDatabase, faultyCommitter, type Disk } from './disk.ts';
+import type { Spoil } from './spoil.ts';
 
 /**
  * One process of the server, composed as src/server/server.ts does it, without the port: the store on a disk with faults, the pipeline, the
@@ -32,9 +33,10 @@ export type SimServerOptions = {
   readonly firstStart: boolean;
   readonly disk: Disk;
   readonly pair: LinkPair;
-  readonly clock: ManualClock;
+  readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
+  readonly spoil: Spoil;
   /** At a write; the database lies there. */
   readonly died: (file: string) => void;
 };
@@ -51,9 +53,10 @@ export class SimServer {
 
   /** Undefined where it died on the way. */
   static async start(options: SimServerOptions): Promise<SimServer | undefined> {
-    const { folder, serial, database, firstStart, disk, clock, ids, log, died } = options;
+    const { folder, serial, database, firstStart, disk, clock, ids, log, spoil, died } = options;
     const file = join(folder, `server-${serial}.db`);
     if (database !== undefined) copyDatabase(database, file);
+    spoil.database?.(file);
     const life = { alive: true };
     let inner: Committer | undefined;
     let dead: (store: undefined) => void = () => undefined;
@@ -76,12 +79,14 @@ export class SimServer {
       freeze: true,
       wrapCommitter: (committer) => {
         inner = committer;
-        return faultyCommitter(disk, life, clock, die)(committer);
+        const faulty = faultyCommitter({ disk, life, clock, file, die })(committer);
+        return spoil.committer?.(faulty) ?? faulty;
       },
     });
     const store = await Promise.race([opening, death]);
     if (store === undefined) {
-      await inner?.close();
+      // Its file may be torn under it.
+      await inner?.close().catch(() => undefined);
       return undefined;
     }
     return new SimServer(options, store, file, life, async () => inner?.close());

@@ -1,5 +1,9 @@
+import Sqlite from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
-import { simulate, type World } from './simulation.ts';
+import type { Runtime } from '../../src/agent/runtime/runtime.ts';
+import type { SimNode } from './sim-node.ts';
+import { simulate } from './simulation.ts';
+import type { Spoil } from './spoil.ts';
 
 /** Seeds of every day; `node test/sim/main.ts --seed N` tells the story of one, `--seeds 1000` runs many. */
 const SEEDS = Array.from({ length: 60 }, (_, index) => index + 1);
@@ -15,40 +19,103 @@ test('the same seed tells the same story', async () => {
   expect(first.trace.length).toBeGreaterThan(20);
 });
 
-/** Parts that are spoiled, each so that one invariant is broken. */
+/** Parts that are broken on purpose, each so that one invariant does not hold. */
 describe('what is broken is noticed', () => {
-  async function checkNoticed(sabotage: (world: World) => void, expected: RegExp): Promise<void> {
+  async function checkNoticed(spoil: Spoil, expected: RegExp): Promise<void> {
     const found: string[] = [];
     for (let seed = 1; seed <= 30 && found.length === 0; seed++) {
-      const { violation } = await simulate(seed, { sabotage });
+      const { violation } = await simulate(seed, { spoil });
       if (violation !== undefined) found.push(violation);
     }
     expect(found[0]).toMatch(expected);
   }
 
-  test('an acknowledged write that is not kept', () =>
-    checkNoticed(({ history }) => {
-      history.acknowledged('configmaps/never-written', { seq: 1 }, undefined);
-    }, /^lost: configmaps\/never-written/));
+  const spoilDatabase = (statement: string): Spoil => ({
+    database: (file) => {
+      const database = new Sqlite(file);
+      const isNew = database.prepare('SELECT name FROM sqlite_schema').all().length === 0;
+      if (!isNew) database.exec(statement);
+      database.close();
+    },
+  });
+
+  test('an acknowledged write that is not on the disk', () =>
+    checkNoticed(spoilDatabase("DELETE FROM object WHERE key LIKE 'configmaps/%'"), /^lost: configmaps\/default\//));
+
+  test('a database that does not know how far it was', () =>
+    checkNoticed(
+      spoilDatabase("DELETE FROM meta WHERE name = 'reserved'; UPDATE object SET revision = 1"),
+      /^revision: a start went back/,
+    ));
+
+  const spoilContainers = (deed: (runtime: Runtime, node: SimNode, id: string) => Promise<void>): Spoil => ({
+    runtime: (runtime, node) => ({
+      ...runtime,
+      start: async (id, signal) => {
+        await runtime.start(id, signal);
+        await deed(runtime, node, id);
+      },
+    }),
+  });
+  const never = new AbortController().signal;
 
   test('a container that is stopped though nobody let it go', () =>
-    checkNoticed(({ history }) => {
-      Object.assign(history, { isReleased: () => false });
-    }, /which nobody has let go/));
+    checkNoticed(
+      spoilContainers((runtime, _, id) => runtime.signalContainer(id, 'SIGKILL', never)),
+      /^stopped: .*which nobody has let go/,
+    ));
 
   test('a container that is started twice', () =>
-    checkNoticed(({ nodes }) => {
-      for (const { host } of nodes) {
-        const { starts } = host.engine;
-        Object.defineProperty(host.engine, 'starts', { get: () => [...starts, ...starts.slice(0, 1)] });
-      }
-    }, /a second time/));
+    checkNoticed(
+      spoilContainers(async (runtime, { host }, id) => {
+        host.engine.exit(id, 0);
+        await runtime.start(id, never);
+      }),
+      /^again: .* a second time/,
+    ));
 
-  test('a node that never takes its document', () =>
-    checkNoticed(({ pair, nodes }) => {
-      const { heal } = pair.faults;
-      Object.assign(pair.faults, {
-        heal: (name: string) => (name === nodes[0]?.name ? pair.faults.blackHole(name) : heal(name)),
-      });
-    }, /^did not converge/));
+  test('an engine that never answers again', () =>
+    checkNoticed(
+      {
+        healed: ([node]) => {
+          Object.defineProperty(node?.host.engine, 'fault', { value: { type: 'hang' } });
+        },
+      },
+      /^did not converge: /,
+    ));
+
+  test('two pods with one address', () =>
+    checkNoticed(
+      {
+        runtime: (runtime, { host }) => ({
+          ...runtime,
+          start: async (id, signal) => {
+            for (const [uid, { sandboxId }] of host.wired) host.wired.set(uid, { sandboxId, address: '10.32.0.9' });
+            await runtime.start(id, signal);
+          },
+        }),
+      },
+      /^twice: .* to two pods/,
+    ));
+
+  test('containers that never come to rest', () => {
+    let isHealed = false;
+    return checkNoticed(
+      {
+        healed: () => {
+          isHealed = true;
+        },
+        runtime: (runtime, { host }) => ({
+          ...runtime,
+          list: async (uid, signal) => {
+            const found = await runtime.list(uid, signal);
+            const app = found.find(({ name, state }) => name === 'app' && state === 'running');
+            if (isHealed && uid === undefined && app !== undefined) host.engine.exit(app.id, 0);
+            return found;
+          },
+        }),
+      },
+      /^did not (converge|rest|stay converged): /,
+    );
+  });
 });

@@ -47,3 +47,36 @@ test('delays keep the order, drops lose without a word, and a healed hole gives 
   await clock.advance(45_000);
   expect(got.at(-1)).toBe('lost a');
 });
+
+test('a node that vanishes is missed when the keepalive is over, or when it is back', async () => {
+  const clock = manualClock();
+  const { server, agent, faults } = createLinkPair({ clock, ids: seededIds(7), keepaliveMs: 30_000 });
+  const got: string[] = [];
+  server.start({
+    connected: (node) => got.push(`got ${node}`),
+    disconnected: (node) => got.push(`lost ${node}`),
+    seen: () => {},
+    message: (_, kind) => got.push(kind),
+  });
+  const connect = async () => {
+    const attempt = agent('a').connect({ message: () => {}, closed: () => {} }, new AbortController().signal);
+    await clock.advance(1_000);
+    return await attempt;
+  };
+  const first = await connect();
+  faults.vanish('a');
+  expect(first.send('st', Buffer.from('x'))).toBe('offline');
+  first.close();
+  await clock.advance(40_000);
+  expect(got).toEqual(['got a']);
+  await clock.advance(10_000);
+  expect(got).toEqual(['got a', 'lost a']);
+  await connect();
+  faults.vanish('a');
+  const third = await connect();
+  expect(got).toEqual(['got a', 'lost a', 'got a', 'lost a', 'got a']);
+  await clock.advance(60_000);
+  expect(third.send('st', Buffer.from('x'))).toBe('sent');
+  await clock.advance(1_000);
+  expect(got.at(-1)).toBe('st');
+});

@@ -37,6 +37,8 @@ export type LinkFaults = {
    */
   readonly blackHole: (node: string) => void;
   readonly heal: (node: string) => void;
+  /** The node's end is gone without a word, as in a power cut: the server believes in the connection until the keepalive is over, or the node is back. */
+  readonly vanish: (node: string) => void;
   /** Every connection is cut and none comes about. */
   readonly serverDown: (down: boolean) => void;
   /** The node's key is refused with this reason, or welcome again. */
@@ -125,6 +127,7 @@ export function createLinkPair({
         });
       },
       close: () => {
+        if (!wire.agentOpen) return;
         wire.up.put(0, () => endServer(wire));
         endAgent(wire, new SkerryError('Closed', 'closed by this side'));
       },
@@ -184,6 +187,17 @@ export function createLinkPair({
           if (wire.node !== node) continue;
           wire.up.pump();
           wire.down.pump();
+        }
+      },
+      vanish: (node) => {
+        for (const wire of wires) {
+          if (wire.node !== node || !wire.agentOpen) continue;
+          wire.agentOpen = false;
+          wire.cancelPing();
+          clock.timer(keepaliveMs * SILENCE_KEEPALIVES, () => {
+            endServer(wire);
+            wires.delete(wire);
+          });
         }
       },
       serverDown: (down) => {

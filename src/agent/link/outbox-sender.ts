@@ -105,18 +105,17 @@ export class OutboxSender {
     this.cancelTimer();
     const oldest = this.inFlight[0];
     if (oldest === undefined && !congested) return;
-    const { clock } = this.options;
-    const dueMs = oldest === undefined ? Number.POSITIVE_INFINITY : oldest.sentMs + this.ackWaitMs() - clock.monotonic();
+    const dueMs = oldest === undefined ? Number.POSITIVE_INFINITY : this.restMs(oldest);
     // Whole milliseconds: a rest too small to move the clock would be waited for at the same moment for ever.
     const waitMs = Math.ceil(Math.max(0, congested ? Math.min(dueMs, CONGESTED_WAIT_MS) : dueMs));
-    this.cancelTimer = clock.timer(waitMs, () => this.look());
+    this.cancelTimer = this.options.clock.timer(waitMs, () => this.look());
   }
 
   private look(): void {
     if (!this.running) return;
-    const { clock, silentMs, dead } = this.options;
+    const { silentMs, dead } = this.options;
     const oldest = this.inFlight[0];
-    const overdue = oldest !== undefined && clock.monotonic() - oldest.sentMs >= this.ackWaitMs();
+    const overdue = oldest !== undefined && this.restMs(oldest) <= 0;
     if (overdue && silentMs() >= SILENT_MS_MAX) {
       dead();
       return;
@@ -138,7 +137,9 @@ export class OutboxSender {
       this.roundTripMs === 0 ? roundTripMs : this.roundTripMs + (roundTripMs - this.roundTripMs) * ROUND_TRIP_SHARE;
   }
 
-  private ackWaitMs(): number {
-    return Math.max(ACK_WAIT_MS_MIN, ACK_WAIT_ROUND_TRIPS * this.roundTripMs);
+  /** How much longer its acknowledgement is waited for. */
+  private restMs({ sentMs }: Batch): number {
+    const waitMs = Math.max(ACK_WAIT_MS_MIN, ACK_WAIT_ROUND_TRIPS * this.roundTripMs);
+    return sentMs + waitMs - this.options.clock.monotonic();
   }
 }

@@ -125,12 +125,13 @@ function allot(draft: Draft): boolean {
   // The server sends the node's own item under this key.
   const node = draft.documents.items.get('node')?.item as NodeItem | undefined;
   const podCidr = node?.spec.podCIDR;
-  const standing = runningSandbox(draft) !== undefined;
-  if (draft.address !== undefined && (standing || podCidr === undefined || isInside(podCidr, draft.address))) return true;
-  const rows = draft.ledger.rows(ADDRESSES);
+  const isUp = runningSandbox(draft) !== undefined;
+  if (draft.address !== undefined && (isUp || podCidr === undefined || isInside(podCidr, draft.address))) return true;
   // Rows of this kind are texts (memory.ts).
-  const taken = [...rows.values()] as readonly string[];
-  const address = podCidr === undefined ? undefined : allocateAddress(podCidr, taken, taken.at(-1));
+  const allotted = [...draft.ledger.rows(ADDRESSES).values()] as readonly string[];
+  // A ledger that was lost does not know yet what stands.
+  const standing = [...draft.observed.wired.values()].map(({ address }) => address);
+  const address = podCidr === undefined ? undefined : allocateAddress(podCidr, [...allotted, ...standing], allotted.at(-1));
   if (address === undefined) {
     const why = podCidr === undefined ? 'this node has no pod CIDR yet' : `no address is free in ${podCidr}`;
     tell(draft, { type: 'Warning', reason: 'NetworkNotReady', message: `network is not ready: ${why}`, once: `network/${why}` });
