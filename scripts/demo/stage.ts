@@ -22,10 +22,12 @@ export type Stage = {
 
 export type PlacedContainer = RunningContainer & { readonly node: string; readonly pod: string };
 
-export function createStage(lab: Lab, kubectl: string, say: (text: string) => void): Stage {
-  const call = (...argv: readonly string[]) => run(kubectl, ['--kubeconfig', lab.kubeconfig, ...argv]);
+/** `signal`: the audience has left; no command goes on. */
+export function createStage(lab: Lab, kubectl: string, say: (text: string) => void, signal?: AbortSignal): Stage {
+  const options = signal === undefined ? {} : { signal };
+  const call = (...argv: readonly string[]) => run(kubectl, ['--kubeconfig', lab.kubeconfig, ...argv], options);
   const callWith = (input: string, ...argv: readonly string[]) =>
-    run(kubectl, ['--kubeconfig', lab.kubeconfig, ...argv], { input });
+    run(kubectl, ['--kubeconfig', lab.kubeconfig, ...argv], { ...options, input });
   return {
     lab,
     say,

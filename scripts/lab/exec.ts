@@ -1,30 +1,34 @@
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 
-/** Commands as the lab runs them: argv only, never through a shell, with what they printed in the error when they fail. */
+/**
+ * Commands as the lab runs them: argv only, never through a shell, with what they printed in the error when they fail. Each is in a
+ * process group of its own: a Ctrl-C is for the one who runs the lab, and takes nothing of it down before that one cleans up.
+ */
 
 export type Output = { readonly code: number; readonly stdout: string; readonly stderr: string };
 
+export type RunOptions = {
+  readonly input?: string | Uint8Array;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Ends it (SIGTERM), and rejects. */
+  readonly signal?: AbortSignal;
+};
+
 /** Runs to the end; rejects with the command and its stderr if it exits non-zero. */
-export async function run(
-  command: string,
-  args: readonly string[],
-  options: { readonly input?: string | Uint8Array; readonly env?: NodeJS.ProcessEnv } = {},
-): Promise<string> {
+export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const { code, stdout, stderr } = await tryRun(command, args, options);
   if (code !== 0) throw new Error(`${command} ${args.join(' ')}: exit code ${code}: ${(stderr || stdout).trim()}`);
   return stdout;
 }
 
-/** Runs to the end, whatever its exit code; rejects only if it can not be started. */
-export function tryRun(
-  command: string,
-  args: readonly string[],
-  options: { readonly input?: string | Uint8Array; readonly env?: NodeJS.ProcessEnv } = {},
-): Promise<Output> {
+/** Runs to the end, whatever its exit code; rejects only if it can not be started, or is no longer wanted. */
+export function tryRun(command: string, args: readonly string[], { input, env, signal }: RunOptions = {}): Promise<Output> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       stdio: ['pipe', 'pipe', 'pipe'],
-      ...(options.env === undefined ? {} : { env: options.env }),
+      detached: true,
+      ...(env === undefined ? {} : { env }),
+      ...(signal === undefined ? {} : { signal }),
     });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
@@ -36,13 +40,13 @@ export function tryRun(
     );
     // A command that ends before it has read its input is judged by its exit code, not by the broken pipe.
     child.stdin.on('error', () => undefined);
-    child.stdin.end(options.input);
+    child.stdin.end(input);
   });
 }
 
 /** Starts a process that goes on; the caller ends it with `end`. */
 export function start(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
-  return spawn(command, args, options);
+  return spawn(command, args, { ...options, detached: true });
 }
 
 /** Sends `signal` and waits until the process is gone; after `graceMs` it is killed. `pid`: of the process meant, where `child` only waits for it. */

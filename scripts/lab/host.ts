@@ -1,7 +1,8 @@
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, rmdirSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
 import { end, run, start, tryRun, waitFor } from './exec.ts';
+import { removeCgroups, removePodCgroups } from './cgroups.ts';
 import { engineAnswers } from './engine.ts';
 import type { Lan } from './network.ts';
 
@@ -56,9 +57,16 @@ export async function createHost(labId: string, index: number, name: string, roo
   let power: ChildProcess | undefined;
   let engine: ChildProcess | undefined;
   let pid = 0;
+  /** Nothing is started on it any more. */
+  let over = false;
+  let poweringOn: Promise<void> = Promise.resolve();
+  const checkThere = () => {
+    if (over) throw new Error(`${name} has been removed`);
+  };
 
   const enter = () => ['-t', String(pid), '-m', '-u', '-p', '-i', `--net=/run/netns/${namespace}`, '--'];
   const launch = (logName: string, argv: readonly string[]) => {
+    checkThere();
     const log = openSync(logFile(logName), 'a');
     const child = start('nsenter', [...enter(), ...argv], { stdio: ['ignore', log, log] });
     closeSync(log);
@@ -87,8 +95,8 @@ export async function createHost(labId: string, index: number, name: string, roo
     if (child === undefined) return;
     power = undefined;
     // The pid namespace dies with its first process, and all that runs in it with the namespace.
-    process.kill(pid, 'SIGKILL');
-    await waitFor(`${name} to lose power`, () => (existsSync(`/proc/${pid}`) ? undefined : true), 10_000, 5);
+    if (pid !== 0 && existsSync(`/proc/${pid}`)) process.kill(pid, 'SIGKILL');
+    await waitFor(`${name} to lose power`, () => (pid !== 0 && existsSync(`/proc/${pid}`) ? undefined : true), 10_000, 5);
     child.kill('SIGKILL');
     // The network namespace outlives the power: take the cable out and the addresses with it, as a boot makes them anew.
     await tryRun('ip', ['netns', 'del', namespace]);
@@ -100,6 +108,14 @@ export async function createHost(labId: string, index: number, name: string, roo
   };
 
   const boot = async ({ engine: withEngine }: { readonly engine: boolean }) => {
+    checkThere();
+    poweringOn = powerOn();
+    await poweringOn;
+    if (withEngine) await startEngine();
+  };
+
+  const powerOn = async () => {
+    pid = 0;
     await tryRun('ip', ['netns', 'del', namespace]);
     await run('ip', ['netns', 'add', namespace]);
     await lan.plug(index, namespace);
@@ -134,7 +150,6 @@ export async function createHost(labId: string, index: number, name: string, roo
     await waitFor(`${name} to be up (log: ${logFile('power')})`, () =>
       existsSync(`/proc/${pid}/root/run/up`) ? true : undefined,
     );
-    if (withEngine) await startEngine();
   };
 
   return {
@@ -163,9 +178,12 @@ export async function createHost(labId: string, index: number, name: string, roo
     resumeEngine: () => void engine?.kill('SIGCONT'),
     pid: () => pid,
     remove: async () => {
+      over = true;
+      await poweringOn.catch(() => undefined);
       engine?.kill('SIGCONT');
       await cutPower();
       await tryRun('ip', ['netns', 'del', namespace]);
+      removePodCgroups(disk);
       removeCgroups(cgroup);
       await waitFor(`the disk of ${name} to be free`, () => removeTree(disk), 20_000, 200);
     },
@@ -182,26 +200,4 @@ function childOf(pid: number): number | undefined {
 function removeTree(path: string): true {
   rmSync(path, { recursive: true, force: true });
   return true;
-}
-
-/** Removes the lab's own groups from every hierarchy, deepest first. Works for cgroup v1 and v2. */
-export function removeCgroups(group: string): void {
-  const roots = [
-    '/sys/fs/cgroup',
-    ...readdirSync('/sys/fs/cgroup', { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map((entry) => `/sys/fs/cgroup/${entry.name}`),
-  ];
-  for (const root of roots) removeGroup(root + group);
-}
-
-function removeGroup(path: string): void {
-  if (!existsSync(path)) return;
-  for (const entry of readdirSync(path, { withFileTypes: true })) if (entry.isDirectory()) removeGroup(join(path, entry.name));
-  try {
-    // Not rmSync: a cgroup's files can not be unlinked, only the folder itself.
-    rmdirSync(path);
-  } catch (error) {
-    console.error(`cgroup ${path} is still in use: ${String(error)}`);
-  }
 }

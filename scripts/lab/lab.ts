@@ -4,12 +4,13 @@ import type { ChildProcess } from 'node:child_process';
 import { run, tryRun, waitFor } from './exec.ts';
 import { buildImage, type ImageRecipe } from './images.ts';
 import { loadImage } from './engine.ts';
-import { createHost, removeCgroups, type Host } from './host.ts';
+import { removeCgroups } from './cgroups.ts';
+import { createHost, type Host } from './host.ts';
 import { createLan, type Lan } from './network.ts';
 
 /**
  * A server and edge nodes as hosts on one machine, for the demo, the end-to-end tests and the benches. Everything is made below one
- * folder and one id, and `remove` takes all of it away again, whatever state it is in.
+ * folder and one id, and `remove` takes all of it away again, whatever state it is in and whatever else is still being done with it.
  */
 export type Lab = {
   readonly root: string;
@@ -42,9 +43,11 @@ const READY_MS = 30_000;
 
 export async function createLab(options: LabOptions): Promise<Lab> {
   const id = options.id ?? (process.pid % 0x10000).toString(16);
-  const root = options.root ?? mkdtempSync('/var/tmp/skerry-lab-');
+  const root = options.root ?? mkdtempSync(`/var/tmp/skerry-lab-${id}-`);
   mkdirSync(root, { recursive: true });
   const running = new Map<string, ChildProcess>();
+  let over = false;
+  let building: Promise<unknown> = Promise.resolve();
   const lan = await createLan(id);
   const server = await createHost(id, 1, 'server', root, lan);
   const nodes = await Promise.all(
@@ -98,14 +101,21 @@ export async function createLab(options: LabOptions): Promise<Lab> {
     },
     stopAgent: (host, signal = 'SIGTERM') => stop(host, 'agent', signal),
     loadImages: async (host, recipes) => {
-      for (const recipe of recipes) await loadImage(host.engineSocket(), await buildImage(join(root, 'images'), recipe));
+      for (const recipe of recipes) {
+        if (over) throw new Error('the lab has been removed');
+        const built = buildImage(join(root, 'images'), recipe);
+        building = Promise.allSettled([building, built]);
+        await loadImage(host.engineSocket(), await built);
+      }
     },
     remove: async () => {
+      over = true;
       // What runs on them goes with their power.
       running.clear();
       for (const host of [...nodes, server]) await host.remove();
       await lan.remove();
       removeCgroups(`/skerry-lab-${id}`);
+      await building;
       if (existsSync(root)) rmSync(root, { recursive: true, force: true });
     },
   };

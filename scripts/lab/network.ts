@@ -25,15 +25,21 @@ export async function createLan(id: string): Promise<Lan> {
     await tryRun('ip', ['link', 'del', near]);
     await tryRun('ip', ['netns', 'del', namespace]);
   };
+  const make = async () => {
+    await run('ip', ['netns', 'add', namespace]);
+    await inside(namespace, ['link', 'set', 'lo', 'up']);
+    await inside(namespace, ['link', 'add', 'br0', 'type', 'bridge']);
+    await inside(namespace, ['link', 'set', 'br0', 'up']);
+    await run('ip', ['link', 'add', near, 'type', 'veth', 'peer', 'name', 'l0', 'netns', namespace]);
+    await inside(namespace, ['link', 'set', 'l0', 'master', 'br0', 'up']);
+    await run('ip', ['addr', 'add', `${prefix}.254/24`, 'dev', near]);
+    await run('ip', ['link', 'set', near, 'up']);
+  };
   await remove();
-  await run('ip', ['netns', 'add', namespace]);
-  await inside(namespace, ['link', 'set', 'lo', 'up']);
-  await inside(namespace, ['link', 'add', 'br0', 'type', 'bridge']);
-  await inside(namespace, ['link', 'set', 'br0', 'up']);
-  await run('ip', ['link', 'add', near, 'type', 'veth', 'peer', 'name', 'l0', 'netns', namespace]);
-  await inside(namespace, ['link', 'set', 'l0', 'master', 'br0', 'up']);
-  await run('ip', ['addr', 'add', `${prefix}.254/24`, 'dev', near]);
-  await run('ip', ['link', 'set', near, 'up']);
+  await make().catch(async (error: unknown) => {
+    await remove();
+    throw error;
+  });
   return {
     namespace,
     address: `${prefix}.254`,
