@@ -59,9 +59,15 @@ export class EngineWatch {
     const uid = podUidOf(start);
     // A pod that was let go, and that a restored backup brought back, begins anew.
     if (this.#history.isReleased(uid, node)) return;
-    if (this.#started.has(start)) this.#violated(`again: ${node} started ${start} a second time`);
+    if (this.#started.has(start) && !this.#isIdleSandbox(start)) this.#violated(`again: ${node} started ${start} a second time`);
     this.#started.add(start);
-    if (this.#history.hasEnded(uid)) this.#violated(`ended: ${node} started ${start} of a pod that has run to its end`);
+    if (this.#history.hasEnded(uid, node)) this.#violated(`ended: ${node} started ${start} of a pod that has run to its end`);
+  }
+
+  /** Nothing has run in it: where somebody removed it, its attempt has not been used up. */
+  #isIdleSandbox(start: string): boolean {
+    const uid = podUidOf(start);
+    return isSandbox(start) && ![...this.#started].some((each) => podUidOf(each) === uid && !isSandbox(each));
   }
 
   /** Why this container may not be stopped now; undefined: it may, or it has ended. */
@@ -79,6 +85,10 @@ export class EngineWatch {
     if (!hasSandbox) return undefined;
     return `${name === '' ? 'the sandbox' : name} of pod ${podName} (${podUid}), which nobody has let go`;
   }
+}
+
+function isSandbox(containerName: string): boolean {
+  return containerName.split('_')[1] === 'POD';
 }
 
 /** `skr_<container>_<pod>_<namespace>_<uid>_<attempt>`. */

@@ -39,6 +39,7 @@ export class History {
   readonly #released = new Set<string>();
   /** Released by a database that nobody has confirmed yet. */
   #provisional = new Set<string>();
+  /** `<uid> <node>`: a restored backup may have the pod run elsewhere. */
   readonly #ended = new Set<string>();
 
   constructor(options: HistoryOptions) {
@@ -107,9 +108,9 @@ export class History {
     return this.#released.has(uid);
   }
 
-  /** The server was told that this pod has run to its end. */
-  hasEnded(uid: string): boolean {
-    return this.#ended.has(uid);
+  /** The server was told that this pod has run to its end there. */
+  hasEnded(uid: string, node: string): boolean {
+    return this.#ended.has(`${uid} ${node}`);
   }
 
   #take(entry: Entry): void {
@@ -130,7 +131,8 @@ export class History {
     const [phase, phaseBefore] = [phaseOf(pod), before === undefined ? '' : phaseOf(before)];
     if (isFinal(phaseBefore) && before?.metadata.uid === uid && phase !== phaseBefore)
       this.#options.violated(`ended: pod ${name} was ${phaseBefore} and is ${phase}`);
-    if (isFinal(phase)) this.#ended.add(uid);
+    // Sound: pods are stored there.
+    if (isFinal(phase)) this.#ended.add(`${uid} ${(pod as Pod).spec?.nodeName ?? ''}`);
   }
 
   #checkPromises(view: ReturnType<Store['view']>): void {
