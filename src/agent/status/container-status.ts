@@ -28,12 +28,19 @@ export function containerStatus(
         : { terminated: terminated(exit) },
     lastState: last === undefined ? {} : { terminated: terminated(last) },
     ready: view.role === 'init' ? exit?.exitCode === 0 : running,
-    restartCount: memory?.attempt ?? 0,
+    restartCount: restarts(memory),
     image: image === '' ? (container.image ?? '') : image,
     imageID: observed?.imageId ?? exit?.imageId ?? '',
     ...containerId(observed?.id ?? (waits ? last?.id : exit?.id)),
     started: running,
   };
+}
+
+/** An attempt that is ordered counts once it is seen. */
+function restarts(memory: ContainerView['memory']): number {
+  if (memory === undefined) return 0;
+  const isMade = memory.id !== undefined || memory.exit !== undefined;
+  return isMade ? memory.attempt : Math.max(0, memory.attempt - 1);
 }
 
 /** True once every init container is done in this sandbox and every sidecar was started, or the app containers had their turn. */
