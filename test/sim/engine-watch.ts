@@ -58,7 +58,7 @@ export class EngineWatch {
     const { name: node } = this.#node;
     const uid = podUidOf(start);
     // A pod that was let go, and that a restored backup brought back, begins anew.
-    if (this.#history.isReleased(uid, node)) return;
+    if (this.#history.isReleased(uid, node) || this.#node.hasNoTrace(uid)) return;
     if (this.#started.has(start) && !this.#isIdleSandbox(start)) this.#violated(`again: ${node} started ${start} a second time`);
     this.#started.add(start);
     if (this.#history.hasEnded(uid, node)) this.#violated(`ended: ${node} started ${start} of a pod that has run to its end`);

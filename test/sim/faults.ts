@@ -188,16 +188,14 @@ export class Faults {
       host.engine.exit(id, this.#chance.between(0, 1));
     },
     foreignHand: () => {
-      const { name, host } = this.#node();
-      const containers = host.engine.containers();
+      const node = this.#node();
+      const containers = node.host.engine.containers();
       if (containers.length === 0) return;
-      const { podName, name: container, id } = this.#chance.oneOf(containers);
-      this.#tell(`${name}: somebody removes ${container === '' ? 'the sandbox' : container} of ${podName}`);
-      // An engine that does not answer does not do it.
-      host.engine
-        .runtime(name)
-        .remove(id, never)
-        .catch(() => undefined);
+      const container = this.#chance.oneOf(containers);
+      this.#tell(
+        `${node.name}: somebody removes ${container.name === '' ? 'the sandbox' : container.name} of ${container.podName}`,
+      );
+      node.tamper(container);
     },
     nodeDisk: () => {
       const { name, disk } = this.#node();

@@ -5,6 +5,7 @@ import { openLedger } from '../../src/agent/ledger/node-ledger.ts';
 import type { LedgerWriter } from '../../src/agent/ledger/writer.ts';
 import { createNodeStatus, type NodeStatusLoop } from '../../src/agent/node-status.ts';
 import { podItem } from '../../src/agent/plan.ts';
+import type { ObservedContainer } from '../../src/agent/plan/observed.ts';
 import { createPodLoop, type PodLoop } from '../../src/agent/pod-loop.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import type { Ids } from '../../src/lib/ids.ts';
@@ -37,6 +38,7 @@ export type SimNodeOptions = {
   readonly died: (node: SimNode) => void;
 };
 
+const never = new AbortController().signal;
 const GIB = 1024 ** 3;
 const MACHINE = {
   machineId: 'machine',
@@ -75,6 +77,9 @@ export class SimNode {
   readonly #outdated = new Set<string>();
   /** When a pod was first in the document, by uid. */
   readonly #firstSeenMs = new Map<string, number>();
+  /** Uids of pods of which somebody else has removed something. */
+  readonly #tampered = new Set<string>();
+  #isLedgerLost = false;
   #life = { alive: false };
   #writer: LedgerWriter | undefined;
   #boots = 1;
@@ -122,6 +127,20 @@ export class SimNode {
     if (activeDeadlineSeconds !== undefined && agedMs + 1 >= activeDeadlineSeconds * 1_000) return true;
     const mine = this.host.engine.containers().filter((container) => container.podUid === podUid && container.name !== '');
     return restartPolicy !== 'Always' && mine.every(({ state }) => state !== 'running');
+  }
+
+  /** Somebody removes a container by hand; an engine that does not answer does not do it. */
+  tamper({ id, podUid }: ObservedContainer): void {
+    this.#tampered.add(podUid);
+    this.host.engine
+      .runtime(this.name)
+      .remove(id, never)
+      .catch(() => undefined);
+  }
+
+  /** Neither its ledger nor its engine can tell of what this pod has done. */
+  hasNoTrace(podUid: string): boolean {
+    return this.#isLedgerLost && this.#tampered.has(podUid);
   }
 
   /** What must hold of it at any moment. */
@@ -260,6 +279,7 @@ export class SimNode {
 
   /** While no agent runs: the card has gone bad. */
   damageLedger(): void {
+    this.#isLedgerLost = true;
     writeDatabase(this.file, { '': Buffer.alloc(8192, 7), '-wal': Buffer.alloc(0) });
   }
 }
