@@ -1,5 +1,6 @@
 import type { PodItem } from '#api/link/items.ts';
 import type { Report } from '#api/link/reports.ts';
+import { cutText } from '#lib/cut-text.ts';
 import { rfc3339 } from '#lib/time.ts';
 import type { PodEvent, PodName } from './plan/action.ts';
 
@@ -7,6 +8,8 @@ import type { PodEvent, PodName } from './plan/action.ts';
 
 /** Of one pod. */
 const TOLD_MAX = 1_000;
+/** As the Kubernetes API allows. */
+const MESSAGE_BYTES_MAX = 1_024;
 
 /** True the first time. Of pods that were told of very much, everything is told again rather than kept in mind for ever. */
 export function isNews(told: Map<string, Set<string>>, uid: string, { once }: PodEvent): boolean {
@@ -29,7 +32,7 @@ export function eventReport(pod: PodName, event: Omit<PodEvent, 'once'>, item: P
       involved: { kind: 'Pod', namespace, name, uid, ...fieldPath },
       type,
       reason,
-      message,
+      message: cutText(message, MESSAGE_BYTES_MAX),
       time: rfc3339(wallMs),
       count: 1,
     },

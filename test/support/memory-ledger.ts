@@ -1,5 +1,7 @@
 import type { Item } from '#api/link/items.ts';
+import { RECORD_BYTES_MAX } from '#api/link/messages.ts';
 import type { Report } from '#api/link/reports.ts';
+import { SkerryError } from '#lib/error.ts';
 import type { Json } from '#api/object.ts';
 import type { DesiredItem, Documents, Ledger, MemoryChange } from '#agent/ledger/ledger.ts';
 import { createHash } from 'node:crypto';
@@ -26,6 +28,9 @@ export function createMemoryLedger(): MemoryLedger {
     memory: () => ({ rows: (kind) => rows.get(kind) ?? new Map() }),
     commit: async (changes, reports) => {
       await ledger.beforeCommit(changes, reports);
+      // As the outbox does.
+      const tooLarge = reports.find((report) => Buffer.byteLength(JSON.stringify(report)) > RECORD_BYTES_MAX);
+      if (tooLarge !== undefined) throw new SkerryError('RecordTooLarge', `put a ${tooLarge.class} into the outbox`);
       for (const { kind, key, value } of changes) {
         // Through JSON, as the disk does it: what does not survive that must not be relied on.
         const next = new Map(rows.get(kind));

@@ -1,4 +1,5 @@
 import type { NodeCondition } from '#api/generated/types.ts';
+import { cutText } from '#lib/cut-text.ts';
 import { rfc3339 } from '#lib/time.ts';
 import type { EngineHealth } from '../sight.ts';
 import type { MachineReadings } from './machine.ts';
@@ -8,6 +9,7 @@ const MEMORY_BYTES_MIN = 100 * 1024 * 1024;
 const DISK_SHARE_MIN = 0.1;
 const INODES_SHARE_MIN = 0.05;
 const PIDS_SHARE_MIN = 0.05;
+const MESSAGE_BYTES_MAX = 1_024;
 /** A pressure that has passed is believed after this long (upstream: eviction-pressure-transition-period). */
 export const PRESSURE_HOLD_MS = 5 * 60_000;
 
@@ -59,7 +61,7 @@ export function nodeConditions(
         type: 'Ready',
         status: 'False',
         reason: 'ContainerRuntimeNotReady',
-        message: `container runtime is down: ${health.message}`,
+        message: cutText(`container runtime is down: ${health.message}`, MESSAGE_BYTES_MAX),
       };
   return [...pressed, ready].map((condition) => {
     const before = previous.find(({ type }) => type === condition.type);

@@ -1,8 +1,15 @@
 import type { ContainerStatus } from '#api/generated/types.ts';
+import { cutText } from '#lib/cut-text.ts';
 import { rfc3339 } from '#lib/time.ts';
 import type { Exit } from '../memory.ts';
 import { signalOf, type ContainerView } from '../plan/container-view.ts';
 import type { Waiting } from '../plan/draft.ts';
+
+/**
+ * Of the messages of one pod's containers, shared between them (upstream: MaxPodTerminationMessageLogLength): a status must fit into one
+ * record of the outbox, or the pod could never be told of, nor acted upon.
+ */
+const MESSAGES_BYTES_MAX = 12 * 1024;
 
 /** One container's status as upstream's kubelet reports it. */
 export function containerStatus(
@@ -19,14 +26,15 @@ export function containerStatus(
   const waits = !running && (exit === undefined || (waiting !== undefined && phase !== 'Succeeded' && phase !== 'Failed'));
   const last = waits && exit !== undefined ? exit : memory?.last;
   const image = observed?.image ?? exit?.image ?? '';
+  const messageBytesMax = Math.floor(MESSAGES_BYTES_MAX / views.length);
   return {
     name,
     state: running
       ? { running: observed?.startedWallMs === undefined ? {} : { startedAt: rfc3339(observed.startedWallMs) } }
       : waits
-        ? { waiting: waiting ?? defaultWaiting(view, views, sandboxAttempt) }
-        : { terminated: terminated(exit) },
-    lastState: last === undefined ? {} : { terminated: terminated(last) },
+        ? { waiting: shortened(waiting ?? defaultWaiting(view, views, sandboxAttempt), messageBytesMax) }
+        : { terminated: terminated(exit, messageBytesMax) },
+    lastState: last === undefined ? {} : { terminated: terminated(last, messageBytesMax) },
     ready: view.role === 'init' ? exit?.exitCode === 0 : running,
     restartCount: restarts(memory),
     image: image === '' ? (container.image ?? '') : image,
@@ -58,14 +66,21 @@ function defaultWaiting(view: ContainerView, views: readonly ContainerView[], sa
   return { reason: first ? 'ContainerCreating' : 'PodInitializing' };
 }
 
-function terminated(exit: Exit | undefined): NonNullable<NonNullable<ContainerStatus['state']>['terminated']> {
+function shortened(waiting: Waiting, bytesMax: number): Waiting {
+  return waiting.message === undefined ? waiting : { ...waiting, message: cutText(waiting.message, bytesMax) };
+}
+
+function terminated(
+  exit: Exit | undefined,
+  messageBytesMax: number,
+): NonNullable<NonNullable<ContainerStatus['state']>['terminated']> {
   if (exit === undefined) return { exitCode: 0 };
   const signal = signalOf(exit.exitCode);
   return {
     exitCode: exit.exitCode,
     ...(signal === undefined || exit.reason === 'StartError' ? {} : { signal }),
     reason: exit.reason,
-    ...(exit.message === undefined ? {} : { message: exit.message }),
+    ...(exit.message === undefined ? {} : { message: cutText(exit.message, messageBytesMax) }),
     ...(exit.startedWallMs === undefined ? {} : { startedAt: rfc3339(exit.startedWallMs) }),
     ...(exit.finishedWallMs === undefined ? {} : { finishedAt: rfc3339(exit.finishedWallMs) }),
     ...containerId(exit.id),

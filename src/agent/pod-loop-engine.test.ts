@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { SkerryError } from '#lib/error.ts';
+import type { Item } from '#api/link/items.ts';
+import { createFakeNode, NODE_ITEM, podItem, type FakeNode } from '../../test/support/fake-node.ts';
+
+/** What an engine may do to the pod loop: its odd answers, and its troubles with one call. */
+async function nodeWith(items: readonly Item[]): Promise<FakeNode> {
+  const node = createFakeNode();
+  node.engine.addImage('busybox:1');
+  await node.boot();
+  await node.set([NODE_ITEM, ...items]);
+  return node;
+}
+
+/** The next calls of this name fail so. */
+function failCalls(node: FakeNode, name: string, times: number, error: SkerryError): void {
+  let left = times;
+  node.engine.onCall = (call, when) => {
+    if (call !== name || when !== 'before' || left === 0) return;
+    left -= 1;
+    throw error;
+  };
+}
+
+test('an error of any length holds nothing up: neither its own pod nor another', async () => {
+  const node = await nodeWith([]);
+  failCalls(node, 'createContainer', 1, new SkerryError('EngineRefused', `<html>${'\u0000'.repeat(200_000)}`));
+  await node.set([NODE_ITEM, podItem('web')]);
+  expect(node.events('Failed').length).toBe(1);
+  expect(node.status('uid-web')?.containerStatuses?.[0]?.state?.waiting?.message).toContain('<html>');
+  await node.set([NODE_ITEM, podItem('web'), podItem('api')]);
+  await node.advance(2_000);
+  expect([node.status('uid-web')?.phase, node.status('uid-api')?.phase]).toEqual(['Running', 'Running']);
+});
