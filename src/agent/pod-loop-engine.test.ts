@@ -32,3 +32,24 @@ test('an error of any length holds nothing up: neither its own pod nor another',
   await node.advance(2_000);
   expect([node.status('uid-web')?.phase, node.status('uid-api')?.phase]).toEqual(['Running', 'Running']);
 });
+
+test('an engine that fails one call is looked at again at once, and is ready before the next look is due', async () => {
+  const node = await nodeWith([]);
+  failCalls(node, 'createContainer', 1, new SkerryError('EngineTimeout', 'the container engine did not answer within 120 s'));
+  await node.set([NODE_ITEM, podItem('web'), podItem('api')]);
+  await node.advance(3_000);
+  expect(node.loop().health()).toEqual({ ready: true });
+  expect([node.status('uid-web')?.phase, node.status('uid-api')?.phase]).toEqual(['Running', 'Running']);
+});
+
+test('a document that comes before the first look says nothing of the engine', async () => {
+  const node = createFakeNode();
+  node.engine.addImage('busybox:1');
+  node.engine.fault = { type: 'slow', delayMs: 5_000 };
+  await node.boot();
+  await node.set([NODE_ITEM, podItem('web')]);
+  expect(node.loop().health()).toBeUndefined();
+  await node.advance(60_000);
+  expect(node.loop().health()).toEqual({ ready: true });
+  expect(node.status('uid-web')?.phase).toBe('Running');
+});

@@ -106,6 +106,13 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
     for (const listener of healthListeners) listener();
   };
 
+  /** A call to the engine ended so. What that leaves unknown is looked at soon, not when the next look is due. */
+  const noteEngine = (error: unknown) => {
+    sight.note(error);
+    noteHealth();
+    if (!sight.isComplete()) runners[1]?.signal(NODE);
+  };
+
   const tell = (pod: PodName, event: Omit<PodEvent, 'once'>) => {
     unsent.push(eventReport(pod, event, podItem(ledger.documents(), pod.uid), clock.now()));
   };
@@ -117,7 +124,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
       pulls: sight.pulls,
       runningMs: () => now().runningMs,
       ended: async (key) => {
-        await sight.lookAtImages(signal).catch((error: unknown) => sight.note(error));
+        await sight.lookAtImages(signal).catch(noteEngine);
         signalPod(key.slice(0, key.indexOf('/')));
       },
     },
@@ -208,6 +215,8 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
     stale.add(uid);
     try {
       for (let step = 0; step < STEPS_MAX && !signal.aborted; step += 1) {
+        // The look at everything, once it is done, has every pod's round begin.
+        if (!sight.isComplete()) return undefined;
         if (stale.delete(uid)) await sight.lookAtPod(uid, signal);
         const actions = planUid(ledger.documents(), memory.view(), sight.observed(), now(), uid);
         await commit(actions);
@@ -290,12 +299,13 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
         else hear(event.podUid);
       }
     } catch (error) {
-      sight.note(error);
-      noteHealth();
+      noteEngine(error);
       throw error;
     } finally {
       runners[1]?.signal(NODE);
     }
+    // An engine that closes the stream in good order is listened to again with the same back-off: it may close the next one too.
+    if (!signal.aborted) throw new SkerryError('EngineAbsent', 'listen to the engine: it ended its stream of events');
     return 0;
   };
 
@@ -307,8 +317,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
         name: 'pods',
         run: (uid) =>
           round(uid).catch((error: unknown) => {
-            sight.note(error);
-            noteHealth();
+            noteEngine(error);
             throw error;
           }),
         concurrency: ROUNDS_AT_ONCE,
@@ -353,12 +362,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
     },
     health: sight.health,
     onHealth: (changed) => healthListeners.push(changed),
-    noteEngine: (error) => {
-      sight.note(error);
-      noteHealth();
-      // It goes on asking until the engine is back.
-      runners[1]?.signal(NODE);
-    },
+    noteEngine,
     idle: () => runners.slice(0, 2).every((runner) => runner.idle()) && unsent.length === 0,
   };
 }

@@ -1,4 +1,4 @@
-import { SkerryError, explain, hasCode } from '#lib/error.ts';
+import { explain, hasCode } from '#lib/error.ts';
 import type { Wired, Wiring } from '#net/wire/wiring.ts';
 import type { Observed, ObservedContainer, ObservedImage, ObservedPod, Pull, StepFailure } from './plan/observed.ts';
 import type { Runtime } from './runtime/runtime.ts';
@@ -118,7 +118,6 @@ export function createSight({ runtime, wiring, volumes, hostAddress, lastWords }
       health = { ready: true };
     },
     lookAtPod: async (uid, signal) => {
-      if (!complete) throw new SkerryError('EngineAbsent', 'the container engine was not looked at yet');
       const containers = await ask(runtime.list(uid, signal));
       const pod = groupByPod(await Promise.all(containers.map((container) => withWords(container, signal)))).get(uid);
       const next = new Map(pods);
