@@ -47,6 +47,9 @@ export function createSight({ runtime, wiring, volumes, hostAddress, lastWords }
   const failures = new Map<string, StepFailure>();
   const signalled = new Set<string>();
   const words = new Map<string, string>();
+  /** Which of the looks at one pod began last, since the look at everything that was last heard of began. */
+  const podLooks = new Map<string, number>();
+  let looks = 0;
   let complete = false;
   let health: EngineHealth | undefined;
 
@@ -100,6 +103,8 @@ export function createSight({ runtime, wiring, volumes, hostAddress, lastWords }
       hostAddress: hostAddress(),
     }),
     lookAtAll: async (signal) => {
+      looks += 1;
+      const began = looks;
       const [containers, folders] = await Promise.all([
         ask(runtime.list(undefined, signal)),
         volumes.list(),
@@ -111,19 +116,27 @@ export function createSight({ runtime, wiring, volumes, hostAddress, lastWords }
         complete = false;
         throw error;
       });
-      pods = groupByPod(await Promise.all(containers.map((container) => withWords(container, signal))));
+      const found = groupByPod(await Promise.all(containers.map((container) => withWords(container, signal))));
+      for (const [uid, look] of podLooks) {
+        if (look < began) podLooks.delete(uid);
+        else found.delete(uid);
+      }
+      pods = new Map([...found, ...[...pods].filter(([uid]) => podLooks.has(uid))]);
       for (const uid of folders) if (!volumesMade.has(uid)) volumesMade.set(uid, '');
       forgetRemoved();
       complete = true;
       health = { ready: true };
     },
     lookAtPod: async (uid, signal) => {
+      looks += 1;
+      const began = looks;
       const containers = await ask(runtime.list(uid, signal));
       const pod = groupByPod(await Promise.all(containers.map((container) => withWords(container, signal)))).get(uid);
       const next = new Map(pods);
       if (pod === undefined) next.delete(uid);
       else next.set(uid, pod);
       pods = next;
+      podLooks.set(uid, began);
       forgetRemoved();
     },
     lookAtImages,
@@ -177,7 +190,7 @@ type NewestWins<T> = {
   readonly know: (found: T) => void;
 };
 
-function groupByPod(containers: readonly ObservedContainer[]): ReadonlyMap<string, ObservedPod> {
+function groupByPod(containers: readonly ObservedContainer[]): Map<string, ObservedPod> {
   const pods = new Map<string, { sandboxes: ObservedContainer[]; containers: ObservedContainer[] }>();
   for (const container of containers) {
     const pod = pods.get(container.podUid) ?? { sandboxes: [], containers: [] };
