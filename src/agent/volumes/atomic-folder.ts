@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, chown, mkdir, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /**
@@ -12,7 +12,9 @@ const DATA = '..data';
 
 export async function writeAtomicFolder(folder: string, files: readonly FolderFile[], gid: number | undefined): Promise<void> {
   const version = `..${hashOf(files, gid)}`;
-  if ((await readlink(join(folder, DATA)).catch(() => '')) !== version) {
+  const isThere = (await readlink(join(folder, DATA)).catch(() => '')) === version;
+  // A power cut can keep the names and lose the bytes: looked at again, for syncing every file would wear the disk.
+  if (!isThere || !(await isWhole(join(folder, version), files))) {
     await writeVersion(folder, version, files, gid);
     const link = join(folder, '..data_tmp');
     await rm(link, { force: true });
@@ -20,6 +22,14 @@ export async function writeAtomicFolder(folder: string, files: readonly FolderFi
     await rename(link, join(folder, DATA));
   }
   await linkNames(folder, version, files);
+}
+
+async function isWhole(folder: string, files: readonly FolderFile[]): Promise<boolean> {
+  for (const { path, content } of files) {
+    const bytes = await readFile(join(folder, path)).catch(() => undefined);
+    if (bytes?.equals(content) !== true) return false;
+  }
+  return true;
 }
 
 async function writeVersion(

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, readdir, readlink, rm, stat, symlink, mkdir, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, readlink, rm, stat, symlink, mkdir, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -132,6 +132,27 @@ test('the last words of a container are the end of its message', async () => {
   await writeFile(files[3]!.source, `${'x'.repeat(5000)}end`);
   const words = await volumes.terminationMessage('uid-web', 'app', 2);
   expect([words.length, words.slice(-4)]).toEqual([4096, 'xend']);
+});
+
+test('of a container’s messages the last two are kept, and of a huge one only the end is read', async () => {
+  const item = podItem('web');
+  for (const attempt of [0, 1, 2, 3]) await volumes.files(item, item.spec.containers[0]!, attempt);
+  const folder = join(dir, 'pods/uid-web/messages/app');
+  expect((await readdir(folder)).toSorted()).toEqual(['2', '3']);
+  // Sparse: more than a Buffer can hold.
+  await truncate(join(folder, '3'), 2 ** 40);
+  expect((await volumes.terminationMessage('uid-web', 'app', 3)).length).toBe(4096);
+});
+
+test('files that a power cut left empty are written again', async () => {
+  const file = { path: 'a', content: Buffer.from('1'), mode: 0o644 };
+  await writeAtomicFolder(dir, [file], undefined);
+  await truncate(join(dir, 'a'), 0);
+  await writeAtomicFolder(dir, [file], undefined);
+  expect(await readFile(join(dir, 'a'), 'utf8')).toBe('1');
+  await rm(join(dir, await readlink(join(dir, '..data')), 'a'));
+  await writeAtomicFolder(dir, [file], undefined);
+  expect(await readFile(join(dir, 'a'), 'utf8')).toBe('1');
 });
 
 test('hosts, hostname and resolv.conf of a pod', async () => {

@@ -1,4 +1,4 @@
-import { chmod, chown, mkdir, open, readFile, readdir, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, readdir, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import type { Container, Volume } from '#api/generated/types.ts';
 import type { PodItem } from '#api/link/items.ts';
@@ -14,6 +14,7 @@ import { prepareHostPath } from './host-path.ts';
 import { hostsFile } from './hosts-file.ts';
 import { filesOf, isSecret } from './projection.ts';
 import { parseResolvConf, resolvConf } from './resolv-conf.ts';
+import { makeMessageFile, readMessage } from './termination-message.ts';
 import type { Tmpfs } from './tmpfs.ts';
 
 /**
@@ -44,7 +45,6 @@ export type VolumesOptions = {
 };
 
 const SECRETS_BYTES_MAX = 64 * 1024 * 1024;
-const TERMINATION_MESSAGE_BYTES_MAX = 4096;
 const TERMINATION_PATH_DEFAULT = '/dev/termination-log';
 /** systemd-resolved's own list comes first: the other then only names its stub on the loopback. */
 const RESOLV_CONF_PATHS = ['/run/systemd/resolve/resolv.conf', '/etc/resolv.conf'];
@@ -88,8 +88,7 @@ export function createVolumes(options: VolumesOptions): Volumes {
     await writeInPlace(join(dir, 'etc', 'resolv.conf'), resolvConf(item, resolver));
   };
 
-  const messagePath = (uid: string, container: string, attempt: number) =>
-    join(podDir(uid), 'messages', safeName(container), String(attempt));
+  const messagesDir = (uid: string, container: string) => join(podDir(uid), 'messages', safeName(container));
 
   return {
     prepare,
@@ -104,10 +103,7 @@ export function createVolumes(options: VolumesOptions): Volumes {
       ),
     files: async (item, container, attempt) => {
       const { uid } = item.metadata;
-      const message = messagePath(uid, container.name, attempt);
-      await mkdir(join(message, '..'), { recursive: true, mode: 0o755 });
-      await (await open(message, 'a', 0o666)).close();
-      await chmod(message, 0o666);
+      const message = await makeMessageFile(messagesDir(uid, container.name), attempt);
       const etc = (name: string): Mount => ({ source: join(podDir(uid), 'etc', name), target: `/etc/${name}`, readOnly: false });
       const path = container.terminationMessagePath ?? TERMINATION_PATH_DEFAULT;
       const last: readonly Mount[] = path === '' ? [] : [{ source: message, target: path, readOnly: false }];
@@ -122,10 +118,7 @@ export function createVolumes(options: VolumesOptions): Volumes {
         if (root !== undefined) await ensureSubPath(root, source);
       }
     },
-    terminationMessage: async (uid, container, attempt) => {
-      const text = await readFile(messagePath(uid, container, attempt)).catch(() => Buffer.alloc(0));
-      return text.subarray(-TERMINATION_MESSAGE_BYTES_MAX).toString();
-    },
+    terminationMessage: (uid, container, attempt) => readMessage(join(messagesDir(uid, container), String(attempt))),
     list: () => readdir(podsDir).catch(() => []),
     remove: async (uid) => {
       await tmpfs.unmountAll(podDir(uid));
