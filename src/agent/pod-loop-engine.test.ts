@@ -53,3 +53,16 @@ test('a document that comes before the first look says nothing of the engine', a
   expect(node.loop().health()).toEqual({ ready: true });
   expect(node.status('uid-web')?.phase).toBe('Running');
 });
+
+test('sandboxes that can not be started do not pile up', async () => {
+  const node = await nodeWith([]);
+  node.engine.sandboxFault = 'no space left on device';
+  await node.set([NODE_ITEM, podItem('web')]);
+  await node.advance(3_600_000);
+  expect(node.events('FailedCreatePodSandBox').length).toBeGreaterThan(10);
+  expect(node.engine.containers().length).toBeLessThanOrEqual(2);
+  node.engine.sandboxFault = undefined;
+  await node.advance(60_000);
+  expect(node.status('uid-web')?.phase).toBe('Running');
+  expect(node.engine.containers().length).toBe(2);
+});

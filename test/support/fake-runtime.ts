@@ -16,6 +16,8 @@ export type FakeEngine = {
   /** What a registry would serve; pulled images are added. */
   readonly registry: Map<string, 'present' | 'denied' | 'unreachable'>;
   fault: Fault | undefined;
+  /** Why a sandbox, once made, can not be started. */
+  sandboxFault: string | undefined;
   /** Called before and after each call takes effect; what it throws, the caller gets. */
   onCall: (call: string, when: 'before' | 'after') => void;
   /** Every start of a container that took place, by container name, in order. */
@@ -72,6 +74,7 @@ export function createFakeEngine(clock: Clock): FakeEngine {
     addImage: (reference) => addImage(reference),
     registry: new Map(),
     fault: undefined,
+    sandboxFault: undefined,
     onCall: () => undefined,
     starts,
     containers: () => [...containers.values()].map(observe),
@@ -223,7 +226,13 @@ export function createFakeEngine(clock: Clock): FakeEngine {
         const pause: Program = { traps: true, lines: [], exitCode: undefined, sleepMs: undefined };
         const id = make(node, { ...spec, image: 'pause', stopGraceSeconds: 30 }, pause, '');
         const sandbox = byId(id);
-        if (sandbox.state !== 'running') launch(sandbox);
+        if (sandbox.state === 'running') return id;
+        if (engine.sandboxFault !== undefined) {
+          sandbox.error = engine.sandboxFault;
+          sandbox.exitCode = 128;
+          throw new SkerryError('StartFailed', sandbox.error);
+        }
+        launch(sandbox);
         return id;
       }),
     createContainer: (spec, signal) =>

@@ -217,16 +217,18 @@ function isWired({ observed, pod, address }: Draft, sandbox: ObservedContainer):
   return wired?.sandboxId === sandbox.id && wired.address === address;
 }
 
-/** Dead containers older than the last one are of no use to anybody, and so are sandboxes that were replaced. */
+/** Dead containers older than the last one are of no use to anybody, and so are sandboxes that were replaced, or never came up. */
 function removeOld(draft: Draft, views: readonly ContainerView[]): void {
   for (const { id, name, attempt, state } of draft.seen.containers) {
     const newest = views.find((view) => view.name === name)?.memory?.attempt;
     if (newest === undefined || state === 'running' || attempt >= newest - 1) continue;
     draft.actions.push({ type: 'remove-container', pod: draft.pod, container: name, id, attempt });
   }
-  if (readySandbox(draft) === undefined) return;
+  const newest = draft.memory.sandboxAttempt;
+  const isReady = readySandbox(draft) !== undefined;
   for (const { id, attempt } of draft.seen.sandboxes) {
-    if (attempt === draft.memory.sandboxAttempt) continue;
+    // Until the newest is up, what stood before it may still be needed; what stood before that is not.
+    if (isReady ? attempt === newest : attempt >= newest - 1) continue;
     draft.actions.push({ type: 'remove-container', pod: draft.pod, container: 'sandbox', id, attempt });
   }
 }
