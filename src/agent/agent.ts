@@ -13,8 +13,9 @@ import { openLedger } from './ledger/node-ledger.ts';
 import { workerWriter } from './ledger/worker-writer.ts';
 import { createAgentLink } from './link/agent-link.ts';
 import { logStream } from './log-stream.ts';
+import { createNetworkWatch } from './network-watch.ts';
 import { createNodeStatus } from './node-status.ts';
-import { readMachine, takeReadings } from './node/machine.ts';
+import { readMachine, readWaysOut, takeReadings } from './node/machine.ts';
 import { createPodLoop } from './pod-loop.ts';
 import { withRejoin } from './rejoin.ts';
 import { createDockerRuntime } from './runtime/docker-runtime.ts';
@@ -121,12 +122,22 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     ids,
     log,
   });
+  const network = createNetworkWatch({
+    waysOut: readWaysOut,
+    isCut: () => !link.connected(),
+    cameUp: link.retryNow,
+    clock,
+    ids,
+    log,
+  });
   pods.start();
   status.start();
   link.start();
+  network.start();
   log.info({ cluster, docker }, 'agent is running');
   return {
     stop: async () => {
+      await network.stop();
       await link.stop();
       await tunnel.stop();
       await status.stop();

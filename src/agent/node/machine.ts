@@ -63,14 +63,41 @@ export async function takeReadings(path: string): Promise<MachineReadings> {
 
 /** The node's address: that of the interface the default route goes through, else of the first that leads anywhere. */
 export async function findAddress(): Promise<string | undefined> {
-  const routes = (await read('/proc/net/route')).split('\n').map((line) => line.split('\t'));
-  const device = routes.find((fields) => fields[1] === '00000000' && fields[7] === '00000000')?.[0];
-  const all = Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
-    (addresses ?? []).filter((entry) => entry.family === 'IPv4' && !entry.internal).map(({ address }) => ({ name, address })),
+  const [route] = await defaultRoutes();
+  const all = addresses().filter(({ family }) => family === 'IPv4');
+  return (all.find(({ name }) => name === route?.device) ?? all.find(leadsOut))?.address;
+}
+
+/** Each way that leads from this node to others, as a text: addresses of interfaces that are up and have a carrier, and default routes. */
+export async function readWaysOut(): Promise<readonly string[]> {
+  const routes = await defaultRoutes();
+  return [
+    ...addresses()
+      .filter(leadsOut)
+      .map(({ name, address }) => `${name} ${address}`),
+    ...routes.map(({ device, gateway }) => `default ${device} ${gateway}`),
+  ];
+}
+
+type Address = { readonly name: string; readonly family: string; readonly address: string };
+
+function addresses(): readonly Address[] {
+  return Object.entries(networkInterfaces()).flatMap(([name, entries]) =>
+    (entries ?? []).filter(({ internal }) => !internal).map(({ family, address }) => ({ name, family, address })),
   );
-  // Interfaces of engines and of our own pods lead to this node only.
-  const outward = all.filter(({ name }) => !/^(docker|br-|veth|skr|virbr|cni|podman)/.test(name));
-  return (all.find(({ name }) => name === device) ?? outward[0])?.address;
+}
+
+/** Interfaces of engines and of our own pods lead to this node only. */
+function leadsOut({ name }: Address): boolean {
+  return !/^(docker|br-|veth|skr|virbr|cni|podman)/.test(name);
+}
+
+/** Of IPv4; the gateway as the kernel writes it, in hex. */
+async function defaultRoutes(): Promise<readonly { readonly device: string; readonly gateway: string }[]> {
+  const lines = (await read('/proc/net/route')).split('\n').map((line) => line.split('\t'));
+  return lines
+    .filter((fields) => fields[1] === '00000000' && fields[7] === '00000000')
+    .map(([device = '', , gateway = '']) => ({ device, gateway }));
 }
 
 async function read(path: string): Promise<string> {
