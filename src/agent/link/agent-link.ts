@@ -41,7 +41,7 @@ export type AgentLink = {
   readonly stop: () => Promise<void>;
   /** The server has greeted this connection. */
   readonly connected: () => boolean;
-  /** Do not wait out the back-off: the network has just come up. */
+  /** Does not wait out the back-off: the network has just come up. */
   readonly retryNow: () => void;
 };
 
@@ -57,15 +57,16 @@ export function createAgentLink(options: AgentLinkOptions): AgentLink {
   const desk = new CommandDesk(options.onCommand, log);
   const blobs = new StagedBlobs(DOCUMENT_BYTES_MAX, ITEM_BYTES_MAX);
   let runner: Runner | undefined;
-  let greeted = false;
+  /** Since when this connection is of use. */
+  let greetedMs: number | undefined;
   let failures = 0;
   let lastWhy = '';
 
   const connectOnce = async (signal: AbortSignal): Promise<number> => {
-    const startedMs = options.clock.monotonic();
-    const why = await hold(life, { instance, desk, blobs }, (is) => (greeted = is), signal);
-    greeted = false;
-    failures = options.clock.monotonic() - startedMs >= STABLE_MS ? 1 : failures + 1;
+    const why = await hold(life, { instance, desk, blobs }, () => (greetedMs ??= options.clock.monotonic()), signal);
+    const held = greetedMs !== undefined && options.clock.monotonic() - greetedMs >= STABLE_MS;
+    greetedMs = undefined;
+    failures = held ? 1 : failures + 1;
     const retryAfterMs = why instanceof SkerryError ? why.details['retryAfterMs'] : undefined;
     const waitMs = backoffMs(
       {
@@ -103,7 +104,7 @@ export function createAgentLink(options: AgentLinkOptions): AgentLink {
       stop.abort();
       await runner?.done;
     },
-    connected: () => greeted,
+    connected: () => greetedMs !== undefined,
     retryNow: () => runner?.signal(KEY),
   };
 }
@@ -112,7 +113,7 @@ export function createAgentLink(options: AgentLinkOptions): AgentLink {
 async function hold(
   options: AgentLinkOptions,
   lasting: Pick<SessionParts, 'instance' | 'desk' | 'blobs'>,
-  greeted: (is: boolean) => void,
+  greeted: () => void,
   signal: AbortSignal,
 ): Promise<Error> {
   let session: Session | undefined;
@@ -129,7 +130,7 @@ async function hold(
   };
   try {
     const connection = await options.transport.connect(handlers, signal);
-    session = new Session({ options, ...lasting, close: end, greeted: () => greeted(true), signal }, connection);
+    session = new Session({ options, ...lasting, close: end, greeted, signal }, connection);
     session.start();
     options.log.info({}, 'connected to the server');
     const why = await ended;
