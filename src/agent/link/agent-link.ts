@@ -54,7 +54,7 @@ export function createAgentLink(options: AgentLinkOptions): AgentLink {
   const stop = new AbortController();
   const life = { ...options, log };
   const instance = options.ids.uuid();
-  const desk = new CommandDesk(options.onCommand, log);
+  const desk = new CommandDesk(options.onCommand, options.clock, log);
   const blobs = new StagedBlobs(DOCUMENT_BYTES_MAX, ITEM_BYTES_MAX);
   let runner: Runner | undefined;
   /** Since when this connection is of use. */

@@ -121,7 +121,7 @@ export type DeltaOp =
 export type Chunk = { readonly type: 'chunk'; readonly parts: readonly ChunkPart[]; readonly missing: readonly string[] };
 export type ChunkPart = { readonly hash: string; readonly from: number; readonly size: number; readonly bytes: Uint8Array };
 
-/** `ttlMs`: not worth doing later than this after it was received. Done at most once per id. */
+/** Done at most once per id, and given up where it is not done `ttlMs` after it was received. */
 export type Command = {
   readonly type: 'cmd';
   readonly session: string;
