@@ -1,6 +1,5 @@
 import type { PodItem } from '#api/link/items.ts';
 import type { Documents, Memory } from './ledger/ledger.ts';
-import { podMemory } from './memory.ts';
 import type { Action } from './plan/action.ts';
 import type { Now, Observed } from './plan/observed.ts';
 import { planOrphan } from './plan/orphan-plan.ts';
@@ -31,9 +30,4 @@ export function podUids(documents: Documents, memory: Memory, observed: Observed
   const uids = new Set([...desired, ...observed.pods.keys(), ...observed.volumes.keys(), ...observed.wired.keys()]);
   for (const kind of ['pods', 'addresses', 'statuses']) for (const uid of memory.rows(kind).keys()) uids.add(uid);
   return [...uids];
-}
-
-/** True where a pod's containers may be asked for (logs): it is desired and not gone. */
-export function isKnown(documents: Documents, memory: Memory, uid: string): boolean {
-  return podItem(documents, uid) !== undefined && podMemory(memory, uid)?.gone !== true;
 }

@@ -28,8 +28,6 @@ export type AgentLinkOptions = {
   readonly keepaliveMs: number;
   /** Carries out a command and gives its result; called once per id. */
   readonly onCommand: CommandHandler;
-  /** The server's wall clock, each time it greets. */
-  readonly onServerTime?: (serverTimeMs: number) => void;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;

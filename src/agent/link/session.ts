@@ -12,7 +12,7 @@ import { OutboxSender } from './outbox-sender.ts';
 
 /**
  * One connection, from hello to its end: greets, then lets the outbox go up and the document come down. It decides nothing about
- * reconnecting and keeps nothing that the next connection would need (what was pulled stays in the puller, which outlives it).
+ * reconnecting and keeps nothing that the next connection would need (what was pulled stays in `blobs`, which outlive it).
  */
 export type SessionParts = {
   readonly options: AgentLinkOptions;
@@ -137,7 +137,6 @@ export class Session {
     this.cancelHello();
     this.codecs = commonCodecs(hi.codecs);
     this.live = true;
-    this.parts.options.onServerTime?.(hi.serverTimeMs);
     this.parts.greeted();
     if (hi.ack !== undefined)
       this.acknowledge({ type: 'ack', ...hi.ack, ...(hi.fullState === undefined ? {} : { fullState: hi.fullState }) });

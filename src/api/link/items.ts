@@ -23,10 +23,11 @@ export type PodItem = {
     readonly deletionGracePeriodSeconds?: number;
   };
   readonly spec: NonNullable<Pod['spec']>;
-  /** Names of abilities a node must have to act on this item; one it does not know is refused with an event, never ignored. */
+  /**
+   * Names of abilities a node must have to act on this item; one it does not know is refused with an event, never ignored. A later
+   * release's fields (the uid that a pod takes over from, say) come with the name of one.
+   */
   readonly features?: readonly string[];
-  /** The uid of the pod that this one takes over from. */
-  readonly replaces?: string;
 };
 
 export type ConfigMapItem = {

@@ -86,7 +86,6 @@ const UP: readonly UpMessage[] = [
       { seq: 9, report: { class: 'state', key: 'node', body: { status: {}, labels: { a: 'b' } } } },
     ],
     observed: { incarnation: 'i', confirmed: true, rev: 7, digest: HASH_A },
-    probe: true,
   },
   { type: 'get', wants: [{ hash: HASH_A, from: 32_768 }], chunks: 4 },
   { type: 'rsp', id: 'x', ok: false, body: { why: 'no' } },

@@ -152,7 +152,6 @@ function decodeStatus(st: Fields): ReceivedStatus {
     const seen = fields(value, 'st.observed');
     return { ...place(seen, 'st.observed'), confirmed: flag(seen['confirmed'], 'st.observed.confirmed') };
   });
-  const probe = optional(st['probe'], (value) => flag(value, 'st.probe'));
   let before = after;
   const records = list(st['records'], 'st.records', BATCH_RECORDS_MAX, (value, where) => {
     const record = fields(value, where);
@@ -166,7 +165,6 @@ function decodeStatus(st: Fields): ReceivedStatus {
     after,
     records,
     ...(observed === undefined ? {} : { observed }),
-    ...(probe === undefined ? {} : { probe }),
   };
 }
 

@@ -42,7 +42,7 @@ export type OutboxState = {
 
 /**
  * Records of the outbox, in order. Their seqs need not be consecutive (a coalesced state leaves a hole): `after` is the seq of the
- * record before the first, so that the receiver sees whether it misses one. Without records: only `observed`, or a probe.
+ * record before the first, so that the receiver sees whether it misses one. Without records: only `observed`.
  */
 export type Status = {
   readonly type: 'st';
@@ -51,8 +51,6 @@ export type Status = {
   readonly records: readonly OutboxRecord[];
   /** What the ledger has committed. */
   readonly observed?: Observed;
-  /** Answer with an `ack` even if there is nothing new in it. */
-  readonly probe?: boolean;
 };
 
 export type Observed = {

@@ -115,7 +115,7 @@ async function takeBatch(peer: Peer, batch: ReceivedStatus, options: MailDeskOpt
     planHead(peer, options);
     options.down(node);
   }
-  if (batch.records.length === 0 && batch.probe !== true) return;
+  if (batch.records.length === 0) return;
   const { outbox } = await receipts.of(node);
   if (outbox === undefined || outbox.epoch !== batch.epoch) {
     // Its hello is still to come, or was answered before it began a new epoch.
