@@ -95,7 +95,7 @@ async function runWorker(): Promise<void> {
   const { role, data } = workerData as { readonly role: 'committer' | 'ledger'; readonly data: unknown };
   if (parentPort === null) return;
   if (role === 'committer') (await import('#server/store/committer-worker.ts')).runCommitterWorker(parentPort, data);
-  else (await import('#agent/ledger/worker-writer.ts')).runLedgerWorker(parentPort, data as never);
+  else (await import('#agent/ledger/worker-writer.ts')).runLedgerWorker(parentPort, data);
 }
 
 /** Runs a mode with a signal that SIGINT and SIGTERM abort; a second one ends the process at once. */

@@ -17,10 +17,13 @@ type FromWorker =
   | { readonly type: 'failed'; readonly failure: Failure };
 type ToWorker = { readonly type: 'write'; readonly ops: readonly RowOp[] } | { readonly type: 'close' };
 
-export function runLedgerWorker(port: MessagePort, data: LedgerFile): void {
+/** Runs inside the worker until it is asked to close. `data` is what workerWriter gave to its SpawnLedgerWorker. */
+export function runLedgerWorker(port: MessagePort, data: unknown): void {
+  // Our own other half is the only sender (workerWriter, below), of the same build.
+  const file = data as LedgerFile;
   const post = (message: FromWorker) => port.postMessage(message);
   try {
-    const { rows, setAside, write, close } = openLedgerFile(data);
+    const { rows, setAside, write, close } = openLedgerFile(file);
     port.on('message', (message: ToWorker) => {
       if (message.type === 'close') {
         close();
