@@ -63,14 +63,9 @@ export function joinPaths(options: JoinOptions): ApiOptions['paths'] {
       if (body.length > JOIN_BYTES_MAX)
         throw apiError('RequestEntityTooLarge', `join: the request has ${body.length} bytes, more than ${JOIN_BYTES_MAX}`);
       const request = parseJoinRequest(body);
-      if (busy.has(request.node))
-        throw apiError('Conflict', `join node "${request.node}": another join of this name is going on`);
-      busy.add(request.node);
-      try {
-        return await join(request, options, signal);
-      } finally {
-        busy.delete(request.node);
-      }
+      const keyHash = checkJoinRequest(request, options.clusterCIDR);
+      // Until both are known to be taken: the registry of keys follows the store.
+      return await alone(busy, request.node, keyHash, () => join(request, keyHash, options, signal));
     } catch (error) {
       failures.take(1);
       options.log.warn({ why: explain(error) }, 'a join was refused');
@@ -83,10 +78,22 @@ export function joinPaths(options: JoinOptions): ApiOptions['paths'] {
   };
 }
 
-async function join(request: JoinRequest, options: JoinOptions, signal: AbortSignal): Promise<JoinAnswer> {
+/** One join at a time of a name, and of a key. No name of a node is as long as a hash. */
+async function alone<T>(busy: Set<string>, node: string, keyHash: string, work: () => Promise<T>): Promise<T> {
+  const taken = busy.has(node) ? 'of this name' : busy.has(keyHash) ? 'with its key' : undefined;
+  if (taken !== undefined) throw apiError('Conflict', `join node "${node}": another join ${taken} is going on`);
+  busy.add(node).add(keyHash);
+  try {
+    return await work();
+  } finally {
+    busy.delete(node);
+    busy.delete(keyHash);
+  }
+}
+
+async function join(request: JoinRequest, keyHash: string, options: JoinOptions, signal: AbortSignal): Promise<JoinAnswer> {
   const { nodeOf, pki } = options;
   const { node, publicKey } = request;
-  const keyHash = checkJoinRequest(request, options.clusterCIDR);
   const holder = nodeOf(keyHash);
   if ('node' in holder && holder.node !== node)
     throw apiError('Forbidden', `join node "${node}": its key is that of node "${holder.node}"`);
