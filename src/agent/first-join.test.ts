@@ -41,6 +41,13 @@ test('a server that can not be reached is tried again, ever more slowly, and tha
   expect(late.reduce((sum, gap) => sum + gap, 0) / late.length).toBeGreaterThan(20_000);
 });
 
+test('a server that can not take it just now is asked again', async () => {
+  const busy = ['TooManyRequests', 'ServiceUnavailable', 'Conflict'].map((code) => new SkerryError(code, 'join at the server'));
+  const { clock, askedMs, end } = startJoin([...busy, identity]);
+  await clock.advance(600_000);
+  expect([await end, askedMs.length]).toEqual(['joined', 4]);
+});
+
 test('what a server says is final, and a stop ends the wait', async () => {
   const refused = startJoin([unreachable, new SkerryError('Unauthorized', 'its secret is wrong'), identity]);
   await refused.clock.advance(10_000);

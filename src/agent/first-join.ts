@@ -6,8 +6,8 @@ import type { Identity } from './identity.ts';
 import { backoffMs } from './link/backoff.ts';
 
 /**
- * A board is often up before its uplink is: a server that can not be reached is tried again, with the link's back-off, until it is. What a
- * server that answers says is final.
+ * A board is often up before its uplink is, and a fleet joins all at once: a server that can not be reached, or can not take the join just now, is tried
+ * again, with the link's back-off, until it does. Whatever else a server says is final.
  */
 export type FirstJoinOptions = {
   readonly keepaliveMs: number;
@@ -16,7 +16,10 @@ export type FirstJoinOptions = {
   readonly log: Log;
 };
 
-/** Rejects as `join` does, but for Unreachable; with Aborted once `signal` is. */
+/** Conflict: another join of this name is going on, our own of a moment ago as a rule. */
+const FOR_LATER = ['Unreachable', 'TooManyRequests', 'ServiceUnavailable', 'Conflict'] as const;
+
+/** Rejects as `join` does, but for what is only a matter of time; with Aborted once `signal` is. */
 export async function joinOnceReachable(
   join: () => Promise<Identity>,
   { keepaliveMs, clock, ids, log }: FirstJoinOptions,
@@ -26,11 +29,11 @@ export async function joinOnceReachable(
     try {
       return await join();
     } catch (error) {
-      if (!hasCode(error, 'Unreachable') || signal.aborted) throw error;
+      if (!hasCode(error, ...FOR_LATER) || signal.aborted) throw error;
       const waitMs = backoffMs({ failures, keepaliveMs, refused: false }, ids.random());
       // Said once: it may stay away for days.
-      if (failures === 1) log.warn({ err: error }, 'the server to join can not be reached; trying again until it is');
-      else log.debug({ err: error, failures, waitMs: Math.round(waitMs) }, 'the server to join can not be reached');
+      if (failures === 1) log.warn({ err: error }, 'the server can not be joined yet; trying again until it can');
+      else log.debug({ err: error, failures, waitMs: Math.round(waitMs) }, 'the server can not be joined yet');
       await sleep(clock, waitMs, signal);
     }
   }
