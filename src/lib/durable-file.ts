@@ -33,7 +33,7 @@ export function readFileIfThere(file: string): string | undefined {
   }
 }
 
-/** With all above it; the last one is only ours to read. */
+/** With all above it that is missing, as lasting as the files in it are to be, and only ours to read. */
 export function makePrivateFolder(folder: string): void {
   try {
     makeFolder(resolve(folder));
@@ -47,7 +47,14 @@ export function makePrivateFolder(folder: string): void {
 function makeFolder(folder: string): void {
   if (existsSync(folder)) return;
   makeFolder(dirname(folder));
-  mkdirSync(folder, { mode: 0o700 });
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    // Another process of ours was faster.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
+  // A file is only there after a power cut if every folder on the way to it is.
+  syncFolder(dirname(folder));
 }
 
 function syncFolder(folder: string): void {
