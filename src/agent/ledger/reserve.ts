@@ -8,16 +8,22 @@ export const RESERVE_PAGES = 64;
 
 /** At a start, for the log is new then. Without room for a reserve the ledger goes on without; what else the disk says, the next write will hear. */
 export function makeReserve(database: Database.Database): void {
+  despiteDisk(() => make(database));
+}
+
+/** Makes it again once half of it is used, that is once the ledger has grown. What was written before is on the disk, whatever becomes of this. */
+export function keepReserve(database: Database.Database): void {
+  despiteDisk(() => {
+    if (Number(database.pragma('freelist_count', { simple: true })) < RESERVE_PAGES / 2) make(database);
+  });
+}
+
+function despiteDisk(act: () => void): void {
   try {
-    make(database);
+    act();
   } catch (error) {
     if (!(error instanceof Database.SqliteError)) throw error;
   }
-}
-
-/** Makes it again once half of it is used, that is once the ledger has grown. */
-export function keepReserve(database: Database.Database): void {
-  if (Number(database.pragma('freelist_count', { simple: true })) < RESERVE_PAGES / 2) makeReserve(database);
 }
 
 export function isFull(error: unknown): boolean {
