@@ -327,18 +327,6 @@ test('a node that joins again trusts the incarnation it joined under', async () 
   expect(second.documents().removalsAllowed).toBe(true);
 });
 
-test('a worker that dies fails what waits for it', async () => {
-  const ledger = await ledgerWith(
-    workerWriter((role, data) => {
-      const worker = spawnLedgerWorker(role, data);
-      worker.once('message', () => void worker.terminate());
-      return worker;
-    }),
-  ).catch((error: unknown) => error);
-  if (ledger instanceof Error) expect(ledger).toMatchObject({ code: 'LedgerFailed' });
-  else await expect((ledger as NodeLedger).commit([], [event('x')])).rejects.toMatchObject({ code: 'LedgerFailed' });
-});
-
 test('many commits at once are one write, in their order', async () => {
   const ledger = await ledgerWith(openInlineWriter, { ids: seededIds(1) });
   await Promise.all(

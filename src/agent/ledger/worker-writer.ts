@@ -52,7 +52,7 @@ function openInWorker(worker: Worker, { path }: LedgerFile): Promise<OpenedLedge
   type Waiting = { readonly resolve: () => void; readonly reject: (error: SkerryError) => void };
   const waiting: Waiting[] = [];
   let dead: SkerryError | undefined;
-  let exited = false;
+  let state: 'opening' | 'open' | 'closing' | 'ended' = 'opening';
 
   const write = (ops: readonly RowOp[]) =>
     new Promise<void>((resolve, reject) => {
@@ -66,28 +66,34 @@ function openInWorker(worker: Worker, { path }: LedgerFile): Promise<OpenedLedge
 
   const close = () =>
     new Promise<void>((resolve) => {
-      if (exited) {
+      if (state === 'ended') {
         resolve();
         return;
       }
+      state = 'closing';
       worker.once('exit', () => resolve());
       worker.postMessage({ type: 'close' } satisfies ToWorker);
     });
 
   return new Promise((resolve, reject) => {
-    const die = (error: SkerryError) => {
+    const die = (error: SkerryError): SkerryError => {
       dead ??= error;
       reject(error);
       for (const { reject: refuse } of waiting.splice(0)) refuse(error);
+      return dead;
     };
     worker.on('error', (error) => die(new SkerryError('LedgerFailed', `run the worker of the ledger ${path}`, { cause: error })));
     worker.on('exit', () => {
-      exited = true;
-      die(new SkerryError('LedgerFailed', `run the worker of the ledger ${path}: it has ended`));
+      const wasOpen = state === 'open';
+      state = 'ended';
+      const why = die(new SkerryError('LedgerFailed', `run the worker of the ledger ${path}: it has ended`));
+      // A bug of ours, or no memory: nothing could be decided or told any more, and a node that only seems to live is worse than one that starts anew.
+      if (wasOpen) throw why;
     });
     worker.on('message', (message: FromWorker) => {
       switch (message.type) {
         case 'opened':
+          state = 'open';
           resolve({
             writer: { write, close },
             rows: message.rows,
