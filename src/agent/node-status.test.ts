@@ -81,6 +81,9 @@ test('the node tells what it is, once, and then what changes', async () => {
   health = { ready: false, message: 'list containers: no container engine answers' };
   status.look();
   await until(() => reports().length === 2);
-  expect(reports()[1]?.status.conditions?.at(-1)).toMatchObject({ status: 'False', reason: 'ContainerRuntimeNotReady' });
+  expect(reports()[1]?.status.conditions?.at(-1)).toMatchObject({ status: 'False', reason: 'KubeletNotReady' });
+  // The engine's size and version are news only when another one answers.
+  const { capacity, nodeInfo } = reports()[0]?.status ?? {};
+  expect(reports()[1]?.status).toMatchObject({ capacity, nodeInfo });
   await status.stop();
 });

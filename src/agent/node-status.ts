@@ -63,7 +63,9 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
   const stopping = new AbortController();
   const lastFelt = new Map<Pressure, number>();
   let runner: Runner | undefined;
+  /** As it last said; `isAsked`: since it was last away. */
   let engine: EngineInfo | undefined;
+  let isAsked = false;
   let address = options.nodeIp;
   let storageBytes = 0;
   let images: NonNullable<NodeStatus['images']> = [];
@@ -93,12 +95,12 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
   const askEngine = async (signal: AbortSignal) => {
     if (options.health()?.ready !== true) {
       // Another one may answer next.
-      engine = undefined;
+      isAsked = false;
       return;
     }
-    engine ??= await runtime.info(signal);
-    const all = await runtime.images(signal);
-    images = imagesOf(all);
+    if (!isAsked) engine = await runtime.info(signal);
+    isAsked = true;
+    images = imagesOf(await runtime.images(signal));
   };
 
   const look = async (): Promise<void> => {

@@ -60,7 +60,7 @@ export function nodeConditions(
     : {
         type: 'Ready',
         status: 'False',
-        reason: 'ContainerRuntimeNotReady',
+        reason: 'KubeletNotReady',
         message: cutText(`container runtime is down: ${health.message}`, MESSAGE_BYTES_MAX),
       };
   return [...pressed, ready].map((condition) => {

@@ -38,7 +38,7 @@ test('conditions keep the time of their last change', () => {
   ]);
   expect(down[3]).toMatchObject({
     status: 'False',
-    reason: 'ContainerRuntimeNotReady',
+    reason: 'KubeletNotReady',
     message: 'container runtime is down: no container engine answers',
   });
 });
