@@ -1,4 +1,4 @@
-import type { ContainerStatus } from '#api/generated/types.ts';
+import type { Container, ContainerStatus } from '#api/generated/types.ts';
 import { cutText } from '#lib/cut-text.ts';
 import { rfc3339 } from '#lib/time.ts';
 import type { Exit } from '../memory.ts';
@@ -41,6 +41,16 @@ export function containerStatus(
     imageID: observed?.imageId ?? exit?.imageId ?? '',
     ...containerId(observed?.id ?? (waits ? last?.id : exit?.id)),
     started: running,
+    ...(observed === undefined && exit === undefined ? {} : given(container)),
+  };
+}
+
+/** No container is resized here yet: what it was given is what its spec asks for (upstream: convertContainerStatusResources). */
+function given({ resources }: Container): Pick<ContainerStatus, 'resources' | 'allocatedResources'> {
+  const { requests } = resources ?? {};
+  return {
+    ...(resources === undefined ? {} : { resources }),
+    ...(requests === undefined ? {} : { allocatedResources: requests }),
   };
 }
 
