@@ -1,5 +1,4 @@
 import { mkdir, stat, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { Stats } from 'node:fs';
 import { configError } from '../render/config-error.ts';
 
@@ -17,11 +16,8 @@ const CHECKS: Readonly<Record<string, { readonly is: (stats: Stats) => boolean; 
 export async function prepareHostPath(path: string, type: string): Promise<void> {
   const stats = await stat(path).catch(() => undefined);
   if (stats === undefined) {
-    if (type === 'FileOrCreate') {
-      await mkdir(dirname(path), { recursive: true, mode: 0o755 });
-      await writeFile(path, '', { mode: 0o644 });
-      return;
-    }
+    // As upstream: the file is made, the folder that it is to be in is not.
+    if (type === 'FileOrCreate') return writeFile(path, '', { mode: 0o644 });
     // Without a type nothing is checked, and what is missing is made, as container runtimes do.
     if (type !== '' && type !== 'DirectoryOrCreate')
       throw configError(`hostPath type check failed: ${path} is not ${CHECKS[type]?.noun ?? type}`);

@@ -6,7 +6,7 @@ import { SkerryError } from '#lib/error.ts';
 /** Mounts of memory, by the system's own mount command, for Node has no call for it. */
 export type Tmpfs = {
   /** Mounts memory at a folder, unless it is mounted already. */
-  readonly mount: (folder: string, sizeBytes: number | undefined, mode: string) => Promise<void>;
+  readonly mount: (folder: string, sizeBytes: number, mode: string) => Promise<void>;
   /** Takes away every mount at or below a folder. */
   readonly unmountAll: (folder: string) => Promise<void>;
 };
@@ -25,7 +25,7 @@ export function createTmpfs(): Tmpfs {
   return {
     mount: async (folder, sizeBytes, mode) => {
       if ((await mountsBelow(folder)).includes(folder)) return;
-      const options = [`mode=${mode}`, 'nosuid', 'nodev', ...(sizeBytes === undefined ? [] : [`size=${sizeBytes}`])];
+      const options = [`mode=${mode}`, 'nosuid', 'nodev', `size=${sizeBytes}`];
       await command(`mount memory at ${folder}`, 'mount', ['-t', 'tmpfs', '-o', options.join(','), 'tmpfs', folder]);
     },
     unmountAll: async (folder) => {

@@ -12,13 +12,21 @@ import { createVolumes, type Volumes } from './volumes.ts';
 
 let dir: string;
 let mounted: string[];
+let sizes: number[];
 let volumes: Volumes;
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'skerry-volumes-'));
   mounted = [];
+  sizes = [];
   // Mounting takes root; what is mounted on a real node is tested there (test/e2e/agent-pods.test.ts).
-  const tmpfs = { mount: async (folder: string) => void mounted.push(folder), unmountAll: async () => undefined };
+  const tmpfs = {
+    mount: async (folder: string, sizeBytes: number) => {
+      mounted.push(folder);
+      sizes.push(sizeBytes);
+    },
+    unmountAll: async () => undefined,
+  };
   volumes = createVolumes({
     dataDir: dir,
     tmpfs,
@@ -33,7 +41,7 @@ const FACTS = {
   address: '10.32.0.9',
   hostAddress: undefined,
   nodeName: 'node-1',
-  allocatable: { cpuMilli: 1, memoryBytes: 1, storageBytes: 1 },
+  allocatable: { cpuMilli: 1, memoryBytes: 2 ** 30, storageBytes: 1 },
 };
 const MAP: Item = {
   kind: 'ConfigMap',
@@ -95,6 +103,29 @@ test('volumes of a pod', async () => {
   await volumes.remove('uid-web');
   expect(await volumes.list()).toEqual([]);
   expect((await stat(join(dir, 'host'))).isDirectory()).toBe(true);
+});
+
+test('memory for an emptyDir: its own limit, no more than the pod’s, no more than the node’s', async () => {
+  const checkSize = async (sizeLimit: string | undefined, limits: readonly (string | undefined)[], expected: number) => {
+    sizes = [];
+    const emptyDir = { medium: 'Memory', ...(sizeLimit === undefined ? {} : { sizeLimit }) };
+    const containers = limits.map((memory) => (memory === undefined ? {} : { resources: { limits: { memory } } }));
+    await prepare(podItem('web', { containers, spec: { volumes: [{ name: 'm', emptyDir }] } }));
+    expect(sizes).toEqual([expected]);
+  };
+  await checkSize('1Mi', ['64Mi'], 2 ** 20);
+  await checkSize('1Gi', ['64Mi', '64Mi'], 2 ** 27);
+  await checkSize('0', ['64Mi'], 2 ** 26);
+  await checkSize(undefined, [undefined], 2 ** 30);
+  await checkSize('8Gi', [undefined], 2 ** 30);
+});
+
+test('a hostPath file is made, the folder that it is to be in is not', async () => {
+  const at = (path: string) =>
+    podItem('web', { spec: { volumes: [{ name: 'h', hostPath: { path: join(dir, path), type: 'FileOrCreate' } }] } });
+  await prepare(at('file'));
+  expect((await stat(join(dir, 'file'))).mode & 0o777).toBe(0o644);
+  await expect(prepare(at('none/file'))).rejects.toThrow(/MountVolume.SetUp failed for volume "h" : ENOENT.*none\/file/);
 });
 
 test('what cannot be mounted says so in the words of upstream', async () => {

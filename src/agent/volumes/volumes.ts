@@ -2,6 +2,7 @@ import { chmod, chown, mkdir, readFile, readdir, realpath, rm, stat, writeFile }
 import { join, sep } from 'node:path';
 import type { Container, Volume } from '#api/generated/types.ts';
 import type { PodItem } from '#api/link/items.ts';
+import { podLimits } from '#api/kinds/pod/requests.ts';
 import { parseQuantity, quantityValue } from '#api/quantity.ts';
 import type { Documents } from '../ledger/ledger.ts';
 import { configError } from '../render/config-error.ts';
@@ -60,7 +61,7 @@ export function createVolumes(options: VolumesOptions): Volumes {
     const gid = item.spec.securityContext?.fsGroup;
     const path = volumePath(item.metadata.uid, volume);
     if (volume.hostPath !== undefined) return prepareHostPath(volume.hostPath.path, volume.hostPath.type ?? '');
-    if (volume.emptyDir !== undefined) return prepareEmptyDir(path, volume.emptyDir, gid, tmpfs);
+    if (volume.emptyDir !== undefined) return prepareEmptyDir(path, volume.emptyDir, gid, tmpfs, memoryFor(item, facts));
     const files = filesOf(item, volume, documents, facts);
     if (files === undefined) return;
     await mkdir(path, { recursive: true, mode: 0o755 });
@@ -127,17 +128,23 @@ export function createVolumes(options: VolumesOptions): Volumes {
   };
 }
 
+/** What a volume in memory may hold at most: what its pod may use, or all pods (upstream: SizeMemoryBackedVolumes). */
+function memoryFor(item: PodItem, { allocatable }: PodFacts): number {
+  return Math.min(podLimits(item)['memory'] || Infinity, allocatable.memoryBytes);
+}
+
 async function prepareEmptyDir(
   path: string,
   { medium, sizeLimit }: NonNullable<Volume['emptyDir']>,
   gid: number | undefined,
   tmpfs: Tmpfs,
+  memoryBytesMax: number,
 ): Promise<void> {
   const isNew = (await stat(path).catch(() => undefined)) === undefined;
   if (isNew) await mkdir(path, { recursive: true });
   if (medium === 'Memory') {
-    const size = sizeLimit === undefined ? undefined : quantityValue(parseQuantity(sizeLimit));
-    await tmpfs.mount(path, size === 0 ? undefined : size, '0777');
+    const limit = sizeLimit === undefined ? 0 : quantityValue(parseQuantity(sizeLimit));
+    await tmpfs.mount(path, limit === 0 ? memoryBytesMax : Math.min(limit, memoryBytesMax), '0777');
   }
   if (!isNew && medium !== 'Memory') return;
   if (gid !== undefined) await chown(path, 0, gid);

@@ -18,11 +18,11 @@ type Quantities = ReadonlyMap<string, Quantity>;
 type ResourceTexts = Readonly<Record<string, string>>;
 
 /** The sum of the containers, or what the init containers need at their peak if that is more, and the overhead. */
-export function podRequests(pod: Pod): ResourceAmounts {
+export function podRequests(pod: Pick<Pod, 'spec'>): ResourceAmounts {
   return { ...amounts(podQuantities(pod, (container) => container.resources?.requests)), pods: 1 };
 }
 
-export function podLimits(pod: Pod): ResourceAmounts {
+export function podLimits(pod: Pick<Pod, 'spec'>): ResourceAmounts {
   return amounts(podQuantities(pod, (container) => container.resources?.limits));
 }
 
@@ -34,7 +34,7 @@ export function resourceAmounts(texts: ResourceTexts | undefined): ResourceAmoun
 export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
 
 /** Only cpu and memory count; zero counts as absent. */
-export function podQosClass(pod: Pod): QosClass {
+export function podQosClass(pod: Pick<Pod, 'spec'>): QosClass {
   const pairs = pod.spec?.resources === undefined ? containersOf(pod).map(({ resources }) => resources) : [pod.spec.resources];
   const requests = pairs.map((resources) => counted(resources?.requests));
   const limits = pairs.map((resources) => counted(resources?.limits));
@@ -50,7 +50,7 @@ export function podQosClass(pod: Pod): QosClass {
 const COUNTED = ['cpu', 'memory'] as const;
 const NOTHING: Quantities = new Map();
 
-function containersOf(pod: Pod): readonly Container[] {
+function containersOf(pod: Pick<Pod, 'spec'>): readonly Container[] {
   return [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])];
 }
 
@@ -64,7 +64,10 @@ function entryOf(all: Quantities, name: string): readonly (readonly [string, Qua
   return quantity === undefined ? [] : [[name, quantity]];
 }
 
-function podQuantities(pod: Pod, of: (container: Pick<Container, 'resources'>) => ResourceTexts | undefined): Quantities {
+function podQuantities(
+  pod: Pick<Pod, 'spec'>,
+  of: (container: Pick<Container, 'resources'>) => ResourceTexts | undefined,
+): Quantities {
   const { containers = [], initContainers = [], overhead, resources } = pod.spec ?? {};
   let running = containers.map((container) => read(of(container))).reduce(sum, NOTHING);
   let sidecars = NOTHING;
