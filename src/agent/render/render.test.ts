@@ -112,7 +112,9 @@ test('resources as the kernel takes them', () => {
     memoryBytes: 0,
     oomScoreAdj: 750,
   });
-  expect(of({ resources: { limits: { cpu: '1m', memory: '64Mi' } } })).toEqual({
+  // Guaranteed, however the amounts are written.
+  const guaranteed = { limits: { cpu: '0.001', memory: '65536Ki' }, requests: { cpu: '1m', memory: '64Mi' } };
+  expect(of({ resources: guaranteed })).toEqual({
     cpuShares: 2,
     cpuQuotaMicros: 1_000,
     memoryBytes: 64 * 1024 ** 2,

@@ -1,7 +1,7 @@
 import type { Container } from '#api/generated/types.ts';
 import type { PodItem } from '#api/link/items.ts';
+import { podQosClass, podRequests } from '#api/kinds/pod/requests.ts';
 import { parseQuantity, quantityMilliValue, quantityValue } from '#api/quantity.ts';
-import { containersOf } from '../plan/restart-policy.ts';
 import { CPU_PERIOD_MICROS } from '../runtime/docker-container.ts';
 import type { ContainerResources } from '../runtime/runtime.ts';
 
@@ -26,12 +26,9 @@ export function resourcesOf(item: PodItem, container: Container, nodeMemoryBytes
   };
 }
 
-/** What a pod weighs beside the others: the sum of what its containers ask for, or its largest init container if that is more. */
+/** What a pod weighs beside the others. */
 export function podCpuShares(item: PodItem): number {
-  const all = containersOf(item);
-  const lasting = all.filter(({ role }) => role !== 'init').reduce((sum, { container }) => sum + cpuAskedMilli(container), 0);
-  const initial = all.filter(({ role }) => role === 'init').map(({ container }) => cpuAskedMilli(container));
-  return sharesOf(Math.max(lasting, ...initial));
+  return sharesOf(podRequests(item)['cpu'] ?? 0);
 }
 
 function cpuAskedMilli({ resources }: Container): number {
@@ -45,17 +42,9 @@ function sharesOf(milli: number): number {
 
 /** Never negative: that takes a right which an engine may not have, and whose lack it reports in riddles. */
 function oomScoreAdj(item: PodItem, container: Container, nodeMemoryBytes: number): number {
-  const all = containersOf(item).map((entry) => entry.container.resources ?? {});
-  const asks = all.some(({ limits, requests }) =>
-    Object.keys({ ...limits, ...requests }).some((name) => name === 'cpu' || name === 'memory'),
-  );
-  if (!asks) return BEST_EFFORT_OOM;
-  const isGuaranteed = all.every(({ limits = {}, requests = {} }) =>
-    ['cpu', 'memory'].every(
-      (name) => limits[name] !== undefined && (requests[name] === undefined || requests[name] === limits[name]),
-    ),
-  );
-  if (isGuaranteed) return 0;
+  const qosClass = podQosClass(item);
+  if (qosClass === 'BestEffort') return BEST_EFFORT_OOM;
+  if (qosClass === 'Guaranteed') return 0;
   const { limits = {}, requests = {} } = container.resources ?? {};
   const written = requests['memory'] ?? limits['memory'];
   const asked = written === undefined ? 0 : quantityValue(parseQuantity(written));
