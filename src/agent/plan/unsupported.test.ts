@@ -57,10 +57,24 @@ test('each thing that cannot be done is named by its path', () => {
   ]);
 });
 
-test('probes are told of, each once', () => {
+test('what a pod runs without is told of, each once', () => {
   const events = toleratedEvents(podItem('web', { containers: [{ readinessProbe: {}, livenessProbe: {} }] }));
   expect(events.map(({ message }) => message)).toEqual([
     'Unsupported: livenessProbe is not evaluated by this release',
     'Unsupported: readinessProbe is not evaluated by this release',
+  ]);
+  const limited = podItem('web', {
+    containers: [{ resources: { limits: { 'ephemeral-storage': '1Gi' } } }],
+    spec: {
+      volumes: [
+        { name: 'disk', emptyDir: { sizeLimit: '1Gi' } },
+        { name: 'mem', emptyDir: { medium: 'Memory', sizeLimit: '1Gi' } },
+        { name: 'free', emptyDir: { sizeLimit: '0' } },
+      ],
+    },
+  });
+  expect(toleratedEvents(limited).map(({ message }) => message)).toEqual([
+    'Unsupported: the limit of ephemeral-storage is not enforced by this release',
+    'Unsupported: the sizeLimit of volume "disk" is not enforced by this release',
   ]);
 });

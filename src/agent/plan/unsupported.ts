@@ -4,7 +4,7 @@ import type { PodEvent } from './action.ts';
 
 /**
  * What a pod asks for that this release cannot do. The lists name what IS done (or belongs to someone else, like scheduling); any other field that is set is
- * refused with its path, so that a field of a later API is never ignored. Probes are the one exception: they are told of, and the pod runs.
+ * refused with its path, so that a field of a later API is never ignored. What a pod can do without (toleratedEvents) is told of, and the pod runs.
  */
 const POD = words(
   'activeDeadlineSeconds affinity automountServiceAccountToken containers dnsConfig dnsPolicy enableServiceLinks ' +
@@ -68,18 +68,32 @@ export function unsupportedFields(item: PodItem): readonly string[] {
 /** What the pod runs without, told once. */
 export function toleratedEvents(item: PodItem): readonly PodEvent[] {
   const all = [...(item.spec.initContainers ?? []), ...item.spec.containers];
-  const probes = all.flatMap((container) =>
-    PROBES.filter((probe) => container[probe] !== undefined).map((probe): PodEvent => ({
-      type: 'Warning',
-      reason: 'Unsupported',
-      message: `Unsupported: ${probe} is not evaluated by this release`,
-      container: container.name,
-      once: `unsupported/${container.name}/${probe}`,
-    })),
-  );
-  if ((item.spec.ephemeralContainers ?? []).length === 0) return probes;
-  const message = 'Unsupported: ephemeralContainers are not run by this release';
-  return [...probes, { type: 'Warning', reason: 'Unsupported', message, once: 'unsupported/ephemeralContainers' }];
+  return [
+    ...all.flatMap((container) =>
+      PROBES.filter((probe) => container[probe] !== undefined).map((probe) =>
+        tolerated(`${probe} is not evaluated`, `${container.name}/${probe}`, container.name),
+      ),
+    ),
+    ...all
+      .filter(({ resources }) => resources?.limits?.['ephemeral-storage'] !== undefined)
+      .map(({ name }) => tolerated('the limit of ephemeral-storage is not enforced', `${name}/ephemeral-storage`, name)),
+    ...(item.spec.volumes ?? [])
+      .filter(({ emptyDir }) => emptyDir?.medium !== 'Memory' && (emptyDir?.sizeLimit ?? '0') !== '0')
+      .map(({ name }) => tolerated(`the sizeLimit of volume "${name}" is not enforced`, `volume/${name}`)),
+    ...((item.spec.ephemeralContainers ?? []).length === 0
+      ? []
+      : [tolerated('ephemeralContainers are not run', 'ephemeralContainers')]),
+  ];
+}
+
+function tolerated(what: string, once: string, container?: string): PodEvent {
+  return {
+    type: 'Warning',
+    reason: 'Unsupported',
+    message: `Unsupported: ${what} by this release`,
+    ...(container === undefined ? {} : { container }),
+    once: `unsupported/${once}`,
+  };
 }
 
 function containerProblems(path: string, container: Container): readonly string[] {
