@@ -40,13 +40,14 @@ export function createFirewall(run: Command): Firewall {
   /** Read and written by commands like everything here: they may run in another network namespace than this process. */
   const forwards = async (signal: AbortSignal) => (await run('cat', [IP_FORWARD], '', signal)).trim() === '1';
 
-  const ensureForwarding = async (signal: AbortSignal) => {
-    if (await forwards(signal)) {
-      // An earlier run of the agent turned it on, and its guard stands as the sign of it.
-      if (!guard) guard = await succeeds('nft', ['list', 'chain', 'ip', TABLE, GUARD_CHAIN], '', signal);
-      return;
-    }
-    guard = true;
+  /** An earlier run of the agent turned forwarding on: its guard stands as the sign of it. */
+  const hasGuard = (signal: AbortSignal) =>
+    backend === 'nft'
+      ? succeeds('nft', ['list', 'chain', 'ip', TABLE, GUARD_CHAIN], '', signal)
+      : succeeds('iptables', ['-w', '-C', FORWARD_CHAIN, '-j', 'DROP'], '', signal);
+
+  const lookForGuard = async (signal: AbortSignal) => {
+    guard ||= !(await forwards(signal)) || (await hasGuard(signal));
   };
 
   const turnOn = async (signal: AbortSignal) => {
@@ -94,7 +95,7 @@ export function createFirewall(run: Command): Firewall {
     ensure: async (node, signal) => {
       // The kernel's or the tool's refusal of the real rules is what decides, not a version.
       backend ??= (await succeeds('nft', ['-c', '-f', '-'], nftRules(node, true), signal)) ? 'nft' : 'iptables';
-      await ensureForwarding(signal);
+      await lookForGuard(signal);
       if (backend === 'nft') {
         await ensureNft(node, signal);
         await ensureForwardAccept(signal);

@@ -128,3 +128,17 @@ test('where nft is refused, iptables does it all', async () => {
     'iptables -w -t filter -I FORWARD 1 -j SKERRY-FORWARD',
   ]);
 });
+
+test('a guard of iptables outlives the agent that put it up', async () => {
+  const { signal } = new AbortController();
+  const restored: string[] = [];
+  const run: Command = async (file, args, input) => {
+    const line = [file, ...args].join(' ');
+    if (line.startsWith('cat')) return '1\n';
+    if (file === 'nft') throw new SkerryError('ToolMissing', line);
+    if (input.startsWith('*filter')) restored.push(input);
+    return '';
+  };
+  await createFirewall(run).ensure(NODE, signal);
+  expect(restored).toEqual([forwardRulesGuarded()]);
+});
