@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { SkerryError } from '#lib/error.ts';
 import type { Item } from '#api/link/items.ts';
-import { createFakeNode, NODE_ITEM, podItem, type FakeNode } from '../../test/support/fake-node.ts';
+import { createFakeNode, deleted, NODE_ITEM, podItem, type FakeNode } from '../../test/support/fake-node.ts';
 
 /** What an engine may do to the pod loop: its odd answers, and its troubles with one call. */
 async function nodeWith(items: readonly Item[]): Promise<FakeNode> {
@@ -65,4 +65,17 @@ test('sandboxes that can not be started do not pile up', async () => {
   await node.advance(60_000);
   expect(node.status('uid-web')?.phase).toBe('Running');
   expect(node.engine.containers().length).toBe(2);
+});
+
+test('a container that does not die is killed again and again, and that is told once', async () => {
+  const node = await nodeWith([podItem('web')]);
+  // A process that waits for a dead disk hears no signal.
+  failCalls(node, 'signalContainer', Infinity, new SkerryError('EngineRefused', 'PID 77 is zombie and can not be killed'));
+  await node.set([NODE_ITEM, deleted(podItem('web'), 0)]);
+  await node.advance(600_000);
+  expect(node.report('uid-web')?.gone).toBeUndefined();
+  expect(node.events('Killing').length).toBe(1);
+  node.engine.onCall = () => undefined;
+  await node.advance(120_000);
+  expect(node.report('uid-web')?.gone).toBe(true);
 });

@@ -34,13 +34,14 @@ const RUNNERS: { readonly [K in Doable['type']]: Runner<K> } = {
   },
   'start-container': startContainer,
   'stop-container': async ({ pod, container, id, why }, { runtime, sight, tell }, signal) => {
-    tell(pod, { type: 'Normal', reason: 'Killing', message: why, container });
     await runtime.signalContainer(id, undefined, signal);
     sight.signalled.add(id);
+    tell(pod, { type: 'Normal', reason: 'Killing', message: why, container });
   },
   'kill-container': async ({ pod, container, id }, { runtime, sight, tell }, signal) => {
     if (!sight.signalled.has(id))
       tell(pod, { type: 'Normal', reason: 'Killing', message: `Stopping container ${container}`, container });
+    sight.signalled.add(id);
     await runtime.signalContainer(id, 'SIGKILL', signal);
   },
   'remove-container': async ({ id }, { runtime }, signal) => runtime.remove(id, signal),
