@@ -2,7 +2,8 @@ import { SkerryError } from '#lib/error.ts';
 import type { Clock } from '#lib/clock.ts';
 import { normalizeReference, parseReference } from '../images/reference.ts';
 import type { ObservedImage } from '../plan/observed.ts';
-import { QUICK_CALL_MS_MAX, field, list, number, text, type Engine } from './docker-engine.ts';
+import { CALL_MS_MAX, QUICK_CALL_MS_MAX, field, list, number, text, type Engine } from './docker-engine.ts';
+import { engineStream } from './engine-stream.ts';
 import { readJsonLines } from './json-lines.ts';
 import type { ImageConfig, RegistryAuth } from './runtime.ts';
 
@@ -43,15 +44,22 @@ export async function inspectImage(engine: Engine, image: string, signal: AbortS
   };
 }
 
-export async function loadImage(engine: Engine, archive: Uint8Array, what: string, signal: AbortSignal): Promise<void> {
+export async function loadImage(
+  engine: Engine,
+  clock: Clock,
+  archive: Uint8Array,
+  what: string,
+  signal: AbortSignal,
+): Promise<void> {
   const response = await engine.stream(
     { what, method: 'POST', path: '/images/load', query: { quiet: '1' }, file: archive },
     signal,
   );
-  for await (const line of readJsonLines(response)) {
+  for await (const line of readJsonLines(engineStream(response, { what, silenceMs: CALL_MS_MAX, clock }, signal))) {
     const error = field(line, 'error');
     if (error !== undefined) throw new SkerryError('EngineRefused', `${what}: ${text(error)}`);
   }
+  if (signal.aborted) throw new SkerryError('Aborted', `${what}: given up`);
 }
 
 export async function pullImage(
@@ -65,12 +73,7 @@ export async function pullImage(
   if (reference === undefined) throw new SkerryError('PullFailed', `pull image ${image}: not a valid image reference`);
   const { registry, repository, tag, digest } = reference;
   const what = `pull image ${image}`;
-  const silence = new AbortController();
-  let cancel = clock.timer(PULL_SILENCE_MS_MAX, () => silence.abort());
-  const heard = () => {
-    cancel();
-    cancel = clock.timer(PULL_SILENCE_MS_MAX, () => silence.abort());
-  };
+  const silenceMs = PULL_SILENCE_MS_MAX;
   try {
     const response = await engine.stream(
       {
@@ -78,32 +81,30 @@ export async function pullImage(
         method: 'POST',
         path: '/images/create',
         query: { fromImage: `${registry}/${repository}`, tag: digest ?? tag ?? 'latest' },
-        timeoutMs: PULL_SILENCE_MS_MAX,
+        timeoutMs: silenceMs,
         ...(auth === undefined ? {} : { registryAuth: encodeAuth(auth) }),
       },
-      AbortSignal.any([signal, silence.signal]),
+      signal,
     );
-    for await (const line of readJsonLines(response)) {
-      heard();
+    for await (const line of readJsonLines(engineStream(response, { what, silenceMs, clock }, signal))) {
       const error = field(line, 'error');
       if (error !== undefined) throw new SkerryError('PullFailed', text(error));
     }
   } catch (error) {
-    throw pullError(image, error, silence.signal.aborted);
-  } finally {
-    cancel();
+    throw pullError(image, error);
   }
+  if (signal.aborted) throw new SkerryError('Aborted', `${what}: given up`);
 }
 
 /** Words by which engines say that nobody was there to ask: they have no code for it. */
 const UNREACHABLE =
   /no such host|i\/o timeout|timeout|connection refused|network is unreachable|no route to host|temporary failure|server misbehaving|EOF|TLS handshake|connection reset|context deadline/i;
 
-function pullError(image: string, error: unknown, silent: boolean): SkerryError {
-  if (silent) return new SkerryError('RegistryUnreachable', `no progress within ${PULL_SILENCE_MS_MAX / 1000} s`);
-  if (!(error instanceof SkerryError))
-    return new SkerryError('EngineAbsent', `pull image ${image}: the engine broke off`, { cause: error });
-  if (error.code === 'EngineAbsent' || error.code === 'EngineTimeout' || error.code === 'Aborted') return error;
+function pullError(image: string, error: unknown): unknown {
+  if (!(error instanceof SkerryError) || error.code === 'EngineAbsent' || error.code === 'Aborted') return error;
+  // The engine waits for the registry before it says anything.
+  if (error.code === 'EngineTimeout')
+    return new SkerryError('RegistryUnreachable', `no progress within ${PULL_SILENCE_MS_MAX / 1000} s`);
   const message = error.message.replace(`pull image ${image}: `, '');
   return new SkerryError(UNREACHABLE.test(message) ? 'RegistryUnreachable' : 'PullFailed', message);
 }

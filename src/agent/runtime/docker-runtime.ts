@@ -2,9 +2,10 @@ import type { Clock } from '#lib/clock.ts';
 import { SkerryError, hasCode } from '#lib/error.ts';
 import { podCgroup, removePodCgroup, setPodCpuShares } from './cgroup.ts';
 import { containerBody, parseContainer, sandboxBody, type DockerSettings } from './docker-container.ts';
-import { QUICK_CALL_MS_MAX, createEngine, field, list, number, text, type Engine } from './docker-engine.ts';
+import { CALL_MS_MAX, QUICK_CALL_MS_MAX, createEngine, field, list, number, text, type Engine } from './docker-engine.ts';
 import { inspectImage, listImages, loadImage, pullImage } from './docker-images.ts';
 import { withoutFrames } from './docker-logs.ts';
+import { engineStream } from './engine-stream.ts';
 import { readJsonLines } from './json-lines.ts';
 import { NODE_LABEL, POD_LABEL } from './labels.ts';
 import { pauseImage } from './pause-image.ts';
@@ -32,7 +33,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime {
 
   /** What stays the same while the engine does: asked once, and again after an image was found missing. */
   const settings = async (signal: AbortSignal): Promise<DockerSettings & { readonly pause: string; readonly driver: string }> => {
-    known ??= await readKnown(engine, signal);
+    known ??= await readKnown(engine, clock, signal);
     const driver = known.info.cgroupDriver;
     return { node, pause: known.pause, driver, cgroupParent: (podUid) => podCgroup(driver, cgroupParent, podUid) };
   };
@@ -67,8 +68,8 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime {
     signalContainer: (id, name, signal) => signalContainer(engine, id, name, signal),
     remove: (id, signal) => remove(engine, id, signal),
     removePodTraces: async (podUid, signal) => removePodCgroup((await settings(signal)).driver, cgroupParent, podUid),
-    logs: (id, logOptions, signal) => logs(engine, id, logOptions, signal),
-    events: (signal) => events(engine, node, signal),
+    logs: (id, logOptions, signal) => logs(engine, clock, id, logOptions, signal),
+    events: (signal) => events(engine, clock, node, signal),
   };
 }
 
@@ -96,7 +97,11 @@ async function readInfo(engine: Engine, signal: AbortSignal): Promise<EngineInfo
 }
 
 /** Sees that the sandbox image is there; its id is the engine's answer, for engines differ in what an id is. */
-async function readKnown(engine: Engine, signal: AbortSignal): Promise<{ readonly info: EngineInfo; readonly pause: string }> {
+async function readKnown(
+  engine: Engine,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<{ readonly info: EngineInfo; readonly pause: string }> {
   const info = await readInfo(engine, signal);
   const { reference, archive } = pauseImage(info.architecture);
   const present = await inspectImage(engine, reference, signal).catch((error: unknown) => {
@@ -104,7 +109,7 @@ async function readKnown(engine: Engine, signal: AbortSignal): Promise<{ readonl
     throw error;
   });
   if (present !== undefined) return { info, pause: present.id };
-  await loadImage(engine, archive, 'load the sandbox image', signal);
+  await loadImage(engine, clock, archive, 'load the sandbox image', signal);
   return { info, pause: (await inspectImage(engine, reference, signal)).id };
 }
 
@@ -216,7 +221,13 @@ async function remove(engine: Engine, id: string, signal: AbortSignal): Promise<
   }
 }
 
-async function* logs(engine: Engine, id: string, options: LogOptions, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* logs(
+  engine: Engine,
+  clock: Clock,
+  id: string,
+  options: LogOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const inspected = await engine.call({ what: `inspect container ${id}`, method: 'GET', path: `/containers/${id}/json` }, signal);
   const query = {
     stdout: '1',
@@ -226,18 +237,12 @@ async function* logs(engine: Engine, id: string, options: LogOptions, signal: Ab
     ...(options.tailLines === undefined ? {} : { tail: String(options.tailLines) }),
     ...(options.sinceMs === undefined ? {} : { since: (options.sinceMs / 1000).toFixed(3) }),
   };
-  const stream = await engine.stream(
-    { what: `read the log of ${id}`, method: 'GET', path: `/containers/${id}/logs`, query },
-    signal,
-  );
-  try {
-    const isTerminal = field(field(inspected, 'Config'), 'Tty') === true;
-    yield* isTerminal ? (stream as AsyncIterable<Uint8Array>) : withoutFrames(stream);
-  } catch (error) {
-    if (!signal.aborted) throw new SkerryError('EngineAbsent', `read the log of ${id}: the engine broke off`, { cause: error });
-  } finally {
-    stream.destroy();
-  }
+  const what = `read the log of ${id}`;
+  const response = await engine.stream({ what, method: 'GET', path: `/containers/${id}/logs`, query }, signal);
+  // A container that is followed may have nothing to say for days.
+  const silenceMs = options.follow ? undefined : CALL_MS_MAX;
+  const stream = engineStream(response, { what, silenceMs, clock }, signal);
+  yield* field(field(inspected, 'Config'), 'Tty') === true ? stream : withoutFrames(stream);
 }
 
 /** What changes the state of a container, or which images there are. */
@@ -257,22 +262,18 @@ const EVENTS = [
   'import',
 ];
 
-async function* events(engine: Engine, node: string, signal: AbortSignal): AsyncGenerator<RuntimeEvent> {
+async function* events(engine: Engine, clock: Clock, node: string, signal: AbortSignal): AsyncGenerator<RuntimeEvent> {
   const filters = { type: ['container', 'image'], event: EVENTS };
   const query = { filters: JSON.stringify(filters) };
-  const stream = await engine.stream(
-    { what: 'listen to the engine', method: 'GET', path: '/events', query, timeoutMs: QUICK_CALL_MS_MAX },
-    signal,
-  );
+  const what = 'listen to the engine';
+  const stream = await engine.stream({ what, method: 'GET', path: '/events', query, timeoutMs: QUICK_CALL_MS_MAX }, signal);
   try {
     yield { type: 'listening' };
-    for await (const event of readJsonLines(stream)) {
+    for await (const event of readJsonLines(engineStream(stream, { what, silenceMs: undefined, clock }, signal))) {
       const attributes = field(field(event, 'Actor'), 'Attributes');
       if (field(event, 'Type') === 'image') yield { type: 'image' };
       else if (field(attributes, NODE_LABEL) === node) yield { type: 'container', podUid: text(field(attributes, POD_LABEL)) };
     }
-  } catch (error) {
-    if (!signal.aborted) throw new SkerryError('EngineAbsent', 'listen to the engine: it broke off', { cause: error });
   } finally {
     stream.destroy();
   }
