@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { chmod, chown, mkdir, readFile, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 
 /**
  * A folder of files that changes all at once under whoever reads it: the files are in a folder named by their content, `..data` points to it, and
@@ -11,6 +11,7 @@ export type FolderFile = { readonly path: string; readonly content: Uint8Array; 
 const DATA = '..data';
 
 export async function writeAtomicFolder(folder: string, files: readonly FolderFile[], gid: number | undefined): Promise<void> {
+  await makeReadableFolder(folder);
   const version = `..${hashOf(files, gid)}`;
   const isThere = (await readlink(join(folder, DATA)).catch(() => '')) === version;
   // A power cut can keep the names and lose the bytes: looked at again, for syncing every file would wear the disk.
@@ -22,6 +23,18 @@ export async function writeAtomicFolder(folder: string, files: readonly FolderFi
     await rename(link, join(folder, DATA));
   }
   await linkNames(folder, version, files);
+}
+
+/** For containers of any user, whatever the umask says. */
+async function makeReadableFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true });
+  await chmod(path, 0o755);
+}
+
+/** `a/b/c` → `a`, `a/b` */
+function foldersOf(path: string): readonly string[] {
+  const parts = path.split('/').slice(0, -1);
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
 }
 
 async function isWhole(folder: string, files: readonly FolderFile[]): Promise<boolean> {
@@ -40,16 +53,15 @@ async function writeVersion(
 ): Promise<void> {
   const staged = join(folder, '..staged');
   await rm(staged, { recursive: true, force: true });
-  await mkdir(staged, { recursive: true, mode: 0o755 });
+  await makeReadableFolder(staged);
   for (const { path, content, mode } of files) {
     const target = join(staged, path);
-    await mkdir(dirname(target), { recursive: true, mode: 0o755 });
+    for (const below of foldersOf(path)) await makeReadableFolder(join(staged, below));
     await writeFile(target, content, { mode: 0o600 });
     if (gid !== undefined) await chown(target, 0, gid);
     // After the chown, which would take bits away; not masked by umask.
     await chmod(target, gid === undefined ? mode : mode | 0o440);
   }
-  await chmod(staged, 0o755);
   await rm(join(folder, version), { recursive: true, force: true });
   await rename(staged, join(folder, version));
 }

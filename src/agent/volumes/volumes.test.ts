@@ -105,6 +105,25 @@ test('volumes of a pod', async () => {
   expect((await stat(join(dir, 'host'))).isDirectory()).toBe(true);
 });
 
+test('what containers of any user are to read is readable, whatever the umask', async () => {
+  const before = process.umask(0o077);
+  try {
+    const configMap = { name: 'map', items: [{ key: 'a', path: 'deep/file' }] };
+    const item = podItem('web', { spec: { volumes: [{ name: 'map', configMap }] } });
+    await prepare(item, MAP);
+    const path = volumes.sources(item).get('map')?.path ?? '';
+    const modeOf = async (name: string) => ((await stat(name)).mode & 0o777).toString(8);
+    expect([await modeOf(path), await modeOf(join(path, 'deep')), await modeOf(join(path, 'deep/file'))]).toEqual([
+      '755',
+      '755',
+      '644',
+    ]);
+    expect(await modeOf(join(dir, 'pods/uid-web/etc/hosts'))).toBe('644');
+  } finally {
+    process.umask(before);
+  }
+});
+
 test('memory for an emptyDir: its own limit, no more than the pod’s, no more than the node’s', async () => {
   const checkSize = async (sizeLimit: string | undefined, limits: readonly (string | undefined)[], expected: number) => {
     sizes = [];

@@ -64,7 +64,6 @@ export function createVolumes(options: VolumesOptions): Volumes {
     if (volume.emptyDir !== undefined) return prepareEmptyDir(path, volume.emptyDir, gid, tmpfs, memoryFor(item, facts));
     const files = filesOf(item, volume, documents, facts);
     if (files === undefined) return;
-    await mkdir(path, { recursive: true, mode: 0o755 });
     await writeAtomicFolder(path, files, gid);
   };
 
@@ -160,7 +159,9 @@ async function ensureSubPath(root: string, source: string): Promise<void> {
 /** The same file, for it is bind-mounted into containers that run; untouched where nothing changed. */
 async function writeInPlace(path: string, text: string): Promise<void> {
   if ((await readFile(path, 'utf8').catch(() => undefined)) === text) return;
-  await writeFile(path, text, { mode: 0o644 });
+  await writeFile(path, text);
+  // For containers of any user, whatever the umask says.
+  await chmod(path, 0o644);
 }
 
 async function firstReadable(paths: readonly string[]): Promise<string> {
