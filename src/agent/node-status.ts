@@ -1,5 +1,4 @@
 import type { NodeCondition, NodeStatus } from '#api/generated/types.ts';
-import type { NodeItem } from '#api/link/items.ts';
 import type { Json } from '#api/object.ts';
 import type { Clock } from '#lib/clock.ts';
 import type { Ids } from '#lib/ids.ts';
@@ -10,6 +9,7 @@ import { asJson } from './memory.ts';
 import { findAddress, type MachineFacts, type MachineReadings } from './node/machine.ts';
 import { allocatableOf, nodeCapacity } from './node/capacity.ts';
 import { PRESSURE_HOLD_MS, nodeConditions, pressuresOf, type Pressure } from './node/node-conditions.ts';
+import { nodeItem } from './plan/items.ts';
 import { canonical } from './plan/spec-hash.ts';
 import type { PodFacts } from './render/field-ref.ts';
 import type { EngineInfo, Runtime } from './runtime/runtime.ts';
@@ -70,18 +70,12 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
   let storageBytes = 0;
   let images: NonNullable<NodeStatus['images']> = [];
 
-  const podCidr = () => {
-    // The server sends the node's own item under this key.
-    const item = ledger.documents().items.get('node')?.item as NodeItem | undefined;
-    return item?.spec.podCIDR;
-  };
-
   const capacity = () =>
     nodeCapacity({
       cpus: engine?.cpus ?? machine.cpus,
       memoryBytes: engine?.memoryBytes ?? machine.memoryBytes,
       storageBytes,
-      podCidr: podCidr(),
+      podCidr: nodeItem(ledger.documents())?.spec.podCIDR,
       caps: options.caps,
     });
 

@@ -1,6 +1,6 @@
-import type { PodItem } from '#api/link/items.ts';
 import type { Documents, Memory } from './ledger/ledger.ts';
 import type { Action } from './plan/action.ts';
+import { podItem } from './plan/items.ts';
 import type { Now, Observed } from './plan/observed.ts';
 import { planOrphan } from './plan/orphan-plan.ts';
 import { planPod } from './plan/pod-plan.ts';
@@ -17,11 +17,6 @@ export function plan(documents: Documents, memory: Memory, observed: Observed, n
 export function planUid(documents: Documents, memory: Memory, observed: Observed, now: Now, uid: string): readonly Action[] {
   const item = podItem(documents, uid);
   return item === undefined ? planOrphan(documents, memory, observed, now, uid) : planPod(documents, memory, observed, now, item);
-}
-
-export function podItem(documents: Documents, uid: string): PodItem | undefined {
-  const item = documents.items.get(`pods/${uid}`)?.item;
-  return item?.kind === 'Pod' ? item : undefined;
 }
 
 /** Every pod there is a reason to look at: desired, seen, or remembered. */

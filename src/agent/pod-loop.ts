@@ -1,24 +1,21 @@
-import type { NodeItem } from '#api/link/items.ts';
-import type { Report } from '#api/link/reports.ts';
 import type { Clock } from '#lib/clock.ts';
-import { SkerryError, explain } from '#lib/error.ts';
+import { SkerryError } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
 import { createRunner, type Runner } from '#lib/runner.ts';
-import type { HostPort, Wiring } from '#net/wire/wiring.ts';
-import { hostPortsOf } from './host-ports.ts';
-import { eventReport, isNews } from './pod-events.ts';
+import type { Wiring } from '#net/wire/wiring.ts';
 import { changedKeys, concernedPods } from './document-changes.ts';
 import type { ActionContext } from './actions/context.ts';
-import { failureOf, isEngineError, isPutOff, runAction, touchesEngine, type Doable } from './actions/runners.ts';
+import { isEngineError } from './actions/runners.ts';
 import { createPuller } from './images/puller.ts';
 import { lastWordsOf } from './last-words.ts';
 import type { Ledger } from './ledger/ledger.ts';
-import { addressOf, podMemory } from './memory.ts';
 import { overlay } from './memory-overlay.ts';
-import { planUid, podItem, podUids } from './plan.ts';
-import { sentence, type Action, type PodEvent, type PodName } from './plan/action.ts';
-import type { Now } from './plan/observed.ts';
+import { createNodeNetwork } from './node-network.ts';
+import { podUids } from './plan.ts';
+import { podItem } from './plan/items.ts';
+import { createPodCommits } from './pod-commits.ts';
+import { createPodRounds } from './pod-rounds.ts';
 import type { PodFacts } from './render/field-ref.ts';
 import { createRunningTime, type Boot } from './running-time.ts';
 import type { Runtime } from './runtime/runtime.ts';
@@ -60,13 +57,8 @@ export type PodLoop = {
 const NODE = '';
 const ROUNDS_AT_ONCE = 8;
 const LOOK_AT_ALL_MS = 60_000;
-const STEPS_MAX = 50;
 /** How long after the engine's event stream broke it is listened to again; doubled by the runner where it stays away. */
 const ENGINE_BACKOFF_MS_MAX = 5_000;
-/** Events kept while the disk takes none. */
-const UNSENT_MAX = 1_000;
-/** The same actions, done so often without effect, are put off like a failure. */
-const REPEATS_MAX = 3;
 
 export function createPodLoop(options: PodLoopOptions): PodLoop {
   const { ledger, runtime, wiring, volumes, clock, ids, facts } = options;
@@ -75,19 +67,12 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
   const { signal } = stopping;
   const memory = overlay(() => ledger.memory());
   const time = createRunningTime(clock, options.boot, ledger.memory());
-  /** Pods with a round under way, and pods whose containers may not be as they were last seen. */
-  const underWay = new Set<string>();
-  const stale = new Set<string>();
-  const told = new Map<string, Set<string>>();
-  const unsent: Report[] = [];
+  const commits = createPodCommits({ ledger, memory, time, clock });
   const healthListeners: (() => void)[] = [];
   let runners: readonly Runner[] = [];
   let stopListening = (): void => undefined;
   let wasReady: boolean | undefined;
-  let ensuredCidr: string | undefined;
-  let ensuredPorts = '[]';
 
-  const now = (): Now => ({ wallMs: clock.now(), runningMs: Math.round(time.nowMs()) });
   const signalPod = (uid: string) => runners[0]?.signal(uid);
 
   const sight = createSight({
@@ -98,6 +83,9 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
     lastWords: (container, abort) =>
       lastWordsOf(container, podItem(ledger.documents(), container.podUid), runtime, volumes, abort),
   });
+
+  const uids = () => podUids(ledger.documents(), memory.view(), sight.observed());
+  const network = createNodeNetwork({ ledger, memory: memory.view, wiring, uids });
 
   const noteHealth = () => {
     const isReady = sight.health()?.ready;
@@ -113,16 +101,12 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
     if (!sight.isComplete()) runners[1]?.signal(NODE);
   };
 
-  const tell = (pod: PodName, event: Omit<PodEvent, 'once'>) => {
-    unsent.push(eventReport(pod, event, podItem(ledger.documents(), pod.uid), clock.now()));
-  };
-
   const puller = createPuller(
     {
       runtime,
       clock,
       pulls: sight.pulls,
-      runningMs: () => now().runningMs,
+      runningMs: () => Math.round(time.nowMs()),
       ended: async (key) => {
         await sight.lookAtImages(signal).catch(noteEngine);
         signalPod(key.slice(0, key.indexOf('/')));
@@ -139,107 +123,13 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
     sight,
     documents: () => ledger.documents(),
     facts: (address) => ({ ...facts(), address }),
-    tell,
+    tell: commits.tell,
   };
 
-  /** Memory and reports to the disk, in one commit, before anything that rests on them. */
-  const commit = async (actions: readonly Action[]): Promise<void> => {
-    const changes = actions.flatMap((action) => (action.type === 'commit' ? action.changes : []));
-    const planned = actions.flatMap((action) => (action.type === 'commit' ? action.reports : []));
-    const events = actions.flatMap((action) =>
-      action.type === 'event' && isNews(told, action.pod.uid, action.event) ? [action] : [],
-    );
-    const items = ledger.documents();
-    const reports = [
-      ...unsent.splice(0),
-      ...events.map(({ pod, event }) => eventReport(pod, event, podItem(items, pod.uid), clock.now())),
-      ...planned,
-    ];
-    if (changes.length === 0 && reports.length === 0) return;
-    const running = time.due();
-    try {
-      await memory.during(changes, () => ledger.commit(running === undefined ? changes : [...changes, running], reports));
-    } catch (error) {
-      // What was to be told is told with the next commit; what was planned is planned again.
-      unsent.unshift(...reports.filter((report) => report.class === 'event').slice(-UNSENT_MAX));
-      throw error;
-    }
-  };
-
-  /** Does what is planned, in order; true if anything was done that makes a new look worth it. */
-  const act = async (actions: readonly Action[]): Promise<boolean> => {
-    const doable = actions.filter((action): action is Doable => !['commit', 'event', 'wake'].includes(action.type));
-    for (const action of doable) {
-      log.debug({ pod: action.pod.name, namespace: action.pod.namespace, action: sentence(action) }, 'doing');
-      try {
-        // The node's rules stand before the first pod's network does.
-        if (action.type === 'wire' && ensuredCidr === undefined) await ensureNode();
-        if (touchesEngine(action)) stale.add(action.pod.uid);
-        await runAction(action, context, signal);
-        sight.failures.delete(`${action.pod.uid}/${failureOf(action, '').step}`);
-        // Host ports come and go with a pod's network.
-        if (JSON.stringify(hostPorts()) !== ensuredPorts) runners[1]?.signal(NODE);
-      } catch (error) {
-        if (isEngineError(error)) throw error;
-        fail(action, error);
-        // What the plan does not put off by itself, the runner does.
-        if (!isPutOff(action)) throw error;
-        return true;
-      }
-    }
-    return doable.length > 0;
-  };
-
-  const fail = (action: Doable, error: unknown) => {
-    const { step, reason, event } = failureOf(action, error);
-    const key = `${action.pod.uid}/${step}`;
-    const failures = (sight.failures.get(key)?.failures ?? 0) + 1;
-    sight.failures.set(key, { reason, message: explain(error), failures, atMs: now().runningMs });
-    log.warn(
-      { pod: action.pod.name, namespace: action.pod.namespace, action: sentence(action), failures, err: error },
-      'action failed',
-    );
-    const container = action.type === 'start-container' ? { container: action.container } : {};
-    tell(action.pod, {
-      type: 'Warning',
-      reason: action.type === 'start-container' ? 'Failed' : reason,
-      message: event,
-      ...container,
-    });
-  };
-
-  const round = async (uid: string): Promise<number | undefined> => {
-    let before = '';
-    let repeats = 0;
-    underWay.add(uid);
-    stale.add(uid);
-    try {
-      for (let step = 0; step < STEPS_MAX && !signal.aborted; step += 1) {
-        // The look at everything, once it is done, has every pod's round begin.
-        if (!sight.isComplete()) return undefined;
-        if (stale.delete(uid)) await sight.lookAtPod(uid, signal);
-        const actions = planUid(ledger.documents(), memory.view(), sight.observed(), now(), uid);
-        await commit(actions);
-        if (!(await act(actions))) {
-          if (stale.has(uid)) continue;
-          return wakeOf(actions);
-        }
-        const done = actions.map(sentence).join('; ');
-        repeats = done === before ? repeats + 1 : 0;
-        if (repeats >= REPEATS_MAX) throw new SkerryError('NoProgress', `done ${repeats + 1} times without effect: ${done}`);
-        before = done;
-      }
-      return 0;
-    } finally {
-      underWay.delete(uid);
-    }
-  };
-
-  /** The engine told of this pod: its round, if one is under way, looks again before it ends; what it has just done itself it sees by that too. */
-  const hear = (uid: string) => {
-    stale.add(uid);
-    if (!underWay.has(uid)) signalPod(uid);
-  };
+  const rounds = createPodRounds(
+    { ledger, memory, time, commits, network, context, portsChanged: () => runners[1]?.signal(NODE), clock, log },
+    signal,
+  );
 
   const lookAtAll = async (): Promise<void> => {
     try {
@@ -248,7 +138,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
       noteHealth();
     }
     // A node whose rules cannot be kept still runs what needs none; the failure is told and tried again.
-    const rules = await ensureNode().then(
+    const rules = await network.ensure(signal).then(
       () => undefined,
       (error: unknown) => ({ error }),
     );
@@ -260,35 +150,14 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
     if (running !== undefined) await ledger.commit([running], []);
   };
 
-  const ensureNode = async (): Promise<void> => {
-    // The server sends the node's own item under this key.
-    const node = ledger.documents().items.get('node')?.item as NodeItem | undefined;
-    if (node?.spec.podCIDR === undefined) return;
-    const { podCIDR: podCidr, clusterCIDR: clusterCidr } = node.spec;
-    const ports = hostPorts();
-    await wiring.ensureNode({ podCidr, clusterCidr, hostPorts: ports }, signal);
-    ensuredCidr = podCidr;
-    ensuredPorts = JSON.stringify(ports);
-  };
-
-  const hostPorts = (): readonly HostPort[] =>
-    uids().flatMap((uid) => {
-      const item = podItem(ledger.documents(), uid);
-      const address = addressOf(memory.view(), uid);
-      const ended = podMemory(memory.view(), uid)?.verdict !== undefined;
-      return item === undefined || address === undefined || ended ? [] : hostPortsOf(item, address);
-    });
-
   /** What this process kept in mind of pods that are no more. */
   const forgetGone = () => {
     const known = new Set(uids());
     const podOf = (key: string) => key.slice(0, key.indexOf('/'));
-    for (const uid of told.keys()) if (!known.has(uid)) told.delete(uid);
+    commits.forgetAllBut(known);
     for (const key of sight.failures.keys()) if (!known.has(podOf(key))) sight.failures.delete(key);
     for (const [key, { state }] of sight.pulls) if (!known.has(podOf(key)) && state !== 'pulling') sight.pulls.delete(key);
   };
-
-  const uids = () => podUids(ledger.documents(), memory.view(), sight.observed());
 
   /** Listens until the engine goes away; then everything is looked at anew. */
   const listen = async (): Promise<number> => {
@@ -296,7 +165,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
       for await (const event of runtime.events(signal)) {
         if (event.type === 'listening') runners[1]?.signal(NODE);
         else if (event.type === 'image') await sight.lookAtImages(signal);
-        else hear(event.podUid);
+        else if (rounds.hear(event.podUid)) signalPod(event.podUid);
       }
     } catch (error) {
       noteEngine(error);
@@ -316,7 +185,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
         ...ordinary,
         name: 'pods',
         run: (uid) =>
-          round(uid).catch((error: unknown) => {
+          rounds.run(uid).catch((error: unknown) => {
             noteEngine(error);
             throw error;
           }),
@@ -363,11 +232,6 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
     health: sight.health,
     onHealth: (changed) => healthListeners.push(changed),
     noteEngine,
-    idle: () => runners.slice(0, 2).every((runner) => runner.idle()) && unsent.length === 0,
+    idle: () => runners.slice(0, 2).every((runner) => runner.idle()) && commits.idle(),
   };
-}
-
-function wakeOf(actions: readonly Action[]): number | undefined {
-  const wakes = actions.flatMap((action) => (action.type === 'wake' ? [action.afterMs] : []));
-  return wakes.length === 0 ? undefined : Math.min(...wakes);
 }

@@ -4,7 +4,7 @@ import type { NodeLedger } from '../../src/agent/ledger/link-ledger.ts';
 import { openLedger } from '../../src/agent/ledger/node-ledger.ts';
 import type { LedgerWriter } from '../../src/agent/ledger/writer.ts';
 import { createNodeStatus, type NodeStatusLoop } from '../../src/agent/node-status.ts';
-import { podItem } from '../../src/agent/plan.ts';
+import { podItem } from '../../src/agent/plan/items.ts';
 import type { ObservedContainer } from '../../src/agent/plan/observed.ts';
 import { createPodLoop, type PodLoop } from '../../src/agent/pod-loop.ts';
 import type { Clock } from '../../src/lib/clock.ts';

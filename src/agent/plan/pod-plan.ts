@@ -1,4 +1,4 @@
-import type { NodeItem, PodItem } from '#api/link/items.ts';
+import type { PodItem } from '#api/link/items.ts';
 import type { Json } from '#api/object.ts';
 import type { Documents, Memory } from '../ledger/ledger.ts';
 import {
@@ -19,6 +19,7 @@ import { settleContainers, viewContainers, type ContainerView } from './containe
 import { isFinished, planContainers } from './containers.ts';
 import { podNameOf, recentFailure, stop, tell, wakeIn, type Draft } from './draft.ts';
 import { imageReady } from './images.ts';
+import { nodeItem } from './items.ts';
 import { NOTHING_OBSERVED, type Now, type Observed, type ObservedContainer } from './observed.ts';
 import { canonical } from './spec-hash.ts';
 import { forgetTraces, planEnded, planTermination, reachVerdict } from './termination.ts';
@@ -122,9 +123,7 @@ function prefetch(draft: Draft, view: ContainerView, views: readonly ContainerVi
 /** Sees that the pod has an address; false while it can have none. */
 function allot(draft: Draft): boolean {
   if (draft.item.spec.hostNetwork === true) return true;
-  // The server sends the node's own item under this key.
-  const node = draft.documents.items.get('node')?.item as NodeItem | undefined;
-  const podCidr = node?.spec.podCIDR;
+  const podCidr = nodeItem(draft.documents)?.spec.podCIDR;
   const isUp = runningSandbox(draft) !== undefined;
   if (draft.address !== undefined && (isUp || podCidr === undefined || isInside(podCidr, draft.address))) return true;
   // Rows of this kind are texts (memory.ts).
