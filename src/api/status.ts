@@ -126,6 +126,13 @@ export const isNotFound = (error: unknown): boolean => hasCode(error, 'NotFound'
 export const isConflict = (error: unknown): boolean => hasCode(error, 'Conflict');
 export const isAlreadyExists = (error: unknown): boolean => hasCode(error, 'AlreadyExists');
 
+/** One of its causes has this reason. */
+export function hasCause(error: unknown, reason: string): boolean {
+  // Sound: only apiError gives an error causes.
+  const causes = (error instanceof SkerryError ? (error.details['causes'] ?? []) : []) as readonly StatusCause[];
+  return causes.some((cause) => cause.reason === reason);
+}
+
 function qualify({ group, name }: Qualified): string {
   return group === '' ? name : `${name}.${group}`;
 }

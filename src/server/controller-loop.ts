@@ -1,6 +1,6 @@
 /** Drives one controller: a key at a time from the view to its changes, committed; and the events that tell of it. Decides nothing. */
 import { controllerOf, type KubeObject } from '#api/object.ts';
-import { isAlreadyExists, isConflict, isNotFound } from '#api/status.ts';
+import { hasCause, isAlreadyExists, isConflict, isNotFound } from '#api/status.ts';
 import type { Clock } from '#lib/clock.ts';
 import { explain, hasCode } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
@@ -8,7 +8,7 @@ import type { Log } from '#lib/log.ts';
 import { createRunner, type Runner } from '#lib/runner.ts';
 import type { Change } from '#rest/change.ts';
 import { carryOut, type Carrier, type Witness } from './carry-out.ts';
-import type { Controller } from './controllers/controller.ts';
+import type { Controller, Note, Outcome, Refusal } from './controllers/controller.ts';
 import { authorOf, type About, type EventRecorder } from './events.ts';
 import type { View } from './view.ts';
 
@@ -44,13 +44,37 @@ export function startControllerLoop(options: ControllerLoopOptions, signal: Abor
     const seen = view();
     // What this key has committed is among what is committed: a view that reaches the last commit shows it.
     if (seen.revision < revision()) return VIEW_WAIT_MS;
-    const { changes, afterMs, events: notes = [] } = controller.reconcile(key, seen, clock.now());
+    const outcome = controller.reconcile(key, seen, clock.now());
     const endedMs = clock.monotonic();
     if (endedMs - beganMs < COSTLY_MS) restsUntilMs.delete(key);
     else restsUntilMs.set(key, endedMs + (endedMs - beganMs) * REST_FACTOR);
-    await carryOut(changes, author, carrier, witness(seen), runSignal);
+    await carry(outcome, seen, runSignal);
+    return outcome.afterMs;
+  };
+  const carry = async ({ changes, events: notes, refused }: Outcome, seen: View, runSignal: AbortSignal): Promise<void> => {
+    const told = witness(seen);
+    let refusal: Refusal | undefined;
+    const failed: Witness['failed'] = (change, error) => {
+      if (isRefusal(error)) refusal ??= { change, why: explain(error) };
+      told.failed(change, error);
+    };
+    try {
+      await carryOut(changes, author, carrier, { ...told, failed }, runSignal);
+      record(notes);
+    } catch (error) {
+      if (refusal !== undefined && refused !== undefined) await say(refused(refusal), runSignal);
+      throw error;
+    }
+  };
+  /** The key comes back for what was refused, and then for this too, should it fail. */
+  const say = async ({ changes, events: notes }: Pick<Outcome, 'changes' | 'events'>, runSignal: AbortSignal): Promise<void> => {
+    record(notes);
+    await carryOut(changes, author, carrier, { done: () => undefined, failed: () => undefined }, runSignal).catch(
+      () => undefined,
+    );
+  };
+  const record = (notes: readonly Note[] = []): void => {
     for (const { about, ...note } of notes) events.record(component, referenceTo(about), note);
-    return afterMs;
   };
   /** Upstream's events of pods made and removed for an owner whose kind this controller is named after. */
   const witness = (seen: View): Witness => ({
@@ -62,7 +86,7 @@ export function startControllerLoop(options: ControllerLoopOptions, signal: Abor
       events.record(component, owner, { type: 'Normal', reason, message: `${what} pod: ${pod.metadata.name ?? ''}` });
     },
     failed: (change, error) => {
-      if (signal.aborted || isOrdinary(error) || hasCode(error, 'ServiceUnavailable')) return;
+      if (signal.aborted || !isRefusal(error)) return;
       const owner = ownerOf(podOf(change, undefined, seen));
       if (owner === undefined) return;
       const [reason, what] = change.verb === 'create' ? ['FailedCreate', 'creating'] : ['FailedDelete', 'deleting'];
@@ -90,9 +114,14 @@ export function startControllerLoop(options: ControllerLoopOptions, signal: Abor
   );
 }
 
-/** Others write too: what was there is gone, or has changed. The news of it bring the key back. */
+/** Others write too: what was there is gone or going, or has changed. The news of it bring the key back. */
 export function isOrdinary(error: unknown): boolean {
-  return isNotFound(error) || isConflict(error) || isAlreadyExists(error);
+  return isNotFound(error) || isConflict(error) || isAlreadyExists(error) || hasCause(error, 'NamespaceTerminating');
+}
+
+/** The pipeline looked at the change and said no: worth telling whose object it is about. */
+function isRefusal(error: unknown): boolean {
+  return !isOrdinary(error) && !hasCode(error, 'ServiceUnavailable', 'TooManyRequests', 'Bug');
 }
 
 export function referenceTo({ apiVersion, kind, metadata }: KubeObject): About {

@@ -1,192 +1,16 @@
 import { expect, test } from 'vitest';
-import { manualClock } from '../../test/support/manual-clock.ts';
-import { openTestStore } from '../../test/support/store.ts';
+import { startServerCore, workload } from '../../test/support/server-core.ts';
 import { builtinResources } from '../api/kinds/builtin.ts';
 import type { CoreEvent } from '../api/kinds/event.ts';
 import type { Node } from '../api/kinds/node.ts';
 import { isPodReady, type Pod } from '../api/kinds/pod.ts';
 import type { KubeObject } from '../api/object.ts';
-import { createRegistry } from '../api/registry.ts';
-import { loadBuiltinSchema } from '../api/schema/builtin.ts';
 import { rfc3339 } from '../lib/clock.ts';
-import { seededIds } from '../lib/ids.ts';
-import { silentLog } from '../lib/log.ts';
-import { createApi } from '../rest/api.ts';
-import type { Author, Change } from '../rest/change.ts';
-import { builtinAdmissions } from './admission/builtin.ts';
-import { authorize } from './auth/authorize.ts';
-import { builtinControllers } from './controllers/builtin.ts';
-import { startLoops } from './loops.ts';
-
-const ADMIN: Author = { user: { name: 'admin', groups: ['system:masters', 'system:authenticated'] }, fieldManager: 'test' };
-
-/** The server's core without sockets: real store, real pipeline with its admission and rules, all controllers, the scheduler. */
-async function setUp() {
-  const [clock, ids] = [manualClock(), seededIds(5)];
-  const store = await openTestStore({ clock, ids });
-  const registry = createRegistry(builtinResources);
-  const api = createApi({
-    registry: () => registry,
-    schema: loadBuiltinSchema(),
-    storage: store.storage,
-    admissions: builtinAdmissions({ ids }),
-    authorize: async (user, target) => authorize(user, target),
-    connectors: {},
-    paths: {},
-    clock,
-    ids,
-    log: silentLog,
-    release: 'test',
-    readiness: () => ({}),
-  });
-  const stop = new AbortController();
-  const controllers = builtinControllers({ registry: () => registry, caBundle: 'PEM' });
-  const loops = startLoops(
-    { storage: store.storage, view: store.view, change: api.change, controllers, clock, ids, log: silentLog },
-    stop.signal,
-  );
-  const act = (change: Change) => api.change(change, ADMIN, stop.signal);
-  const list = <T extends KubeObject>(resource: string, namespace?: string) =>
-    store.view().list(resource, namespace) as readonly T[];
-  /** Until nothing has been due for a while: news come a turn later, and what was refused comes again in a moment. */
-  const quiet = async () => {
-    let idle = 0;
-    for (let turns = 0; turns < 1_000; turns += 1) {
-      await clock.advance(20);
-      idle = loops.idle() ? idle + 1 : 0;
-      if (idle === 10) return;
-    }
-    throw new Error('the loops do not come to rest');
-  };
-  const patch = (resource: string, { metadata }: KubeObject, body: unknown, subresource?: string) =>
-    act({
-      verb: 'patch',
-      resource,
-      ...(subresource === undefined ? {} : { subresource }),
-      namespace: metadata.namespace ?? '',
-      name: metadata.name ?? '',
-      patchType: 'strategic',
-      patch: body,
-    });
-  /** A node with its heartbeat, ready. */
-  const join = async (name: string) => {
-    await act({
-      verb: 'create',
-      resource: 'nodes',
-      object: { apiVersion: 'v1', kind: 'Node', metadata: { name, labels: { 'kubernetes.io/hostname': name } } },
-    });
-    await quiet();
-    await beat(name);
-    const allocatable = { cpu: '4', memory: '8Gi', pods: '20' };
-    const conditions = [
-      {
-        type: 'Ready',
-        status: 'True',
-        reason: 'KubeletReady',
-        message: '',
-        lastHeartbeatTime: rfc3339(clock.now()),
-        lastTransitionTime: rfc3339(clock.now()),
-      },
-    ];
-    await patch(
-      'nodes',
-      { apiVersion: 'v1', kind: 'Node', metadata: { name } },
-      { status: { allocatable, capacity: allocatable, conditions } },
-      'status',
-    );
-    await quiet();
-  };
-  const beat = async (name: string) => {
-    const key = { resource: 'leases.coordination.k8s.io', namespace: 'kube-node-lease', name };
-    const old = await store.storage.get(key);
-    const lease = {
-      apiVersion: 'coordination.k8s.io/v1',
-      kind: 'Lease',
-      metadata: { name, namespace: key.namespace },
-      spec: { holderIdentity: name, leaseDurationSeconds: 40 },
-    };
-    await act(
-      old === undefined
-        ? { verb: 'create', resource: key.resource, object: lease }
-        : {
-            verb: 'update',
-            resource: key.resource,
-            object: {
-              ...old,
-              spec: { ...lease.spec, renewTime: `2026-01-01T00:00:00.${String(clock.monotonic()).padStart(6, '0').slice(-6)}Z` },
-            },
-          },
-    );
-  };
-  /** What agents would do until nothing changes: pods run and get ready, those going end. `broken` images never get ready. */
-  const live = async (broken: readonly string[] = [], silent: readonly string[] = []) => {
-    for (let rounds = 0; rounds < 60; rounds += 1) {
-      await quiet();
-      const bound = list<Pod>('pods').filter(
-        ({ spec }) => (spec?.nodeName ?? '') !== '' && !silent.includes(spec?.nodeName ?? ''),
-      );
-      const going = bound.filter(({ metadata }) => metadata.deletionTimestamp !== undefined);
-      const starting = bound.filter(
-        (pod) => !going.includes(pod) && !isPodReady(pod) && !broken.includes(pod.spec?.containers[0]?.image ?? ''),
-      );
-      if (going.length + starting.length === 0) return;
-      for (const { metadata } of going)
-        await act({
-          verb: 'delete',
-          resource: 'pods',
-          namespace: metadata.namespace ?? '',
-          name: metadata.name ?? '',
-          gracePeriodSeconds: 0,
-        });
-      for (const pod of starting)
-        await patch(
-          'pods',
-          pod,
-          {
-            status: {
-              phase: 'Running',
-              conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: rfc3339(clock.now()) }],
-            },
-          },
-          'status',
-        );
-    }
-    throw new Error('the pods do not come to rest');
-  };
-  const end = async () => {
-    stop.abort();
-    await clock.advance(100);
-    await loops.done;
-    await store.close();
-  };
-  return { store, clock, act, patch, list, quiet, join, beat, live, end };
-}
-
-function workload(
-  kind: 'Deployment' | 'DaemonSet',
-  image: string,
-  spec: Readonly<Record<string, unknown>> = {},
-  namespace = 'default',
-): KubeObject {
-  return {
-    apiVersion: 'apps/v1',
-    kind,
-    metadata: { name: 'web', namespace },
-    spec: {
-      selector: { matchLabels: { app: kind } },
-      template: {
-        metadata: { labels: { app: kind } },
-        spec: { containers: [{ name: 'c', image, resources: { requests: { cpu: '100m' } } }] },
-      },
-      ...spec,
-    },
-  };
-}
 
 const images = (pods: readonly Pod[]) => pods.map(({ spec }) => `${spec?.nodeName} ${spec?.containers[0]?.image}`).toSorted();
 
 test('an empty cluster gets its namespaces, accounts and bundles; a node its addresses, and pods only once it is ready', async () => {
-  const { list, quiet, join, end } = await setUp();
+  const { list, quiet, join, end } = await startServerCore();
   await quiet();
   const namespaces = ['default', 'kube-node-lease', 'kube-public', 'kube-system'];
   expect(list('namespaces').map(({ metadata }) => metadata.name)).toEqual(namespaces);
@@ -202,7 +26,7 @@ test('an empty cluster gets its namespaces, accounts and bundles; a node its add
 });
 
 test('a Deployment rolls out, is rolled back as kubectl does it, and goes with all that is its', async () => {
-  const { act, patch, list, join, live, quiet, end } = await setUp();
+  const { act, patch, list, join, live, quiet, end } = await startServerCore();
   await quiet();
   for (const name of ['n1', 'n2']) await join(name);
   const made = await act({
@@ -232,7 +56,7 @@ test('a Deployment rolls out, is rolled back as kubectl does it, and goes with a
 });
 
 test('orphaning a Deployment leaves its set, and another of the same selector takes it over', async () => {
-  const { act, list, join, live, quiet, end } = await setUp();
+  const { act, list, join, live, quiet, end } = await startServerCore();
   await quiet();
   await join('n1');
   await act({ verb: 'create', resource: 'deployments.apps', object: workload('Deployment', 'app:1', { replicas: 2 }) });
@@ -249,7 +73,7 @@ test('orphaning a Deployment leaves its set, and another of the same selector ta
 });
 
 test('a node that falls silent keeps its pods, blocks no rollout, and is updated on its return', async () => {
-  const { clock, act, patch, list, join, beat, live, quiet, end } = await setUp();
+  const { clock, act, patch, list, join, beat, live, quiet, end } = await startServerCore();
   await quiet();
   for (const name of ['n1', 'n2', 'n3']) await join(name);
   const made = await act({ verb: 'create', resource: 'daemonsets.apps', object: workload('DaemonSet', 'app:1') });
@@ -293,7 +117,7 @@ test('a node that falls silent keeps its pods, blocks no rollout, and is updated
 });
 
 test('a namespace goes with everything in it, and nothing else', async () => {
-  const { act, list, join, live, quiet, end } = await setUp();
+  const { act, list, join, live, quiet, end } = await startServerCore();
   await quiet();
   await join('n1');
   await act({
@@ -318,7 +142,7 @@ test('a namespace goes with everything in it, and nothing else', async () => {
 });
 
 test('a deleted node takes its pods along, and their owner makes others elsewhere', async () => {
-  const { clock, act, list, join, beat, live, quiet, end } = await setUp();
+  const { clock, act, list, join, beat, live, quiet, end } = await startServerCore();
   await quiet();
   for (const name of ['n1', 'n2']) await join(name);
   await act({ verb: 'create', resource: 'deployments.apps', object: workload('Deployment', 'app:1', { replicas: 2 }) });
@@ -334,7 +158,7 @@ test('a deleted node takes its pods along, and their owner makes others elsewher
 });
 
 test('why a pod waits stands in its event and its condition', async () => {
-  const { act, list, join, quiet, end } = await setUp();
+  const { act, list, join, quiet, end } = await startServerCore();
   await quiet();
   await join('n1');
   const spec = { containers: [{ name: 'c', image: 'app', resources: { requests: { cpu: '64' } } }] };

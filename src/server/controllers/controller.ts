@@ -24,7 +24,12 @@ export type Outcome = {
   readonly afterMs?: number;
   /** Recorded once all changes are committed. What is created for an owner, or deleted, the shell records by itself. */
   readonly events?: readonly Note[];
+  /** What is true and worth saying where one of the changes was refused: it is written in place of those that then were not tried. */
+  readonly refused?: (refusal: Refusal) => Pick<Outcome, 'changes' | 'events'>;
 };
+
+/** `why`: for people. */
+export type Refusal = { readonly change: Change; readonly why: string };
 
 /** One line of `kubectl describe`. */
 export type Note = {

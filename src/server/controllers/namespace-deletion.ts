@@ -37,14 +37,21 @@ function reconcile(namespace: Namespace, view: View, registry: Registry, now: nu
     .map(({ id }): Content => ({ resource: id, objects: view.list(id, namespace.metadata.name ?? '') }))
     .filter(({ objects }) => objects.length > 0);
   const pods = content.filter(({ resource }) => resource === 'pods');
-  const conditions = conditionsOf(namespace, content, now);
   const deletes = (pods.length > 0 ? pods : content).flatMap(({ resource, objects }) =>
     objects
       .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
       .map((object) => deleteChange(resource, object, { propagationPolicy: 'Background' })),
   );
-  const status = statusChange(RESOURCE, namespace, { ...namespace.status, phase: 'Terminating', conditions });
-  return { changes: content.length > 0 ? [...deletes.slice(0, BURST_MAX), ...status] : [finalize(namespace)] };
+  const status = (failure?: string) =>
+    statusChange(RESOURCE, namespace, {
+      ...namespace.status,
+      phase: 'Terminating',
+      conditions: conditionsOf(namespace, content, failure, now),
+    });
+  return {
+    changes: content.length > 0 ? [...deletes.slice(0, BURST_MAX), ...status()] : [finalize(namespace)],
+    refused: ({ why }) => ({ changes: status(`Failed to delete all resource types, ${content.length} remaining: ${why}`) }),
+  };
 }
 
 function finalize(namespace: Namespace): Change {
@@ -57,7 +64,12 @@ function finalize(namespace: Namespace): Change {
   };
 }
 
-function conditionsOf(namespace: Namespace, content: readonly Content[], now: number): readonly NamespaceCondition[] {
+function conditionsOf(
+  namespace: Namespace,
+  content: readonly Content[],
+  failure: string | undefined,
+  now: number,
+): readonly NamespaceCondition[] {
   const remaining = content.map(({ resource, objects }) => `${resource} has ${objects.length} resource instances`);
   const counts = new Map<string, number>();
   for (const finalizer of content.flatMap(({ objects }) => objects.flatMap(({ metadata }) => metadata.finalizers ?? [])))
@@ -71,12 +83,14 @@ function conditionsOf(namespace: Namespace, content: readonly Content[], now: nu
       'ParsedGroupVersions',
       'All legacy kube types successfully parsed',
     ),
-    says(
-      'NamespaceDeletionContentFailure',
-      false,
-      'ContentDeleted',
-      'All content successfully deleted, may be waiting on finalization',
-    ),
+    failure === undefined
+      ? says(
+          'NamespaceDeletionContentFailure',
+          false,
+          'ContentDeleted',
+          'All content successfully deleted, may be waiting on finalization',
+        )
+      : says('NamespaceDeletionContentFailure', true, 'ContentDeletionFailed', failure),
     remaining.length > 0
       ? says('NamespaceContentRemaining', true, 'SomeResourcesRemain', `Some resources are remaining: ${remaining.join(', ')}`)
       : says('NamespaceContentRemaining', false, 'ContentRemoved', 'All content successfully removed'),

@@ -70,6 +70,19 @@ test('what is already going is waited for, and a namespace that is not going is 
   expect(DELETION.keysOf({ resource: 'configmaps', before: going }, view)).toEqual(['team']);
 });
 
+test('a namespace says why its content can not be deleted', () => {
+  const view = viewOf([
+    { resource: 'namespaces', object: aNamespace('team', '2026-01-01T00:00:00Z') },
+    { resource: 'configmaps', object: aConfigMap('cm', 'team') },
+  ]);
+  const { changes, refused } = DELETION.reconcile('team', view, NOW);
+  const [change] = changes;
+  const said = change === undefined ? undefined : refused?.({ change, why: 'not today' });
+  expect(said?.changes.map(sentenceOf).join()).toContain(
+    '"type":"NamespaceDeletionContentFailure","status":"True","reason":"ContentDeletionFailed","message":"Failed to delete all resource types, 1 remaining: not today"',
+  );
+});
+
 test('every namespace gets its account and CA bundle, and the bundle follows the CA', () => {
   const world = new World();
   world.add('namespaces', aNamespace('team'));

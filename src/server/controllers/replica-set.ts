@@ -3,14 +3,15 @@
  * policy"); who must go first is decided by ./pod-ranking.ts.
  */
 import { availableAt, isActive, isPodReady, isTerminal, isTerminating, type Pod } from '#api/kinds/pod.ts';
-import type { ReplicaSet, ReplicaSetStatus } from '#api/kinds/replica-set.ts';
+import type { ReplicaSet, ReplicaSetCondition, ReplicaSetStatus } from '#api/kinds/replica-set.ts';
 import { matchesLabelSelector } from '#api/selectors/label-selector.ts';
 import { controllerOf } from '#api/object.ts';
+import { rfc3339 } from '#lib/time.ts';
 import type { Change } from '#rest/change.ts';
 import type { View } from '../view.ts';
 import { controllerReference, deleteChange, omitZeros, statusChange } from './changes.ts';
 import { claimPods } from './claim.ts';
-import type { Controller, News, Outcome } from './controller.ts';
+import type { Controller, News, Outcome, Refusal } from './controller.ts';
 import { controllerKeys, keyOf, ownKey, parseKey } from './keys.ts';
 import { byDeletionOrder } from './pod-ranking.ts';
 import { podFromTemplate } from './pod-template.ts';
@@ -37,12 +38,16 @@ function reconcile(set: ReplicaSet, view: View, now: number): Outcome {
   const going = set.metadata.deletionTimestamp !== undefined;
   const minReadySeconds = set.spec?.minReadySeconds ?? 0;
   const next = active.map((pod) => availableAt(pod, minReadySeconds) - now).filter((ms) => ms > 0 && Number.isFinite(ms));
+  const status = statusOf(set, owned, active, now);
   return {
     changes: [
       ...changes,
       ...(going ? [] : scale(set, active, view, now)),
-      ...statusChange(RESOURCE, set, statusOf(set, owned, active, now)),
+      ...statusChange(RESOURCE, set, withFailure(status, undefined)),
     ],
+    refused: (refusal) => ({
+      changes: statusChange(RESOURCE, set, withFailure(status, conditionOf(set, FAILURE) ?? failureOf(refusal, now))),
+    }),
     ...(next.length === 0 ? {} : { afterMs: Math.min(...next) }),
   };
 }
@@ -88,6 +93,25 @@ function statusOf(set: ReplicaSet, owned: readonly Pod[], active: readonly Pod[]
     ...(conditions === undefined ? {} : { conditions }),
   };
   return omitZeros(status, 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas', 'observedGeneration');
+}
+
+const FAILURE = 'ReplicaFailure';
+
+function conditionOf({ status }: ReplicaSet, type: string): ReplicaSetCondition | undefined {
+  return status?.conditions?.find((condition) => condition.type === type);
+}
+
+/** Pods that are refused, or can not be deleted. Said once: later refusals may be worded otherwise, as for other names. */
+function failureOf({ change, why: message }: Refusal, now: number): ReplicaSetCondition | undefined {
+  if (!('resource' in change) || change.resource !== 'pods' || (change.verb !== 'create' && change.verb !== 'delete'))
+    return undefined;
+  const reason = change.verb === 'create' ? 'FailedCreate' : 'FailedDelete';
+  return { type: FAILURE, status: 'True', reason, message, lastTransitionTime: rfc3339(now) };
+}
+
+function withFailure(status: ReplicaSetStatus, failure: ReplicaSetCondition | undefined): ReplicaSetStatus {
+  const others = (status.conditions ?? []).filter(({ type }) => type !== FAILURE);
+  return { ...status, conditions: [...others, ...(failure === undefined ? [] : [failure])] };
 }
 
 function keysOf(news: News, view: View): readonly string[] {

@@ -63,15 +63,17 @@ function reconcile(set: DaemonSet, view: View, now: number): Outcome {
     ...plans.flatMap(({ afterMs }) => afterMs ?? []),
     ...owned.map((pod) => availableAt(pod, minReadySeconds) - now).filter((ms) => ms > 0 && Number.isFinite(ms)),
   ];
+  const status = statusChange(RESOURCE, set, statusOf(set, nodes, hash, now));
   return {
     changes: [
       ...claims,
       ...revisions.changes,
       ...managed,
       ...update,
-      ...statusChange(RESOURCE, set, statusOf(set, nodes, hash, now)),
+      ...status,
       ...(managed.length + update.length === 0 ? cleanUp(set, revisions.old, owned) : []),
     ],
+    refused: () => ({ changes: status }),
     ...(waits.length === 0 ? {} : { afterMs: Math.min(...waits) }),
   };
 }

@@ -12,7 +12,7 @@ import type { Change } from '#rest/change.ts';
 import type { View } from '../../view.ts';
 import { deleteChange, mergePatch, statusChange } from '../changes.ts';
 import { claim } from '../claim.ts';
-import type { Controller, News, Outcome } from '../controller.ts';
+import type { Controller, News, Outcome, Refusal } from '../controller.ts';
 import { controllerKey, controllerKeys, keyOf, ownKey, parseKey } from '../keys.ts';
 import { isRolling } from './limits.ts';
 import { hasDeadline, isComplete, plainStatusOf, progressing, statusOf, untilDeadlineMs, type Saying } from './progress.ts';
@@ -64,7 +64,8 @@ function reconcile(deployment: Deployment, view: View, now: number): Outcome {
   const paused = deployment.spec?.paused === true;
   const plain = paused || isScaling(deployment, all);
   const { step, said, collided } = plain ? steady(deployment, sets, paused) : rollOut(deployment, sets, view);
-  const status = (plain ? plainStatusOf : statusOf)(deployment, fresh, all, said, now);
+  const judge = plain ? plainStatusOf : statusOf;
+  const status = judge(deployment, fresh, all, said, now);
   const idle = changes.length === 0 && step.changes.length === 0;
   const collisions = collided === true ? { collisionCount: (deployment.status?.collisionCount ?? 0) + 1 } : {};
   const afterMs = plain ? undefined : untilDeadlineMs(deployment, status, now);
@@ -77,8 +78,24 @@ function reconcile(deployment: Deployment, view: View, now: number): Outcome {
       ...(idle && (paused || isComplete(deployment, status)) ? cleanUp(deployment, sets.old) : []),
     ],
     events: step.notes,
+    refused: (refusal) => {
+      const why = creationError(refusal);
+      const failed: Saying | undefined = why === undefined ? undefined : { status: 'False', reason: CREATE_ERROR, message: why };
+      const failedStatus = judge(deployment, fresh, all, hasDeadline(deployment) ? failed : undefined, now);
+      return {
+        changes: statusChange(RESOURCE, deployment, failedStatus),
+        events: why === undefined ? [] : [{ about: deployment, type: 'Warning', reason: CREATE_ERROR, message: why }],
+      };
+    },
     ...(afterMs === undefined ? {} : { afterMs }),
   };
+}
+
+const CREATE_ERROR = 'ReplicaSetCreateError';
+
+/** Where it is the new ReplicaSet that was refused. */
+function creationError({ change, why }: Refusal): string | undefined {
+  return change.verb === 'create' ? `Failed to create new replica set "${change.object.metadata.name ?? ''}": ${why}` : undefined;
 }
 
 type Did = { readonly step: Step; readonly said?: Saying; readonly collided?: true };

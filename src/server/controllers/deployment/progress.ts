@@ -26,8 +26,22 @@ export function statusOf(
 ): DeploymentStatus {
   const counted = countsOf(deployment, fresh, sets);
   const noted = said === undefined ? conditionsOf(deployment) : setCondition(conditionsOf(deployment), 'Progressing', said, now);
-  const conditions = progressed(deployment, counted, fresh, availability(deployment, counted, noted, now), now);
+  const judged = progressed(deployment, counted, fresh, availability(deployment, counted, noted, now), now);
+  const conditions = [...judged.filter(({ type }) => type !== FAILURE), ...failureOf(fresh, sets)];
   return { ...counted, ...(conditions.length === 0 ? {} : { conditions }) };
+}
+
+const FAILURE = 'ReplicaFailure';
+
+/** What the new set says of pods that were refused; else what any of the others says. */
+function failureOf(fresh: ReplicaSet | undefined, sets: readonly ReplicaSet[]): readonly DeploymentCondition[] {
+  const failures = [...(fresh === undefined ? [] : [fresh]), ...sets].flatMap(
+    ({ status }) => status?.conditions?.filter(({ type }) => type === FAILURE) ?? [],
+  );
+  const [failure] = failures;
+  if (failure === undefined) return [];
+  const { lastTransitionTime } = failure;
+  return [{ ...failure, ...(lastTransitionTime === undefined ? {} : { lastUpdateTime: lastTransitionTime }) }];
 }
 
 /** Without judging progress: for Deployments that are paused, being scaled or deleted. */
