@@ -2,7 +2,7 @@
  * Which pods a ReplicaSet gives up first: those whose loss costs least (k8s.io/kubernetes/pkg/controller ActivePodsWithRanks). Each rule
  * speaks only where those above it see no difference.
  */
-import { isPodReady, podCondition, type Pod } from '#api/kinds/pod.ts';
+import { isPodReady, isRestartableInit, podCondition, type ContainerStatus, type Pod } from '#api/kinds/pod.ts';
 import { parseTime } from '#lib/time.ts';
 
 const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost';
@@ -21,8 +21,9 @@ export function byDeletionOrder(pods: readonly Pod[], related: readonly Pod[], n
     (pod) => deletionCost(pod),
     (pod) => -(crowd.get(pod.spec?.nodeName ?? '') ?? 0),
     // Ages count by their order of magnitude only, so that chance, not seconds, decides among pods of one rollout.
-    (pod) => magnitude(now - (parseTime(podCondition(pod, 'Ready')?.lastTransitionTime) ?? now)),
-    (pod) => -restarts(pod),
+    (pod) => (isPodReady(pod) ? magnitude(now - (parseTime(podCondition(pod, 'Ready')?.lastTransitionTime) ?? now)) : 0),
+    (pod) => -mostRestarts(pod.status?.containerStatuses),
+    (pod) => -mostRestarts(sidecarStatuses(pod)),
     (pod) => magnitude(now - (parseTime(pod.metadata.creationTimestamp) ?? now)),
   ];
   const ranked = pods.map((pod) => ({ pod, ranks: rules.map((rule) => rule(pod)), uid: pod.metadata.uid ?? '' }));
@@ -39,10 +40,16 @@ function deletionCost({ metadata }: Pod): number {
   return Number.isSafeInteger(cost) ? cost : 0;
 }
 
+/** Of nanoseconds, as upstream: that decides where one order ends and the next begins. */
 function magnitude(ms: number): number {
-  return ms < 1 ? 0 : Math.floor(Math.log2(ms / 1000 + 1));
+  return ms <= 0 ? -1 : Math.floor(Math.log2(ms * 1_000_000));
 }
 
-function restarts({ status }: Pod): number {
-  return Math.max(0, ...(status?.containerStatuses ?? []).map(({ restartCount }) => restartCount ?? 0));
+function mostRestarts(statuses: readonly ContainerStatus[] = []): number {
+  return Math.max(0, ...statuses.map(({ restartCount }) => restartCount ?? 0));
+}
+
+function sidecarStatuses({ spec, status }: Pod): readonly ContainerStatus[] {
+  const names = (spec?.initContainers ?? []).filter(isRestartableInit).map(({ name }) => name);
+  return (status?.initContainerStatuses ?? []).filter(({ name }) => names.includes(name));
 }

@@ -103,6 +103,31 @@ test('of pods alike one of those crowded on a node goes, then the younger', () =
   checkChanges(aSet(1), pods.slice(0, 2), ['delete pods b1']);
 });
 
+test('of pods that are not ready the one that fails most goes, not the one that failed last', () => {
+  const unready = (at: string, restarts: number, sidecarRestarts = 0) => ({
+    phase: 'Running',
+    conditions: [{ type: 'Ready', status: 'False', lastTransitionTime: `2026-01-01T${at}Z` }],
+    containerStatuses: [{ name: 'c', restartCount: restarts, ready: false, image: '', imageID: '' }],
+    initContainerStatuses: [
+      { name: 'setup', restartCount: 9 - sidecarRestarts, ready: false, image: '', imageID: '' },
+      { name: 'proxy', restartCount: sidecarRestarts, ready: false, image: '', imageID: '' },
+    ],
+  });
+  const spec = {
+    initContainers: [
+      { name: 'setup', image: 'i' },
+      { name: 'proxy', image: 'i', restartPolicy: 'Always' },
+    ],
+  };
+  const pods = [
+    ownedPod('just-failed', { node: 'a', status: unready('00:59:59', 0), spec }),
+    ownedPod('loops', { node: 'b', status: unready('00:00:00', 5), spec }),
+    ownedPod('proxy-loops', { node: 'c', status: unready('00:00:00', 0, 3), spec }),
+  ];
+  checkChanges(aSet(2), pods, ['delete pods loops']);
+  checkChanges(aSet(1), pods, ['delete pods loops', 'delete pods proxy-loops']);
+});
+
 test('orphans that match are adopted and count; what no longer matches is let go', () => {
   const orphan = aPod('orphan', { metadata: { labels: { app: 'web' } } });
   const foreign = aPod('foreign', { metadata: { labels: { app: 'web' } }, owner: owner('other') });
