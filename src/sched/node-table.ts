@@ -84,8 +84,8 @@ export class NodeTable {
     if (slot === undefined) return;
     this.slots.delete(name);
     this.#specs.delete(name);
-    for (const ips of this.#ports.values()) ips.delete(slot);
-    for (const counts of this.#owners.values()) counts.delete(slot);
+    forget(this.#ports, slot);
+    forget(this.#owners, slot);
     this.#lastOwnersPods[slot] = 0;
     for (const { allocatable, free } of this.columns.values()) allocatable[slot] = free[slot] = 0;
     for (const column of [this.perCpu, this.perMemory, this.scoreCpu, this.scoreMemory]) column[slot] = 0;
@@ -199,6 +199,11 @@ export class NodeTable {
     this.#lastOwner = '';
     this.#ranked = false;
   }
+}
+
+/** A slot is freed: nothing is kept of what only it had. */
+function forget(bySlot: Map<string, Map<number, unknown>>, slot: number): void {
+  for (const [key, slots] of bySlot) if (slots.delete(slot) && slots.size === 0) bySlot.delete(key);
 }
 
 function perUnit(amount: number | undefined): number {

@@ -2,7 +2,7 @@
  * What the scheduler needs of a pod, read once: requests, host ports, owner, and the texts by which equal pods are known as equal.
  * Nothing here depends on any node.
  */
-import { podRequests, type Container, type Pod } from '#api/kinds/pod.ts';
+import { isRestartableInit, podRequests, type Container, type Pod } from '#api/kinds/pod.ts';
 import { controllerOf } from '#api/object.ts';
 
 export type PodFacts = {
@@ -36,7 +36,9 @@ export function podFacts(pod: Pod): PodFacts {
     .filter(([, amount]) => amount > 0)
     .map(([resource, amount]) => ({ resource, amount }));
   const amountOf = (resource: string) => requests.find((request) => request.resource === resource)?.amount;
-  const hostPorts = hostPortsOf(pod.spec?.containers ?? []);
+  // Only of what runs for as long as the pod does.
+  const sidecars = (pod.spec?.initContainers ?? []).filter(isRestartableInit);
+  const hostPorts = hostPortsOf([...sidecars, ...(pod.spec?.containers ?? [])]);
   const { nodeSelector, affinity, tolerations, preemptionPolicy } = pod.spec ?? {};
   const template = JSON.stringify([nodeSelector, affinity?.nodeAffinity, tolerations]);
   return {

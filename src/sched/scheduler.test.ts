@@ -55,6 +55,27 @@ test('every filter says why in the words of Kubernetes', () => {
   );
 });
 
+test('the host ports of a sidecar are taken, those of an init container that ends are free again', () => {
+  const init = (restartPolicy?: string) => ({
+    initContainers: [
+      {
+        name: 'i',
+        image: 'app',
+        ports: [{ containerPort: 80, hostPort: 80, protocol: 'TCP' }],
+        ...(restartPolicy === undefined ? {} : { restartPolicy }),
+      },
+    ],
+  });
+  const web = { hostPorts: [80] };
+  checkDecisions({ nodes: { a: {} }, pods: { setup: { node: 'a', spec: init() }, web } }, ['web to a']);
+  const why =
+    "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.";
+  checkDecisions({ nodes: { a: {} }, pods: { proxy: { node: 'a', spec: init('Always') }, web } }, [`web waits: ${why}`]);
+  checkDecisions({ nodes: { a: {} }, pods: { there: { node: 'a', ...web }, proxy: { spec: init('Always') } } }, [
+    `proxy waits: ${why}`,
+  ]);
+});
+
 test('without any node the event says so', () => {
   checkDecisions({ pods: { web: {} } }, ['web waits: no nodes available to schedule pods']);
 });
