@@ -118,6 +118,38 @@ test('a start on a full disk: reads go on, and what the start had to say goes wi
     expect(found.type === 'database' && (found.meta.reserved ?? 0) > written.revision).toBe(true);
   }));
 
+test('a confirmation that could not be written on a full disk is not written later, when nobody asks for it any more', () =>
+  withFolder(async (folder) => {
+    const file = join(folder, 'state.db');
+    const disk = faultyDisk();
+    disk.fail('SQLITE_FULL');
+    const store = await openTestStore({ file, firstStart: false, wrapCommitter: disk.wrapCommitter });
+    const commits = [store.confirm(), store.storage.commit([put('a')])];
+    expect(await codes(commits)).toEqual(['ServiceUnavailable', 'ServiceUnavailable']);
+    disk.fail(undefined);
+    await store.storage.commit([put('b')]);
+    const { id } = store.incarnation();
+    await store.close();
+    expect(look(file)).toMatchObject({ type: 'database', meta: { incarnation: id, confirmed: 'no' } });
+  }));
+
+test('what a start owes the disk never takes back what was written after it', () =>
+  withFolder(async (folder) => {
+    const file = join(folder, 'state.db');
+    const disk = faultyDisk();
+    disk.fail('SQLITE_FULL');
+    const store = await openTestStore({ file, firstStart: false, wrapCommitter: disk.wrapCommitter });
+    disk.fail(undefined);
+    const letGo = disk.hold();
+    const first = store.storage.commit([put('a')]);
+    await new Promise((resolve) => void setImmediate(resolve));
+    const all = [first, store.confirm(), store.storage.commit([put('b')])];
+    letGo();
+    expect(await codes(all)).toEqual(['ok', 'ok', 'ok']);
+    await store.close();
+    expect(look(file)).toMatchObject({ meta: { confirmed: 'yes' } });
+  }));
+
 test('a stop on a failing disk is still a stop', () =>
   withFolder(async (folder) => {
     const file = join(folder, 'state.db');

@@ -62,7 +62,9 @@ export class Writer {
   readonly #queue: CommitQueue;
   readonly #pending = new Map<string, Pending>();
   #revision: number;
-  /** Goes with the next group that goes to the disk, until one has arrived. */
+  /** What the start had to say, until it has arrived on the disk. */
+  #begun: Meta | undefined;
+  /** The same with all facts since: goes with every group, until one has arrived, for any of them may be the first that does. */
   #owed: Meta | undefined;
   #trouble: SkerryError | undefined;
   /** Why no write will be accepted again in this process. */
@@ -104,6 +106,7 @@ export class Writer {
    * revision is given before. Throws if writes will never work.
    */
   async begin(meta: Meta): Promise<void> {
+    this.#begun = meta;
     this.#owed = meta;
     try {
       await this.remember({});
@@ -116,7 +119,6 @@ export class Writer {
   remember(meta: Meta): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#admit([]);
-      if (this.#owed !== undefined) this.#owed = { ...this.#owed, ...meta };
       this.#push([], meta, 0, reject, resolve);
     });
   }
@@ -174,14 +176,16 @@ export class Writer {
   }
 
   #push(rows: readonly RowChange[], facts: Meta, bytes: number, reject: (error: unknown) => void, applied: () => void): void {
-    const owed = this.#owed;
-    const meta = owed === undefined ? facts : { ...owed, ...facts };
+    const owes = this.#owed !== undefined;
+    const meta = { ...this.#owed, ...facts };
+    if (owes) this.#owed = meta;
     this.#queue.push({
       rows,
       meta,
       bytes,
       applied: () => {
-        if (this.#owed === owed) this.#owed = undefined;
+        if (owes) this.#begun = undefined;
+        if (this.#owed === meta) this.#owed = undefined;
         if (meta.reserved !== undefined) this.#parts.revisions.reserved(meta.reserved);
         applied();
       },
@@ -229,6 +233,7 @@ export class Writer {
     const { file, log, revisions } = this.#parts;
     revisions.failed();
     this.#pending.clear();
+    this.#owed = this.#begun;
     const forGood = isForGood(failure);
     const error = unavailable(`the change could not be written to ${file}: ${advice(failure)}`, failure);
     this.#trouble = error;
