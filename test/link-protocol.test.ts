@@ -415,8 +415,12 @@ test('an old copy of the database makes no node remove anything until it is conf
   await world.killServer();
   await world.startServer();
   await world.clock.advance(120_000);
-  expect(world.store.incarnation()).toEqual({ id, confirmed: true });
+  expect(world.store.incarnation()).toMatchObject({ id, confirmed: true });
   expect(agents.every((agent) => agent.link?.connected() === true)).toBe(true);
+  await world.killServer();
+  world.restoreDatabase('backup.db');
+  await world.startServer();
+  await world.until('the same copy once more is found out once more', () => !world.store.incarnation().confirmed);
 });
 
 test('an empty database makes no node remove anything until it is confirmed', async () => {
@@ -437,6 +441,23 @@ test('an empty database makes no node remove anything until it is confirmed', as
   world.server?.fleet.incarnationChanged();
   await world.until('it is confirmed', () => itemsOf(one).length === 0);
   expect(world.store.incarnation().id).toBe(id);
+});
+
+test('a database that is confirmed before any node of the one before is there stays confirmed, for those that come late too', async () => {
+  const [one, two] = await begin(24, ['n1', 'n2']);
+  await world.addPod('n1', 'old');
+  await world.addPod('n2', 'old-too');
+  await world.until('in line', () => itemsOf(one).length === 2 && itemsOf(two).length === 2);
+  await two?.kill();
+  await world.killServer();
+  for (const more of ['', '-wal', '-shm']) rmSync(world.databaseFile + more, { force: true });
+  await world.startServer();
+  const { id } = await world.store.confirm();
+  await world.until('nothing is left on the one', () => itemsOf(one).length === 0);
+  await world.clock.advance(3_600_000);
+  await two?.start();
+  await world.until('nothing is left on the late one', () => itemsOf(two).length === 0);
+  expect(world.store.incarnation()).toMatchObject({ id, confirmed: true });
 });
 
 test('a damaged ledger is filled again by the server, a restored one begins a new epoch', async () => {

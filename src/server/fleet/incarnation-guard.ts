@@ -6,7 +6,12 @@ import type { Receipts } from './receipts.ts';
  * Finds out, from what nodes prove to hold, that this database lost something: then it becomes a new, unconfirmed incarnation, under which
  * nodes remove nothing until an operator confirms it. Only statements signed by the cluster's own key count as proof.
  */
-export type Incarnation = { readonly id: string; readonly confirmed: boolean };
+export type Incarnation = {
+  readonly id: string;
+  readonly confirmed: boolean;
+  /** The revision it began with. */
+  readonly since: number;
+};
 
 export type GuardOptions = {
   readonly incarnation: () => Incarnation;
@@ -61,8 +66,13 @@ export class IncarnationGuard {
 
   private async objection(node: string, held: Statement, current: Incarnation): Promise<string | undefined> {
     const { receipts } = this.options;
-    if (held.incarnation !== current.id)
-      return (await receipts.knows(held.incarnation)) ? undefined : 'the node holds a document of an incarnation unknown here';
+    if (held.incarnation !== current.id) {
+      // Of a database that this one took the place of: whoever confirms this one speaks of that, too.
+      const isOlder = held.rev < current.since;
+      return isOlder || (await receipts.knows(held.incarnation))
+        ? undefined
+        : 'the node holds a document of an incarnation unknown here';
+    }
     const { mark } = await receipts.of(node);
     if (mark === undefined || mark.incarnation !== current.id) return 'the node holds a document that was never sent from here';
     if (held.rev > mark.rev) return 'the node holds a later document than was ever sent from here';

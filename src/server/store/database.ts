@@ -33,6 +33,8 @@ export type Meta = {
   readonly cluster?: string;
   readonly incarnation?: string;
   readonly confirmed?: 'yes' | 'no';
+  /** The revision with which the incarnation began. */
+  readonly since?: number;
   /** No revision above this was ever given. */
   readonly reserved?: number;
   readonly stop?: 'clean' | 'running' | 'backup';

@@ -85,18 +85,14 @@ function readMeta(db: Sqlite.Database): Meta {
       .map(([name, value]) => [name, value] as const),
   );
   const text = (name: string) => (typeof rows.get(name) === 'string' ? String(rows.get(name)) : undefined);
-  const [cluster, incarnation, confirmed, stop, reserved] = [
-    text('cluster'),
-    text('incarnation'),
-    text('confirmed'),
-    text('stop'),
-    rows.get('reserved'),
-  ];
+  const [cluster, incarnation, confirmed, stop] = [text('cluster'), text('incarnation'), text('confirmed'), text('stop')];
+  const [reserved, since] = [rows.get('reserved'), rows.get('since')];
   return {
     ...(cluster === undefined ? {} : { cluster }),
     ...(incarnation === undefined ? {} : { incarnation }),
     ...(confirmed === 'yes' || confirmed === 'no' ? { confirmed } : {}),
     ...(typeof reserved === 'number' ? { reserved } : {}),
+    ...(typeof since === 'number' ? { since } : {}),
     ...(stop === 'clean' || stop === 'running' || stop === 'backup' ? { stop } : {}),
   };
 }

@@ -29,6 +29,11 @@ export class Revisions {
     return this.#last;
   }
 
+  /** Leaves a gap, as the constructor's `jump`: what comes next is above all that a lost part of the disk may have held. */
+  leap(jump: number): void {
+    this.#last += jump;
+  }
+
   /** The block's end that must become durable with this commit, at the latest, if one must. Call it after `next`. */
   reserve(durable: boolean): number | undefined {
     if (this.#last + (durable ? AHEAD_REVISIONS : 0) <= this.#asked) return undefined;

@@ -16,7 +16,8 @@ export type Start = {
   readonly reserved: number;
   readonly jump: number;
   readonly clusterId: string;
-  readonly incarnation: Incarnation;
+  /** `since` undefined: it begins with this start. */
+  readonly incarnation: Omit<Incarnation, 'since'> & { readonly since: number | undefined };
   readonly setAside: SetAside | undefined;
 };
 
@@ -54,9 +55,10 @@ function fresh({ clusterId, ids }: StartOptions, confirmed: boolean): Start {
   return {
     objects: [],
     reserved: 0,
-    jump: 0,
+    // Where a database has been lost nobody knows any more how far it was.
+    jump: confirmed ? 0 : RESTORE_JUMP_REVISIONS,
     clusterId: clusterId ?? ids.uuid(),
-    incarnation: { id: ids.uuid(), confirmed },
+    incarnation: { id: ids.uuid(), confirmed, since: undefined },
     setAside: undefined,
   };
 }
@@ -65,7 +67,6 @@ function replaced(options: StartOptions, why: string, meta: Meta): Start {
   return {
     ...fresh(options, false),
     reserved: meta.reserved ?? 0,
-    jump: RESTORE_JUMP_REVISIONS,
     clusterId: meta.cluster ?? options.clusterId ?? options.ids.uuid(),
     setAside: { path: setAside(options.file, options.clock.now()), why },
   };
@@ -79,8 +80,8 @@ function known({ clusterId, ids }: StartOptions, meta: Meta, objects: readonly F
     jump: same ? 0 : RESTORE_JUMP_REVISIONS,
     clusterId: meta.cluster ?? clusterId ?? ids.uuid(),
     incarnation: same
-      ? { id: meta.incarnation ?? '', confirmed: meta.confirmed === 'yes' }
-      : { id: ids.uuid(), confirmed: false },
+      ? { id: meta.incarnation ?? '', confirmed: meta.confirmed === 'yes', since: meta.since ?? 0 }
+      : { id: ids.uuid(), confirmed: false, since: undefined },
     setAside: undefined,
   };
 }

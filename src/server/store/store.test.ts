@@ -214,13 +214,15 @@ test('the incarnation outlives a restart, is unconfirmed once it is renewed, and
     expect([first.confirmed, store.clusterId]).toEqual([true, 'mine']);
     const second = await store.newIncarnation();
     expect([second.confirmed, second.id === first.id]).toEqual([false, false]);
+    expect(second.since).toBeGreaterThan(first.since + 1_000_000);
     await store.close();
     store = await openTestStore({ file, firstStart: false });
     expect([store.incarnation(), store.clusterId]).toEqual([second, 'mine']);
-    expect(await store.confirm()).toEqual({ id: second.id, confirmed: true });
+    expect(store.storage.revision()).toBeGreaterThan(second.since);
+    expect(await store.confirm()).toEqual({ ...second, confirmed: true });
     await store.close();
     store = await openTestStore({ file, firstStart: false });
-    expect(store.incarnation()).toEqual({ id: second.id, confirmed: true });
+    expect(store.incarnation()).toEqual({ ...second, confirmed: true });
     await store.close();
   }));
 

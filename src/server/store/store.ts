@@ -17,7 +17,7 @@ import { storageOf, viewOf } from './reader.ts';
 import { Revisions } from './revisions.ts';
 import { RING_BYTES_MAX, RING_ENTRIES_MAX, Ring, type RingLimits } from './ring.ts';
 import type { SetAside } from './set-aside.ts';
-import { prepareStart, type Start } from './start.ts';
+import { prepareStart, RESTORE_JUMP_REVISIONS, type Start } from './start.ts';
 import { Table, type Row } from './table.ts';
 import { Watchers } from './watchers.ts';
 import { workerCommitter, type SpawnWorker } from './worker-committer.ts';
@@ -87,18 +87,23 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const { file, freeze = false } = options;
   const writer = new Writer({ ...state, file, committer, clock, log, freeze });
   const remember = (meta: Meta) => writer.remember(meta);
+  const incarnation: Incarnation = { ...start.incarnation, since: start.incarnation.since ?? revisions.last };
   try {
     await writer.begin({
       stop: 'running',
       cluster: start.clusterId,
-      ...incarnationMeta(start.incarnation),
+      ...incarnationMeta(incarnation),
       ...reservation(revisions),
     });
   } catch (error) {
     await committer.close();
     throw error;
   }
-  const incarnations = createIncarnations(start.incarnation, remember, ids);
+  const leap = () => {
+    revisions.leap(RESTORE_JUMP_REVISIONS);
+    return { since: revisions.last, ...reservation(revisions) };
+  };
+  const incarnations = createIncarnations(incarnation, { remember, leap, ids });
   const stop = new AbortController();
   const vacuuming = startVacuuming(committer, options, stop.signal);
   const view = viewOf(table, writer, clock, openedMs);
