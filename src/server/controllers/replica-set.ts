@@ -2,7 +2,7 @@
  * ReplicaSets: as many active pods as wanted. Pods on nodes that are out of reach are still there and still count (DESIGN "Offline
  * policy"); who must go first is decided by ./pod-ranking.ts.
  */
-import { availableAt, isActive, isPodReady, isTerminal, isTerminating, type Pod } from '#api/kinds/pod.ts';
+import { availableAt, isActive, isPodAvailable, isPodReady, isTerminal, isTerminating, type Pod } from '#api/kinds/pod.ts';
 import type { ReplicaSet, ReplicaSetCondition, ReplicaSetStatus } from '#api/kinds/replica-set.ts';
 import { matchesLabelSelector } from '#api/selectors/label-selector.ts';
 import { controllerOf } from '#api/object.ts';
@@ -37,7 +37,7 @@ function reconcile(set: ReplicaSet, view: View, now: number): Outcome {
   const active = owned.filter(isActive);
   const going = set.metadata.deletionTimestamp !== undefined;
   const minReadySeconds = set.spec?.minReadySeconds ?? 0;
-  const next = active.map((pod) => availableAt(pod, minReadySeconds) - now).filter((ms) => ms > 0 && Number.isFinite(ms));
+  const next = active.map((pod) => availableAt(pod, minReadySeconds, now) - now).filter((ms) => ms > 0 && Number.isFinite(ms));
   const status = statusOf(set, owned, active, now);
   return {
     changes: [
@@ -87,7 +87,7 @@ function statusOf(set: ReplicaSet, owned: readonly Pod[], active: readonly Pod[]
     replicas: active.length,
     fullyLabeledReplicas: active.filter(({ metadata }) => matchesLabelSelector({ matchLabels: labels }, metadata.labels)).length,
     readyReplicas: active.filter(isPodReady).length,
-    availableReplicas: active.filter((pod) => availableAt(pod, minReadySeconds) <= now).length,
+    availableReplicas: active.filter((pod) => isPodAvailable(pod, minReadySeconds, now)).length,
     terminatingReplicas: owned.filter((pod) => isTerminating(pod) && !isTerminal(pod)).length,
     observedGeneration: set.metadata.generation ?? 0,
     ...(conditions === undefined ? {} : { conditions }),

@@ -37,6 +37,8 @@ test('available once ready for long enough', () => {
   expect(isPodAvailable(since('2026-11-20T11:59:50Z'), 10, NOW)).toBe(true);
   expect(isPodAvailable(since('2026-11-20T11:59:51Z'), 10, NOW)).toBe(false);
   expect(isPodAvailable(since('2026-11-20T12:00:00Z'), 0, NOW)).toBe(true);
+  expect(isPodAvailable(since('2026-11-20T12:00:30Z'), 10, NOW)).toBe(false);
+  expect(isPodAvailable(since('2031-01-01T00:00:00Z'), 10, NOW)).toBe(true);
   expect(isPodAvailable(pod({}), 0, NOW)).toBe(false);
   expect(isActive(pod({}))).toBe(true);
   expect(isActive(pod({}, { phase: 'Failed' }))).toBe(false);

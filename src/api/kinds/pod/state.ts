@@ -23,16 +23,20 @@ export function isPodReady(pod: Pod): boolean {
 
 /** Ready, and for at least minReadySeconds. */
 export function isPodAvailable(pod: Pod, minReadySeconds: number, now: number): boolean {
-  return availableAt(pod, minReadySeconds) <= now;
+  return availableAt(pod, minReadySeconds, now) <= now;
 }
 
+/** A pod that claims to be ready since later than this from now became so before the wall clock went back. */
+const FUTURE_MS_MAX = 60_000;
+
 /** When it becomes available, in ms since the epoch, if it stays ready; Infinity where it is not ready. */
-export function availableAt(pod: Pod, minReadySeconds: number): number {
+export function availableAt(pod: Pod, minReadySeconds: number, now: number): number {
   const ready = podCondition(pod, 'Ready');
   if (ready?.status !== 'True') return Number.POSITIVE_INFINITY;
   if (minReadySeconds === 0) return Number.NEGATIVE_INFINITY;
   const since = parseTime(ready.lastTransitionTime);
-  return since === undefined ? Number.POSITIVE_INFINITY : since + minReadySeconds * 1000;
+  if (since === undefined) return Number.POSITIVE_INFINITY;
+  return since - now > FUTURE_MS_MAX ? Number.NEGATIVE_INFINITY : since + minReadySeconds * 1000;
 }
 
 export function podCondition(pod: Pod, type: string): PodCondition | undefined {

@@ -61,8 +61,9 @@ function hasEnded({ status }: Pod): boolean {
   return status?.phase === 'Failed' || status?.phase === 'Succeeded';
 }
 
+/** At most the whole rest, also where the wall clock has gone back since. */
 function restMs(pod: Pod, now: number): number {
-  return (parseTime(pod.metadata.creationTimestamp) ?? 0) + FAILED_POD_REST_MS - now;
+  return Math.min(FAILED_POD_REST_MS, (parseTime(pod.metadata.creationTimestamp) ?? 0) + FAILED_POD_REST_MS - now);
 }
 
 /** Bound before unbound, then the older. */

@@ -1,6 +1,6 @@
 /** A DaemonSet's status: nodes counted, not pods (pkg/controller/daemon updateDaemonSetStatus). */
 import type { DaemonSet, DaemonSetStatus } from '#api/kinds/daemon-set.ts';
-import { availableAt, isPodReady, type Pod } from '#api/kinds/pod.ts';
+import { isPodAvailable, isPodReady, type Pod } from '#api/kinds/pod.ts';
 import { omitZeros } from '../changes.ts';
 import { isUpToDate, type NodePods } from './daemon-pods.ts';
 
@@ -8,7 +8,7 @@ export function statusOf(set: DaemonSet, nodes: readonly NodePods[], hash: strin
   const minReadySeconds = set.spec?.minReadySeconds ?? 0;
   const wanted = nodes.filter(({ eligible }) => eligible.run);
   const oldest = wanted.flatMap(({ pods }) => pods.toSorted(byAge).slice(0, 1));
-  const available = oldest.filter((pod) => isPodReady(pod) && availableAt(pod, minReadySeconds) <= now).length;
+  const available = oldest.filter((pod) => isPodAvailable(pod, minReadySeconds, now)).length;
   const { collisionCount, conditions } = set.status ?? {};
   const status: DaemonSetStatus = {
     currentNumberScheduled: oldest.length,

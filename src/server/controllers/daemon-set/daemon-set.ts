@@ -61,7 +61,7 @@ function reconcile(set: DaemonSet, view: View, now: number): Outcome {
   const update = rolls ? podChanges(set, spec, hash, rollingUpdate(nodes, limits, { hash, minReadySeconds, now })) : [];
   const waits = [
     ...plans.flatMap(({ afterMs }) => afterMs ?? []),
-    ...owned.map((pod) => availableAt(pod, minReadySeconds) - now).filter((ms) => ms > 0 && Number.isFinite(ms)),
+    ...owned.map((pod) => availableAt(pod, minReadySeconds, now) - now).filter((ms) => ms > 0 && Number.isFinite(ms)),
   ];
   const status = statusChange(RESOURCE, set, statusOf(set, nodes, hash, now));
   return {

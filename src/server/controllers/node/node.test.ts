@@ -179,11 +179,15 @@ function checkEvictions(
     tolerations = {},
     others = ['True'],
     zone,
+    upMs = 3_600_000,
+    now = NOW,
   }: {
     readonly taints?: readonly Taint[];
     readonly tolerations?: Readonly<Record<string, readonly Toleration[]>>;
     readonly others?: readonly string[];
     readonly zone?: string;
+    readonly upMs?: number;
+    readonly now?: number;
   },
   expected: readonly string[],
   afterMs?: number,
@@ -194,11 +198,11 @@ function checkEvictions(
     ...others.map((ready, index) => withConditions(`b${index}`, { Ready: ready }, { labels })),
   ];
   const pods = Object.entries(tolerations).map(([name, list]) => aPod(name, { node: 'a', tolerations: list }));
-  const view = viewOf([
+  const objects = [
     ...nodes.map((object) => ({ resource: 'nodes', object })),
     ...pods.map((object) => ({ resource: 'pods', object })),
-  ]);
-  const outcome = taintEviction.reconcile('a', view, NOW);
+  ];
+  const outcome = taintEviction.reconcile('a', viewOf(objects, { 'nodes//': upMs }), now);
   expect({ told: outcome.changes.map(sentenceOf), afterMs: outcome.afterMs }).toEqual({ told: expected, afterMs });
 }
 
@@ -214,6 +218,14 @@ const bears = (tolerationSeconds?: number): readonly Toleration[] => [
 test('pods that bear silence for ever stay for ever, others as long as they say', () => {
   checkEvictions({ tolerations: { stays: bears(), brief: bears(60), patient: bears(90) } }, ['delete pods brief'], 30_000);
   checkEvictions({ tolerations: { bare: [] } }, ['delete pods bare']);
+});
+
+test('neither a jump of the clock nor a restart of the server cuts patience short, nor makes it last for years', () => {
+  const tolerations = { brief: bears(60) };
+  checkEvictions({ tolerations, upMs: 20_000, now: NOW + 1e12 }, [], 40_000);
+  checkEvictions({ tolerations, upMs: 60_000, now: NOW + 1e12 }, ['delete pods brief']);
+  checkEvictions({ tolerations, upMs: 20_000, now: NOW - 1e12 }, [], 40_000);
+  checkEvictions({ tolerations, upMs: 60_000, now: NOW - 1e12 }, ['delete pods brief']);
 });
 
 test('when a whole zone, or the whole cluster, is silent nobody is moved for it', () => {

@@ -15,6 +15,8 @@ const OF_SILENCE: readonly string[] = [TAINT_NOT_READY, TAINT_UNREACHABLE];
 /** While a zone is silent it is looked at this often. */
 const ZONE_PERIOD_MS = 60_000;
 const BURST_MAX = 100;
+/** A taint that claims to be set later than this from now was set before the wall clock went back. */
+const FUTURE_MS_MAX = 60_000;
 
 export const taintEviction: Controller = {
   name: 'taint-eviction',
@@ -30,17 +32,18 @@ export const taintEviction: Controller = {
 function reconcile(node: Node, view: View, now: number): Outcome {
   const taints = (node.spec?.taints ?? []).filter(({ effect }) => effect === 'NoExecute');
   const pods = (view.podsOn(node.metadata.name ?? '') as readonly Pod[]).filter(isActive);
+  const age = ageOf(view, now);
   const leaving = pods
-    .map((pod) => ({ pod, dueMs: dueMs(pod, taints) }))
-    .filter(({ dueMs: due }) => due < Number.POSITIVE_INFINITY);
-  const due = leaving.filter((each) => each.dueMs <= now);
-  const waits = leaving.filter((each) => each.dueMs > now).map((each) => each.dueMs - now);
-  const held = due.length > 0 && isZoneSilent(node, view) ? due.filter(({ pod }) => dueMs(pod, taints.filter(isOwn)) > now) : [];
-  const evicted = due.filter((each) => !held.includes(each)).slice(0, BURST_MAX);
+    .map((pod) => ({ pod, left: leftMs(pod, taints, age) }))
+    .filter(({ left }) => left < Number.POSITIVE_INFINITY);
+  const due = leaving.filter(({ left }) => left <= 0).map(({ pod }) => pod);
+  const waits = leaving.filter(({ left }) => left > 0).map(({ left }) => left);
+  const held = due.length > 0 && isZoneSilent(node, view) ? due.filter((pod) => leftMs(pod, taints.filter(isOwn), age) > 0) : [];
+  const evicted = due.filter((pod) => !held.includes(pod)).slice(0, BURST_MAX);
   if (held.length > 0) waits.push(ZONE_PERIOD_MS);
   return {
-    changes: evicted.map(({ pod }) => deleteChange('pods', pod)),
-    events: evicted.map(({ pod }) => ({
+    changes: evicted.map((pod) => deleteChange('pods', pod)),
+    events: evicted.map((pod) => ({
       about: pod,
       type: 'Normal',
       reason: 'TaintManagerEviction',
@@ -50,17 +53,32 @@ function reconcile(node: Node, view: View, now: number): Outcome {
   };
 }
 
-/** When the first of the taints has lasted longer than the pod bears; Infinity: it bears them all for ever. */
-function dueMs(pod: Pod, taints: readonly Taint[]): number {
-  const ends = taints.map((taint) => {
+type Age = (taint: Taint) => number | undefined;
+
+/**
+ * How long a taint has been there, as this process can vouch for: no longer than it runs. So a wall clock that jumps forwards, as boards
+ * without a clock of their own do after a boot, cuts nobody's patience short, and one that went back makes no pod stay for years.
+ */
+function ageOf(view: View, now: number): Age {
+  const upMs = view.sinceWriteMs('nodes', '', '');
+  return ({ timeAdded }) => {
+    const since = parseTime(timeAdded);
+    if (since === undefined) return undefined;
+    return since - now > FUTURE_MS_MAX ? upMs : Math.min(Math.max(0, now - since), upMs);
+  };
+}
+
+/** Until the first of the taints has lasted longer than the pod bears; Infinity: it bears them all for ever. */
+function leftMs(pod: Pod, taints: readonly Taint[], age: Age): number {
+  const left = taints.map((taint) => {
     const tolerations = pod.spec?.tolerations?.filter((toleration) => tolerates(toleration, taint)) ?? [];
-    const since = parseTime(taint.timeAdded);
-    // A taint that nobody has timed yet is timed by the node's lifecycle in a moment; patience counts from then.
     if (tolerations.length === 0) return Number.NEGATIVE_INFINITY;
     const seconds = tolerations.map(({ tolerationSeconds }) => tolerationSeconds ?? Number.POSITIVE_INFINITY);
-    return since === undefined ? Number.POSITIVE_INFINITY : since + Math.max(0, Math.min(...seconds)) * 1_000;
+    const ageMs = age(taint);
+    // A taint that nobody has timed yet is timed by the node's lifecycle in a moment; patience counts from then.
+    return ageMs === undefined ? Number.POSITIVE_INFINITY : Math.max(0, Math.min(...seconds)) * 1_000 - ageMs;
   });
-  return Math.min(Number.POSITIVE_INFINITY, ...ends);
+  return Math.min(Number.POSITIVE_INFINITY, ...left);
 }
 
 /** Taints that somebody set, not silence. */
