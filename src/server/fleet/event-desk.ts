@@ -1,10 +1,11 @@
-import { rfc3339, parseTime } from '#lib/clock.ts';
+import { rfc3339 } from '#lib/clock.ts';
 import { hashOf } from '#api/link/canonical.ts';
 import type { EventReport } from '#api/link/reports.ts';
 import type { Pod } from '#api/kinds/pod.ts';
 import type { KubeObject } from '#api/object.ts';
 import type { Change } from '#rest/change.ts';
 import type { View } from '../view.ts';
+import { serverTimeOf } from './server-time.ts';
 
 /**
  * Nodes' events as Event objects: the same happening to the same object is one object with a count. Its name follows from what happened,
@@ -23,8 +24,6 @@ export type EventJudgement = { readonly change: Change | undefined } | { readonl
 export const LAST_RECORD = 'skerry.dev/last-record';
 export const COMPONENT = 'skerry-agent';
 const COUNT_MAX = 1_000_000;
-/** A node's clock that is less wrong than this is taken as right. */
-const CLOCK_SLACK_MS = 60_000;
 /** Distinct events a node may bring at once, and the pace at which it may bring more. */
 const BURST_MAX = 1_000;
 const PER_SECOND = 10;
@@ -49,7 +48,7 @@ export class EventDesk {
     const record = `${node} ${epoch} ${seq}`;
     if (existing !== undefined && wasCounted(existing, place)) return { change: undefined };
     if (!this.allow(node, monotonicMs)) return { dropped: `more than ${BURST_MAX} events at once, or ${PER_SECOND}/s` };
-    const time = rfc3339(timeOf(report, place, nowMs));
+    const time = rfc3339(serverTimeOf(report.time, { clockOffsetMs: place.clockOffsetMs, nowMs }));
     const counted = Number(existing?.['count'] ?? 0) + report.count;
     return {
       change: {
@@ -123,12 +122,6 @@ function eventName({ involved, type, reason, message }: EventReport, node: strin
   const what = JSON.stringify([node, kind, namespace, name, uid, fieldPath, type, reason, message]);
   const hash = hashOf(Buffer.from(what, 'utf8')).slice(0, NAME_HASH_LENGTH);
   return `${name.slice(0, NAME_MAX - NAME_HASH_LENGTH - 1)}.${hash}`;
-}
-
-function timeOf({ time }: EventReport, { clockOffsetMs }: EventPlace, nowMs: number): number {
-  const told = parseTime(time);
-  if (told === undefined) return nowMs;
-  return Math.min(nowMs, Math.abs(clockOffsetMs) > CLOCK_SLACK_MS ? told + clockOffsetMs : told);
 }
 
 const keyOf = (namespace: string, name: string): string => `${namespace}/${name}`;

@@ -25,7 +25,8 @@ export async function keepAlive(peer: Peer, options: MailDeskOptions, signal: Ab
     return;
   }
   const body = { status: { conditions: peer.conditions }, labels: {} };
-  const judged = changesOf({ class: 'state', key: 'node', body }, node, view());
+  const clocks = { clockOffsetMs: peer.session?.clockOffsetMs ?? 0, nowMs: clock.now() };
+  const judged = changesOf({ class: 'state', key: 'node', body }, node, view(), clocks);
   if ('dropped' in judged) return;
   for (const each of judged.changes) await change(each, authorOf(node), signal);
 }

@@ -96,7 +96,8 @@ async function applyRecord(record: Incoming, place: BatchPlace, options: RecordD
     else if (judged.change !== undefined) options.events.committed(await carry(judged.change, seq, place, options, signal));
     return;
   }
-  const judged = changesOf(report, node, options.view());
+  const clocks = { clockOffsetMs: place.clockOffsetMs, nowMs: options.clock.now() };
+  const judged = changesOf(report, node, options.view(), clocks);
   if ('dropped' in judged) {
     log.info(
       { node, seq, report: report.class === 'state' ? report.key : report.body.type, why: judged.dropped },

@@ -43,9 +43,11 @@ const view = viewOf([
 const state = (name: string, status: object, more: object = {}): Report =>
   ({ class: 'state', key: `pods/uid-${name}`, body: { uid: `uid-${name}`, namespace: 'd', name, status, ...more } }) as Report;
 
+const CLOCKS = { clockOffsetMs: 0, nowMs: Date.parse('2026-01-01T12:00:00Z') };
+
 function checkChanges(report: Report, expected: readonly string[] | string): void {
   if (report.class === 'event') throw new Error('events are judged elsewhere');
-  const judged = changesOf(report, 'n1', view);
+  const judged = changesOf(report, 'n1', view, CLOCKS);
   if ('dropped' in judged) expect(judged.dropped).toBe(expected);
   else expect(judged.changes.map(sentenceOf)).toEqual(expected);
 }
@@ -70,6 +72,31 @@ test("a status is patched where it is the node's to say; what it no longer says 
   checkChanges(state('ended', { phase: 'Running', message: 'alive', hostIP: 'h' }), [
     'patch pods/status ended {"status":{"hostIP":"h"}}',
   ]);
+});
+
+const DAY_MS = 86_400_000;
+
+/** A pod made at 11:00 says at 12:00 that it got ready; `offDays`: by how much the node's clock is ahead. Gives when it counts as ready since. */
+function checkReadySince(told: string, offDays: number, expected: string, known?: string): void {
+  const conditions = known === undefined ? [] : [{ type: 'Ready', status: 'True', lastTransitionTime: known }];
+  const pod = podOn('n1', 'p', { creationTimestamp: '2026-01-01T11:00:00Z' }, { conditions });
+  const report = state('p', { conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: told }] });
+  if (report.class === 'event') throw new Error('events are judged elsewhere');
+  const judged = changesOf(report, 'n1', viewOf([pod]), { ...CLOCKS, clockOffsetMs: -offDays * DAY_MS });
+  expect('changes' in judged && judged.changes).toMatchObject([
+    { patch: { status: { conditions: [{ lastTransitionTime: expected }] } } },
+  ]);
+}
+
+test('a pod is ready since a time of the server, however wrong the clock of its node', () => {
+  checkReadySince('2026-01-01T11:59:50Z', 0, '2026-01-01T11:59:50Z');
+  checkReadySince('2026-01-03T11:59:50Z', 2, '2026-01-01T11:59:50Z');
+  checkReadySince('1999-01-01T11:59:50Z', -9862, '2026-01-01T11:59:50Z');
+  // Said by a clock that has been set since.
+  checkReadySince('1970-01-01T00:00:00Z', 0, '2026-01-01T11:00:00Z');
+  checkReadySince('2026-01-01T12:00:30Z', 0, '2026-01-01T12:00:00Z');
+  // The offset is never measured the same twice.
+  checkReadySince('2026-01-03T11:59:50Z', 2, '2026-01-01T11:59:47Z', '2026-01-01T11:59:47Z');
 });
 
 test('pods of others, of another life, or gone are left alone', () => {
@@ -139,7 +166,7 @@ test("whatever a node reports, it never changes anything but its own pods' statu
       (name, status, conditions) => {
         const report = state(name, { ...status, conditions });
         if (report.class === 'event') return;
-        const judged = changesOf(report, 'n1', view);
+        const judged = changesOf(report, 'n1', view, CLOCKS);
         for (const change of 'changes' in judged ? judged.changes : [])
           expect(sentenceOf(change)).toMatch(/^patch pods\/status (mine|ended|leaving) /);
       },

@@ -3,6 +3,7 @@ import type { Pod } from '#api/kinds/pod.ts';
 import type { KubeObject } from '#api/object.ts';
 import type { Change } from '#rest/change.ts';
 import type { View } from '../view.ts';
+import type { Clocks } from './server-time.ts';
 import { nodeStatusPatch, ownLabels, podStatusPatch } from './status-fields.ts';
 
 /** What a node's report asks of the pipeline: only ever about the node itself and what is bound to it. Pure. Events are apart (event-desk.ts). */
@@ -12,17 +13,18 @@ export function changesOf(
   report: Exclude<Report, { readonly class: 'event' }>,
   node: string,
   view: Pick<View, 'get' | 'podsOn'>,
+  clocks: Clocks,
 ): Judgement {
   if (report.class === 'decision') return verdictChanges(report.body, node, view);
-  return report.key === 'node' ? nodeChanges(report.body, node, view) : podChanges(report.body, node, view);
+  return report.key === 'node' ? nodeChanges(report.body, node, view) : podChanges(report.body, node, view, clocks);
 }
 
-function podChanges(report: PodReport, node: string, view: Pick<View, 'get'>): Judgement {
+function podChanges(report: PodReport, node: string, view: Pick<View, 'get'>, clocks: Clocks): Judgement {
   const { uid, namespace, name } = report;
   const pod = view.get('pods', namespace, name);
   if (pod === undefined || pod.metadata.uid !== uid) return { dropped: 'there is no such pod (any more)' };
   if (nodeNameOf(pod) !== node) return { dropped: 'the pod is bound to another node' };
-  const status = statusChange(pod, podStatusPatch(report.status, pod));
+  const status = statusChange(pod, podStatusPatch(report.status, pod, clocks));
   if (report.gone !== true) return { changes: [status] };
   // Only a database that was restored does not know of the deletion any more: its pod is to run, and the node begins it anew.
   if (pod.metadata.deletionTimestamp === undefined) return { dropped: 'the pod is not being deleted (any more)' };

@@ -1,4 +1,5 @@
 import type { KubeObject } from '#api/object.ts';
+import { transitionTime, type Clocks } from './server-time.ts';
 
 /**
  * Which fields of a status are a node's to report, and the strategic merge patch that brings them in line. Whatever else stands in a
@@ -47,7 +48,7 @@ const TERMINAL: ReadonlySet<unknown> = new Set(['Succeeded', 'Failed']);
 const WHOLE_LISTS = ['podIPs', 'hostIPs', 'addresses'];
 const CONDITIONS_MAX = 32;
 
-export function podStatusPatch(reported: Fields, pod: KubeObject): Fields {
+export function podStatusPatch(reported: Fields, pod: KubeObject, clocks: Clocks): Fields {
   const current = asFields(pod['status']);
   // As the kubelet has it: a pod that has ended does not come back, so a belated word says nothing about its end.
   const isBelated = TERMINAL.has(current['phase']) && !TERMINAL.has(reported['phase']);
@@ -55,13 +56,21 @@ export function podStatusPatch(reported: Fields, pod: KubeObject): Fields {
   const cleared = CLEARED.filter(
     (name) => reported[name] === undefined && current[name] !== undefined && !without.includes(name),
   );
+  const { creationTimestamp } = pod.metadata;
+  const timed = (fields: Fields, before: Fields | undefined): Fields => {
+    const told = fields['lastTransitionTime'];
+    const known = before?.['status'] === fields['status'] ? before?.['lastTransitionTime'] : undefined;
+    if (typeof told !== 'string') return fields;
+    const time = transitionTime(told, creationTimestamp, typeof known === 'string' ? known : undefined, clocks);
+    return { ...fields, lastTransitionTime: time };
+  };
   return {
     ...taken(
       reported,
       POD_FIELDS.filter((name) => !without.includes(name)),
     ),
     ...Object.fromEntries(cleared.map((name) => [name, null])),
-    ...conditionsPatch(reported['conditions'], current['conditions'], POD_CONDITIONS),
+    ...conditionsPatch(reported['conditions'], current['conditions'], POD_CONDITIONS, timed),
   };
 }
 
@@ -103,7 +112,12 @@ function taken(reported: Fields, names: readonly string[]): Fields {
   return Object.fromEntries(found);
 }
 
-function conditionsPatch(reported: unknown, current: unknown, owned: readonly string[]): Fields {
+function conditionsPatch(
+  reported: unknown,
+  current: unknown,
+  owned: readonly string[],
+  timed: (fields: Fields, before: Fields | undefined) => Fields = (fields) => fields,
+): Fields {
   if (!Array.isArray(reported)) return {};
   const existing = new Map(
     (Array.isArray(current) ? current : []).map((condition: unknown) => [typeOf(condition), asFields(condition)]),
@@ -111,7 +125,7 @@ function conditionsPatch(reported: unknown, current: unknown, owned: readonly st
   const conditions = reported.slice(0, CONDITIONS_MAX).flatMap((condition: unknown) => {
     const type = typeOf(condition);
     if (!owned.includes(type)) return [];
-    const fields = asFields(condition);
+    const fields = timed(asFields(condition), existing.get(type));
     const said = CONDITION_FIELDS.filter((name) => fields[name] !== undefined).map((name) => [name, fields[name]] as const);
     const unsaid = CONDITION_FIELDS.filter((name) => fields[name] === undefined && existing.get(type)?.[name] !== undefined);
     return [{ type, ...Object.fromEntries(said), ...Object.fromEntries(unsaid.map((name) => [name, null])) }];
