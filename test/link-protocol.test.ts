@@ -460,6 +460,16 @@ test('a database that is confirmed before any node of the one before is there st
   expect(world.store.incarnation()).toMatchObject({ id, confirmed: true });
 });
 
+test('a deleted node that is still heard gets no Lease any more, which nobody would collect', async () => {
+  await begin(25, ['n1']);
+  const lease = () => world.store.view().get('leases.coordination.k8s.io', 'kube-node-lease', 'n1');
+  await world.until('it has a lease', () => lease() !== undefined);
+  await world.remove('nodes', '', 'n1');
+  await world.remove('leases.coordination.k8s.io', 'kube-node-lease', 'n1');
+  await world.clock.advance(120_000);
+  expect(lease()).toBeUndefined();
+});
+
 test('a damaged ledger is filled again by the server, a restored one begins a new epoch', async () => {
   const [one] = await begin(23, ['n1']);
   await world.addPod('n1', 'web');

@@ -36,6 +36,10 @@ export class CloneWatch {
     return { type: 'quarantined', forMs: quarantinedUntilMs - nowMs, isNew: !wasQuarantined };
   }
 
+  forget(node: string): void {
+    this.histories.delete(node);
+  }
+
   isQuarantined(node: string, nowMs: number): boolean {
     return nowMs < (this.histories.get(node)?.quarantinedUntilMs ?? 0);
   }

@@ -83,6 +83,10 @@ export class EventDesk {
     if (this.written.size > CACHED_MAX && oldest.done !== true) this.written.delete(oldest.value);
   }
 
+  forget(node: string): void {
+    this.buckets.delete(node);
+  }
+
   private newest(namespace: string, name: string, view: Pick<View, 'get'>): KubeObject | undefined {
     const key = keyOf(namespace, name);
     const seen = view.get('events', namespace, name);

@@ -199,6 +199,17 @@ class Hub {
     peer.dirty = true;
     peer.past.clear();
     this.references.set(peer.node, new Set());
+    this.letGo(peer);
+  }
+
+  /** Of a deleted node nothing is kept in memory, once it has gone and what it said has been dealt with. */
+  private letGo(peer: Peer): void {
+    const { node } = peer;
+    if (peer.connected || peer.mailbox.length > 0 || this.options.view().get('nodes', '', node) !== undefined) return;
+    this.peers.delete(node);
+    this.clones.forget(node);
+    this.mail.events.forget(node);
+    this.mail.receipts.forget(node);
   }
 
   private seen(peer: Peer): void {
@@ -268,6 +279,7 @@ class Hub {
       peer.tries = 0;
       this.mailTotal -= 1;
     }
+    if (peer !== undefined) this.letGo(peer);
     return undefined;
   }
 
@@ -306,7 +318,7 @@ class Hub {
     if (entry.key.resource !== 'nodes') return;
     const peer = this.peers.get(entry.key.name);
     if (peer === undefined) return;
-    if (entry.after === undefined && !peer.connected && peer.mailbox.length === 0) this.peers.delete(peer.node);
+    this.letGo(peer);
     if (!isGivenUp(this.options.view(), peer.node)) return;
     if (this.options.clock.monotonic() - peer.lastSeenMs < renewMs(peer, this.options.view()))
       this.loops?.pulse.signal(peer.node);

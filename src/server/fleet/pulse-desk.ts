@@ -15,6 +15,8 @@ export async function keepAlive(peer: Peer, options: MailDeskOptions, signal: Ab
   const { node } = peer;
   const nowMs = clock.monotonic();
   if (options.clones.isQuarantined(node, nowMs)) return;
+  // Deleted, and about to hear so: a Lease written now would have no owner, and nobody would collect it.
+  if (view().get('nodes', '', node) === undefined) return;
   if (nowMs - peer.leaseMs >= renewMs(peer, view())) {
     await change(renewal(peer, view(), clock), authorOf(node), signal);
     peer.leaseMs = nowMs;

@@ -41,6 +41,11 @@ export class Receipts {
     return receipt;
   }
 
+  /** Lets go of what is in memory; the row stays, for the machine may join again with what it holds. */
+  forget(node: string): void {
+    this.rows.delete(node);
+  }
+
   /** Durable when it resolves. */
   async write(node: string, change: Receipt): Promise<void> {
     const committed = await this.of(node);
