@@ -84,6 +84,16 @@ test('a cluster-wide owner is found, a namespaced owner of a cluster-wide object
   expect(world.story).toEqual([]);
 });
 
+test('one that names its owner wrongly holds nobody', () => {
+  const things = {
+    'deploy/web': { meta: { deletionTimestamp: GOING, finalizers: ['foregroundDeletion'] } },
+    'cm/cm': { owners: [owner('web', 'Gadget', 'example.com/v1')] },
+  };
+  const world = worldOf(things);
+  world.run(COLLECTOR, 'deployments.apps/default/web', 0);
+  expect(world.story).toEqual(['update deployments.apps web']);
+});
+
 test('in the foreground dependents go first, those that block hold the owner', () => {
   const going = { deletionTimestamp: GOING, finalizers: ['foregroundDeletion'] };
   const world = worldOf({

@@ -58,7 +58,13 @@ function foreground({ resource, object }: Kept, view: View, registry: Registry):
   const { uid = '' } = object.metadata;
   const dependents = view.dependents(uid);
   const isHeld = dependents.some(({ object: { metadata } }) =>
-    metadata.ownerReferences?.some((owner) => owner.uid === uid && owner.blockOwnerDeletion === true),
+    metadata.ownerReferences?.some(
+      (owner) =>
+        owner.uid === uid &&
+        owner.blockOwnerDeletion === true &&
+        // What names a kind that is not known here, or an owner that it can not have, is never collected for it.
+        placeOf(owner, metadata.namespace ?? '', registry) !== undefined,
+    ),
   );
   const left = dependents.filter(({ object: { metadata } }) => metadata.deletionTimestamp === undefined);
   return [
