@@ -1,5 +1,5 @@
 /**
- * Empties a namespace that is being deleted, then lets it go (pkg/controller/namespace/deletion). Pods go first: nothing that a running
+ * Empties a namespace that is being deleted, says that it is empty, then lets it go (pkg/controller/namespace/deletion). Pods go first: nothing that a running
  * pod may rely on is taken from it (upstream's OrderedNamespaceDeletion). What has finalizers, or is on a node out of reach, is waited for.
  */
 import { NAMESPACE_FINALIZER, type Namespace } from '#api/kinds/namespace.ts';
@@ -48,8 +48,10 @@ function reconcile(namespace: Namespace, view: View, registry: Registry, now: nu
       phase: 'Terminating',
       conditions: conditionsOf(namespace, content, failure, now),
     });
+  const said = status();
   return {
-    changes: content.length > 0 ? [...deletes.slice(0, BURST_MAX), ...status()] : [finalize(namespace)],
+    // What was admitted before the namespace began to go may still be on its way to the disk: it is there before the word that nothing is.
+    changes: content.length === 0 && said.length === 0 ? [finalize(namespace)] : [...deletes.slice(0, BURST_MAX), ...said],
     refused: ({ why }) => ({ changes: status(`Failed to delete all resource types, ${content.length} remaining: ${why}`) }),
   };
 }

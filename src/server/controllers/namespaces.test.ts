@@ -45,9 +45,15 @@ test('a namespace that is going is emptied, pods first, then let go', () => {
   ]);
   world.run(DELETION, 'team', NOW);
   world.run(DELETION, 'team', NOW);
+  // It was admitted before the namespace began to go, and was still on its way to the disk.
+  world.add('configmaps', aConfigMap('late', 'team'));
+  world.run(DELETION, 'team', NOW);
+  world.run(DELETION, 'team', NOW);
+  world.run(DELETION, 'team', NOW);
   expect(world.story).toEqual([
     'delete pods p (Background)',
     'delete configmaps cm (Background)',
+    'delete configmaps late (Background)',
     'update namespaces/finalize team',
   ]);
   expect((world.all('namespaces')[0] as Namespace).spec?.finalizers).toEqual([]);
