@@ -17,6 +17,26 @@ export function mergePatch(resource: string, { metadata }: KubeObject, patch: un
   };
 }
 
+/** Sets these conditions of the object's status: strategic, for those of other types are others'. With a revision only as it was read. */
+export function conditionsPatch(
+  resource: string,
+  { metadata }: KubeObject,
+  conditions: readonly unknown[],
+  resourceVersion?: string,
+): Change {
+  const { namespace = '', name = '', uid } = metadata;
+  return {
+    verb: 'patch',
+    resource,
+    subresource: 'status',
+    namespace,
+    name,
+    patchType: 'strategic',
+    patch: { ...(resourceVersion === undefined ? {} : { metadata: { resourceVersion } }), status: { conditions } },
+    ...(uid === undefined ? {} : { uid }),
+  };
+}
+
 /** Makes the object's whole status this one; nothing if it is already. Only for a status with one owner. */
 export function statusChange(resource: string, object: KubeObject, next: Readonly<Record<string, unknown>>): readonly Change[] {
   // Sound: a status is an object by every kind's schema.

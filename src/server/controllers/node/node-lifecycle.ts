@@ -9,7 +9,7 @@ import { isPodReady, isTerminal, podCondition, type Pod } from '#api/kinds/pod.t
 import { rfc3339 } from '#lib/time.ts';
 import type { Change } from '#rest/change.ts';
 import type { View } from '../../view.ts';
-import { updateChange } from '../changes.ts';
+import { conditionsPatch, updateChange } from '../changes.ts';
 import type { Controller, News, Note, Outcome } from '../controller.ts';
 import { LEASES, untilSilentMs } from './liveness.ts';
 import { taintsFor } from './taints.ts';
@@ -44,7 +44,7 @@ function reconcile(node: Node, view: View, now: number): Outcome {
   const ready = nodeCondition(known, 'Ready')?.status;
   return {
     changes: [
-      ...(silent.length === 0 ? [] : [statusPatch(RESOURCE, node, silent)]),
+      ...(silent.length === 0 ? [] : [conditionsPatch(RESOURCE, node, silent)]),
       // The status is written already; a second write of what was read would be a conflict, so the taints wait for the next run.
       ...(taints !== undefined && silent.length === 0 ? [updateChange(RESOURCE, node, { spec: { ...node.spec, taints } })] : []),
       ...(ready === 'Unknown' ? unreadyPods(node, view, now) : []),
@@ -78,7 +78,7 @@ function unreadyPods(node: Node, view: View, now: number): readonly Change[] {
     .slice(0, BURST_MAX)
     .map((pod) => {
       const said = { ...podCondition(pod, 'Ready'), type: 'Ready', status: 'False', reason: UNHEARD };
-      return statusPatch('pods', pod, [{ ...said, lastTransitionTime: rfc3339(now) }]);
+      return conditionsPatch('pods', pod, [{ ...said, lastTransitionTime: rfc3339(now) }]);
     });
 }
 
@@ -89,33 +89,13 @@ function readyPods(node: Node, view: View, now: number): readonly Change[] {
     .slice(0, BURST_MAX)
     .map((pod) => {
       const said = { type: 'Ready', status: 'True', reason: null, lastTransitionTime: rfc3339(now) };
-      return statusPatch('pods', pod, [said], pod.metadata.resourceVersion);
+      return conditionsPatch('pods', pod, [said], pod.metadata.resourceVersion);
     });
 }
 
 function podsOn({ metadata }: Node, view: View): readonly Pod[] {
   // Sound: the view keeps only pods there.
   return view.podsOn(metadata.name ?? '') as readonly Pod[];
-}
-
-/** Strategic, for conditions of other types are others'. */
-function statusPatch(
-  resource: string,
-  { metadata }: Node | Pod,
-  conditions: readonly unknown[],
-  resourceVersion?: string,
-): Change {
-  const { namespace = '', name = '', uid } = metadata;
-  return {
-    verb: 'patch',
-    resource,
-    subresource: 'status',
-    namespace,
-    name,
-    patchType: 'strategic',
-    patch: { ...(resourceVersion === undefined ? {} : { metadata: { resourceVersion } }), status: { conditions } },
-    ...(uid === undefined ? {} : { uid }),
-  };
 }
 
 function notReady(about: Node): Note {

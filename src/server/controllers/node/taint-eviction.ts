@@ -5,9 +5,10 @@
  */
 import { isNodeReady, TAINT_NOT_READY, TAINT_UNREACHABLE, type Node, type Taint } from '#api/kinds/node.ts';
 import { isActive, tolerates, type Pod } from '#api/kinds/pod.ts';
-import { parseTime } from '#lib/time.ts';
+import { parseTime, rfc3339 } from '#lib/time.ts';
+import type { Change } from '#rest/change.ts';
 import type { View } from '../../view.ts';
-import { deleteChange } from '../changes.ts';
+import { conditionsPatch, deleteChange } from '../changes.ts';
 import type { Controller, News, Outcome } from '../controller.ts';
 
 const ZONE = 'topology.kubernetes.io/zone';
@@ -42,7 +43,7 @@ function reconcile(node: Node, view: View, now: number): Outcome {
   const evicted = due.filter((pod) => !held.includes(pod)).slice(0, BURST_MAX);
   if (held.length > 0) waits.push(ZONE_PERIOD_MS);
   return {
-    changes: evicted.map((pod) => deleteChange('pods', pod)),
+    changes: [...evicted.map((pod) => disrupted(pod, now)), ...evicted.map((pod) => deleteChange('pods', pod))],
     events: evicted.map((pod) => ({
       about: pod,
       type: 'Normal',
@@ -51,6 +52,13 @@ function reconcile(node: Node, view: View, now: number): Outcome {
     })),
     ...(waits.length === 0 ? {} : { afterMs: Math.min(...waits) }),
   };
+}
+
+/** Why the pod goes, for whoever counts failures of its workload. */
+function disrupted(pod: Pod, now: number): Change {
+  const [type, status, reason] = ['DisruptionTarget', 'True', 'DeletionByTaintManager'];
+  const message = 'Taint manager: deleting due to NoExecute taint';
+  return conditionsPatch('pods', pod, [{ type, status, reason, message, lastTransitionTime: rfc3339(now) }]);
 }
 
 type Age = (taint: Taint) => number | undefined;
