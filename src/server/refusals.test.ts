@@ -34,7 +34,9 @@ test('a ReplicaSet whose pods are refused says so, its Deployment too, until the
   const failure = { status: 'True', reason: 'FailedCreate', message: expect.stringContaining(WHY) };
   const [set] = list<ReplicaSet>('replicasets.apps');
   expect([conditionOf(set), set?.status?.observedGeneration]).toEqual([expect.objectContaining(failure), 1]);
-  expect(conditionOf(list<Deployment>('deployments.apps')[0])).toMatchObject(failure);
+  const [deployment] = list<Deployment>('deployments.apps');
+  expect(conditionOf(deployment)).toMatchObject(failure);
+  expect(deployment?.status).toMatchObject({ unavailableReplicas: 2 });
   const { resourceVersion } = set?.metadata ?? {};
   await clock.advance(10 * 60_000);
   // Tried again and again, said once.

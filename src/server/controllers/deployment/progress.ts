@@ -7,7 +7,7 @@ import type { ReplicaSet } from '#api/kinds/replica-set.ts';
 import { parseTime, rfc3339 } from '#lib/time.ts';
 import { omitZeros } from '../changes.ts';
 import { maxUnavailable } from './limits.ts';
-import { availableOf, sum } from './replica-sets.ts';
+import { availableOf, replicasOf, sum } from './replica-sets.ts';
 
 /** Upstream's way of saying that there is no deadline. */
 const NO_DEADLINE_SECONDS = 2 ** 31 - 1;
@@ -96,7 +96,8 @@ function countsOf(deployment: Deployment, fresh: ReplicaSet | undefined, sets: r
     updatedReplicas: fresh?.status?.replicas ?? 0,
     readyReplicas: sum(sets, ({ status }) => status?.readyReplicas ?? 0),
     availableReplicas,
-    unavailableReplicas: Math.max(0, replicas - availableReplicas),
+    // Of those asked for, not of those there are: pods that can not be made are unavailable, too.
+    unavailableReplicas: Math.max(0, sum(sets, replicasOf) - availableReplicas),
     terminatingReplicas: sum(sets, ({ status }) => status?.terminatingReplicas ?? 0),
     ...(collisionCount === undefined ? {} : { collisionCount }),
   };
