@@ -209,6 +209,26 @@ describe('the one port', () => {
     expect(await exchange(real, `GET / HTTP/1.1\r\nHost: x\r\nx: ${'y'.repeat(40_000)}\r\n\r\n`)).toMatch(/^HTTP\/1.1 431 /);
   });
 
+  test('a certificate that is made anew is shown from then on, and sessions of before are resumed', async () => {
+    const real = await start();
+    real.link.start({ connected() {}, disconnected() {}, seen() {}, message() {} });
+    const agent = await real.agent('a');
+    (await agent.connect(silent, never)).close();
+    const shown = () =>
+      new Promise<string | undefined>((resolve, reject) => {
+        const socket = connect({ host: '127.0.0.1', port: real.address.port, ca: real.ca.certificate, servername: 'localhost' });
+        socket.on('error', reject).on('secureConnect', () => {
+          resolve(socket.getPeerX509Certificate()?.serialNumber);
+          socket.destroy();
+        });
+      });
+    const before = await shown();
+    await real.renew();
+    expect(await shown()).not.toBe(before);
+    (await agent.connect(silent, never)).close();
+    expect(real.linkSockets.map(({ reused }) => reused)).toEqual([false, true]);
+  });
+
   test('a port that is taken is named', async () => {
     const real = await start();
     await expect(startRealPort({ at: real.address.port })).rejects.toThrow(`listen on 127.0.0.1:${real.address.port}`);

@@ -42,6 +42,8 @@ export type PortOptions = {
 export type Port = {
   /** Resolves when it listens; rejects with code Unavailable, naming the address. */
   readonly listen: () => Promise<AddressInfo>;
+  /** For all handshakes to come; connections and sessions that are there go on. */
+  readonly renew: (tls: PortTls) => void;
   /** Takes no more connections, gives those that are there STOP_MS to end, then cuts them. */
   readonly stop: () => Promise<void>;
 };
@@ -77,16 +79,11 @@ export function createPort(options: PortOptions): Port {
   const strangerLimit = createConnectionLimit(STRANGERS_MAX, 'connections of nobody known', log, clock);
 
   const server = createServer({
-    key: tls.key,
-    cert: tls.certificate,
-    ca: tls.ca,
+    ...contextOf(tls),
     requestCert: true,
     // Who is let in, and as what, is decided in peerOf: a node's certificate is self-signed and its dates mean nothing.
     rejectUnauthorized: false,
     ALPNProtocols: ['http/1.1', 'mqtt'],
-    ticketKeys: tls.ticketKeys,
-    sessionTimeout: SESSION_SECONDS_MAX,
-    sessionIdContext: SESSION_ID_CONTEXT,
     handshakeTimeout: HANDSHAKE_MS_MAX,
     headersTimeout: HEADERS_MS_MAX,
     requestTimeout: REQUEST_MS_MAX,
@@ -140,6 +137,7 @@ export function createPort(options: PortOptions): Port {
 
   return {
     listen: () => listen(server, options),
+    renew: (next) => server.setSecureContext(contextOf(next)),
     stop: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       const cancel = clock.timer(STOP_MS, () => {
@@ -148,6 +146,17 @@ export function createPort(options: PortOptions): Port {
       await closed;
       cancel();
     },
+  };
+}
+
+function contextOf({ key, certificate, ca, ticketKeys }: PortTls) {
+  return {
+    key,
+    cert: certificate,
+    ca,
+    ticketKeys,
+    sessionTimeout: SESSION_SECONDS_MAX,
+    sessionIdContext: SESSION_ID_CONTEXT,
   };
 }
 

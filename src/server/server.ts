@@ -19,7 +19,8 @@ import { adminKubeconfig } from './auth/admin-kubeconfig.ts';
 import { authorize } from './auth/authorize.ts';
 import type { Peer } from './auth/peer.ts';
 import { createNodeKeys } from './auth/node-keys.ts';
-import { loadOrCreatePki } from './auth/pki.ts';
+import { loadOrCreatePki, type Pki } from './auth/pki.ts';
+import { startRenewal } from './auth/renewal.ts';
 import { serverHosts } from './auth/server-hosts.ts';
 import { confirmPath } from './confirm.ts';
 import { builtinControllers } from './controllers/builtin.ts';
@@ -31,7 +32,7 @@ import { joinPaths } from './join.ts';
 import { joinTokenCleaner } from './join/token-cleaner.ts';
 import { startLoops } from './loops.ts';
 import { createPodLog } from './pod-log.ts';
-import { createPort } from './port.ts';
+import { createPort, type PortTls } from './port.ts';
 import { openStore, type Store } from './store/store.ts';
 import { createTunnel } from './tunnel.ts';
 
@@ -64,7 +65,8 @@ const ADMIN: Author = {
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { dataDir, listen, clock, ids, log, release } = options;
   const stateFile = join(dataDir, 'server', 'state.db');
-  const pki = await loadOrCreatePki({ dataDir, hosts: serverHosts(options.hostname, listen.host), clock, ids });
+  const loadPki = () => loadOrCreatePki({ dataDir, hosts: serverHosts(options.hostname, listen.host), clock, ids });
+  const pki = await loadPki();
   if (pki.recoveryKeyFile !== undefined) {
     log.warn({ file: pki.recoveryKeyFile }, 'recovery key written: move it to a safe place off this machine');
   }
@@ -144,7 +146,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   fleet.start();
   const port = createPort({
     ...listen,
-    tls: { ...pki.server, ca: pki.ca.certificate, ticketKeys: pki.ticketKeys },
+    tls: tlsOf(pki),
     nodeOf,
     onRequest: (request, response, peer) => void serveHttp(request, response, userOf(peer), api.handle),
     isUpgrade: tunnel.isUpgrade,
@@ -153,6 +155,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     clock,
     log,
   });
+  let renewal: { readonly done: Promise<void> } | undefined;
   const stop = async () => {
     tunnel.stop();
     await fleet.stop();
@@ -160,13 +163,19 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     await Promise.all([link.stop(), port.stop()]);
     nodeKeys.stop();
     stopping.abort();
-    await loops.done;
+    await Promise.all([loops.done, renewal?.done]);
     await store.close();
   };
   const open = async () => {
     const address = await port.listen();
     const url = urlOf(listen.host, address.port);
-    writeDurableFile(join(dataDir, 'admin.kubeconfig'), adminKubeconfig(pki, url), 0o600);
+    const tellAdmin = (made: Pki) => writeDurableFile(join(dataDir, 'admin.kubeconfig'), adminKubeconfig(made, url), 0o600);
+    tellAdmin(pki);
+    const renewed = (made: Pki) => {
+      port.renew(tlsOf(made));
+      tellAdmin(made);
+    };
+    renewal = startRenewal({ pki, load: loadPki, renewed, clock, ids, log }, stopping.signal);
     return url;
   };
   const url = await open().catch(async (error: unknown) => {
@@ -189,6 +198,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     },
     stop,
   };
+}
+
+function tlsOf({ server, ca, ticketKeys }: Pki): PortTls {
+  return { ...server, ca: ca.certificate, ticketKeys };
 }
 
 /** Where this machine itself finds the server. */

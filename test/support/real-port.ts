@@ -30,6 +30,8 @@ export type RealPort = {
   readonly userCertificate: (user: string, groups: readonly string[], ttlMs?: number) => Promise<NodeIdentity>;
   readonly agent: (node: string, port?: number, keepaliveSeconds?: number) => Promise<AgentTransport>;
   readonly refused: Map<string, string>;
+  /** Another certificate for the same key. */
+  readonly renew: () => Promise<void>;
   /** Sockets that reached the link, in order; whether each was resumed. */
   readonly linkSockets: { readonly socket: TLSSocket; readonly reused: boolean }[];
   readonly stop: () => Promise<void>;
@@ -47,6 +49,7 @@ export type RealPortOptions = Partial<Pick<PortOptions, 'onRequest' | 'isUpgrade
 };
 
 const DAY_MS = 86_400_000;
+const HOSTS = ['localhost', '127.0.0.1'];
 
 /** By which a port that starts again is told its past. */
 const pasts = new WeakMap<RealPort, Past>();
@@ -122,6 +125,7 @@ export async function startRealPort(options: RealPortOptions = {}): Promise<Real
         clock: systemClock,
       }),
     refused,
+    renew: async () => port.renew({ ...tls, certificate: await issueServerCertificate(ca, tls.key, HOSTS, making()) }),
     linkSockets,
     stop: async () => {
       await link.stop();
@@ -136,7 +140,7 @@ async function newPast(): Promise<Past> {
   const caKey = newKey();
   const ca = { key: caKey, certificate: await createCa('test-ca', caKey, making()) };
   const key = newKey();
-  const certificate = await issueServerCertificate(ca, key, ['localhost', '127.0.0.1'], making());
+  const certificate = await issueServerCertificate(ca, key, HOSTS, making());
   const ticketKeys = Buffer.concat([createHash('sha256').update(key).digest(), Buffer.alloc(16)]);
   return { ca, tls: { key, certificate, ca: ca.certificate, ticketKeys }, identities: new Map(), nodes: new Map() };
 }

@@ -16,7 +16,7 @@ const BACKDATE_MS = DAY_MS;
 const CA_DAYS = 20 * 365;
 const SERVER_DAYS = 3 * 365;
 /** A clock that stands before this is wrong (a board without one starts in 1970): certificates are dated from here then. */
-const EARLIEST_MS = Date.UTC(2026, 0, 1);
+export const EARLIEST_MS = Date.UTC(2026, 0, 1);
 /** RFC 5280 §4.1.2.5: no end. */
 const NO_END_MS = Date.UTC(9999, 11, 31, 23, 59, 59);
 const NODE_BEGIN_MS = Date.UTC(2000, 0, 1);

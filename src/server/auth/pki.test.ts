@@ -69,6 +69,15 @@ test('a server whose clock stands in 1970 makes certificates that are good today
   }
 });
 
+test('what was made by a clock that was years ahead is made anew once it is set, not by one that stands in 1970', async () => {
+  const dataDir = folder();
+  const ahead = await load(dataDir, { nowMs: NOW + 5 * YEAR_MS });
+  expect((await load(dataDir, { nowMs: 0 })).server.certificate).toBe(ahead.server.certificate);
+  const right = await load(dataDir);
+  expect(Date.parse(new X509Certificate(right.server.certificate).validFrom)).toBeLessThan(NOW);
+  expect(Date.parse(new X509Certificate(right.admin.certificate).validFrom)).toBeLessThan(NOW);
+});
+
 test('a root that is missing or damaged later is named and never replaced', async () => {
   for (const name of ['ca.key', 'ca.crt', 'server.key', 'signing.key', 'recovery.pub']) {
     const dataDir = folder();

@@ -5,7 +5,14 @@ import type { Clock } from '#lib/clock.ts';
 import { makePrivateFolder, readFileIfThere, writeDurableFile } from '#lib/durable-file.ts';
 import { SkerryError } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
-import { createCa, issueClientCertificate, issueServerCertificate, newKey, type Issuer } from '#net/tls/certificates.ts';
+import {
+  createCa,
+  EARLIEST_MS,
+  issueClientCertificate,
+  issueServerCertificate,
+  newKey,
+  type Issuer,
+} from '#net/tls/certificates.ts';
 import { certificateKeyHash, publicKeyHash } from '#net/tls/key-hash.ts';
 import { CLUSTER_FILE, openPkiFiles, type PkiFiles } from './pki-files.ts';
 
@@ -165,6 +172,8 @@ function isIssuedFor(certificate: string, key: KeyObject, ca: Issuer): boolean {
 
 function isFresh({ validFrom, validTo }: X509Certificate, nowMs: number): boolean {
   const [fromMs, toMs] = [Date.parse(validFrom), Date.parse(validTo)];
+  // Made by a clock that was ahead; whether one that stands in the past is right nobody knows, so it makes nothing anew.
+  if (nowMs >= EARLIEST_MS && fromMs > nowMs) return false;
   return nowMs < toMs - (toMs - fromMs) * LIFE_LEFT_MIN;
 }
 
