@@ -100,14 +100,15 @@ export class FrameStream {
 
   #begin(revision: number): void {
     const { storage, clock, ids } = this.#call.api;
-    const { timeoutSeconds, allowWatchBookmarks } = this.#options;
+    // Zero is what Go's clients send for none.
+    const { timeoutSeconds = 0, allowWatchBookmarks } = this.#options;
     this.#told = revision;
     this.#watch = storage.watch(Math.min(revision, storage.revision()), {
       resource: this.#call.resource.id,
       batch: (entries) => this.#hear(entries.filter((entry) => entry.revision > revision)),
       ended: (why) => this.#fail(why),
     });
-    const lifeMs = timeoutSeconds === undefined ? LIFE_MS_MIN * (1 + ids.random()) : timeoutSeconds * 1000;
+    const lifeMs = timeoutSeconds === 0 ? LIFE_MS_MIN * (1 + ids.random()) : timeoutSeconds * 1000;
     this.#cancels.push(clock.timer(lifeMs, () => this.#end(allowWatchBookmarks)));
     if (allowWatchBookmarks) this.#markEvery(BOOKMARK_MS);
   }

@@ -124,6 +124,15 @@ test('the end of the state, and how far the watch has come, are told by bookmark
   stop();
 });
 
+test('a watch for no seconds is one for as long as usual', async () => {
+  const { line, stop } = await open('timeoutSeconds=0');
+  const waiting = line();
+  await clock.advance(60_000);
+  await make('late');
+  expect(await waiting).toBe('ADDED late');
+  stop();
+});
+
 test('its time ends a watch, with a bookmark for who wants one', async () => {
   const { line } = await open('timeoutSeconds=5&allowWatchBookmarks=true&resourceVersion=1');
   const [first, second] = [line(), line()];
