@@ -61,6 +61,16 @@ test('the ways of deleting exclude one another', async () => {
   await checkRefused(world.call('DELETE', `${MAPS}/kept?gracePeriodSeconds=soon`), 400, /whole number/);
 });
 
+test('who changes his mind about dependents while an object is going is heard', async () => {
+  await world.call('POST', MAPS, configMap('going'));
+  const finalizers = async (policy: string) => {
+    const reply = await world.call('DELETE', `${MAPS}/going?propagationPolicy=${policy}`);
+    return (reply.json() as { readonly metadata: { readonly finalizers?: readonly string[] } }).metadata.finalizers;
+  };
+  expect(await finalizers('Foreground')).toEqual(['foregroundDeletion']);
+  expect(await finalizers('Orphan')).toEqual(['orphan']);
+});
+
 test('a collection is deleted by its selectors alone', async () => {
   for (const name of ['red-1', 'red-2', 'blue'])
     await world.call('POST', MAPS, { ...configMap(name), metadata: { name, labels: { colour: name.slice(0, 3) } } });

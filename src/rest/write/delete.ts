@@ -1,3 +1,4 @@
+import { semanticEqual } from '#api/equal.ts';
 import type { KubeObject, ObjectMeta } from '#api/object.ts';
 import { conflictError, isConflict, notFoundError } from '#api/status.ts';
 import { omit } from '#api/omit.ts';
@@ -70,7 +71,7 @@ function deleting(call: Call, old: KubeObject, options: DeleteOptions): KubeObje
   const isDeleting = old.metadata.deletionTimestamp !== undefined;
   // A second delete may only shorten what the first one gave.
   const grace = isDeleting && before !== undefined ? Math.min(before, wanted) : wanted;
-  const sameFinalizers = finalizers.length === (old.metadata.finalizers ?? []).length;
+  const sameFinalizers = semanticEqual(finalizers, old.metadata.finalizers);
   if (isDeleting && grace === before && sameFinalizers) return old;
   const shortened = isDeleting && grace === before;
   const { generation } = old.metadata;
