@@ -94,6 +94,8 @@ export type Strategy<T extends KubeObject = KubeObject> = {
   readonly generation?: boolean;
   /** PUT of a missing name creates it (upstream AllowCreateOnUpdate: leases, events, services' endpoints). */
   readonly createOnUpdate?: boolean;
+  /** False where a PUT must name the revision that it replaces (upstream AllowUnconditionalUpdate: leases). Default: true. */
+  readonly unconditionalUpdate?: boolean;
   /** Seconds between a delete and the removal; 0 removes at once. `requested` is the caller's gracePeriodSeconds. */
   readonly gracePeriodSeconds?: (object: T, requested: number | undefined) => number;
   /** Names that exist at most once in the cluster and go with the object (a cluster IP, a pod CIDR): guarded by rows in the same commit. */

@@ -91,6 +91,31 @@ test('a list goes on where it stopped, at the revision it began with', async () 
   expect(second.json()).not.toHaveProperty('metadata.continue');
 });
 
+test('a PUT names the revision that it replaces, or none where the kind allows it', async () => {
+  const LEASES = '/apis/coordination.k8s.io/v1/namespaces/default/leases';
+  const lease = (metadata: object) => ({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec: {} });
+  const put = (metadata: object) => world.call('PUT', `${LEASES}/held`, lease({ name: 'held', ...metadata }));
+  await checkRefused(put({ uid: 'of-another' }), 409, /UID in precondition: of-another, UID in object meta: $/);
+  const created = await put({ resourceVersion: '7' });
+  expect(created.status).toBe(201);
+  const { resourceVersion, uid } = (created.json() as { readonly metadata: Record<string, string> }).metadata;
+  for (const absent of [{}, { resourceVersion: '' }, { resourceVersion: '0' }]) {
+    await checkRefused(
+      put(absent),
+      422,
+      'leases.coordination.k8s.io "held" is invalid: metadata.resourceVersion: Invalid value: 0x0: must be specified for an update',
+    );
+  }
+  await checkRefused(put({ resourceVersion: '7' }), 409, /the object has been modified/);
+  expect((await put({ resourceVersion, uid, labels: { a: 'b' } })).status).toBe(200);
+  const merge = { 'content-type': 'application/merge-patch+json' };
+  expect((await world.call('PATCH', `${LEASES}/held`, { spec: { holderIdentity: 'x' } }, merge)).status).toBe(200);
+  await checkRefused(world.call('PATCH', `${LEASES}/held`, { metadata: { resourceVersion: null } }, merge), 422, /0x0/);
+  await world.call('POST', MAPS, configMap('unconditional'));
+  const map = configMap('unconditional', { metadata: { name: 'unconditional', resourceVersion: '0' } });
+  expect((await world.call('PUT', `${MAPS}/unconditional`, map)).status).toBe(200);
+});
+
 test('a name is generated until one is free; a name too long is cut', async () => {
   const generated = await world.call('POST', MAPS, { ...configMap(''), metadata: { generateName: 'x'.repeat(80) } });
   const { name } = (generated.json() as { readonly metadata: { readonly name: string } }).metadata;

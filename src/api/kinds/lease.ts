@@ -29,6 +29,7 @@ export const leaseResource: Resource = defineResource<Lease>({
     default: (lease) => ({ ...lease, spec: lease.spec ?? {} }),
     validate,
     createOnUpdate: true,
+    unconditionalUpdate: false,
     backend: ({ metadata }) => (metadata.namespace === NODE_LEASE_NAMESPACE ? 'memory' : 'disk'),
   },
 });

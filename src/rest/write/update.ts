@@ -36,13 +36,11 @@ export async function updateObject(
     if (old === undefined) {
       if (application.createFrom === undefined)
         throw notFoundError({ group: call.resource.group, name: call.resource.plural }, name);
-      return { object: await createObject(call, application.createFrom), created: true };
+      return { object: await createMissing(call, name, application.createFrom), created: true };
     }
     const wished = application.apply(old);
-    const given = wished.metadata.resourceVersion ?? '';
-    const insists = given !== '' && given !== old.metadata.resourceVersion;
-    checkIdentity(call, name, wished, old);
-    if (insists) throw conflictError({ group: call.resource.group, name: call.resource.plural }, name, MODIFIED);
+    checkIdentity(call, name, wished, old.metadata.uid ?? '');
+    checkRevision(call, name, wished, old);
     try {
       return { object: await updateOnce(call, name, wished, old, application.trusted === true), created: false };
     } catch (error) {
@@ -122,16 +120,39 @@ function withGeneration(call: Call, next: KubeObject, old: KubeObject): KubeObje
   return { ...next, metadata: { ...next.metadata, generation: (old.metadata.generation ?? 0) + 1 } };
 }
 
-function checkIdentity(call: Call, name: string, wished: KubeObject, old: KubeObject): void {
+/** A PUT of what is not there, which upstream creates whatever revision it names, but not where it means a certain object. */
+function createMissing(call: Call, name: string, body: KubeObject): Promise<KubeObject> {
+  checkIdentity(call, name, body, '');
+  return createObject(call, { ...body, metadata: omit(body.metadata, 'resourceVersion') });
+}
+
+/** Revision 0 is none. */
+function checkRevision({ resource }: Call, name: string, wished: KubeObject, old: KubeObject): void {
+  const { resourceVersion = '' } = wished.metadata;
+  const plural = { group: resource.group, name: resource.plural };
+  if (resourceVersion !== '' && resourceVersion !== '0') {
+    if (resourceVersion !== old.metadata.resourceVersion) throw conflictError(plural, name, MODIFIED);
+    return;
+  }
+  if (resource.strategy.unconditionalUpdate === false) throw invalidError(plural, name, [REVISION_REQUIRED]);
+}
+
+const REVISION_REQUIRED: FieldError = {
+  reason: 'FieldValueInvalid',
+  field: 'metadata.resourceVersion',
+  message: 'Invalid value: 0x0: must be specified for an update',
+};
+
+function checkIdentity(call: Call, name: string, wished: KubeObject, oldUid: string): void {
   const { resource, namespace } = call;
   const { name: named = name, uid } = wished.metadata;
   if (named !== name) throw badRequestError(`the name of the object (${named}) does not match the name on the URL (${name})`);
   checkNamespace(call, wished.metadata);
-  if (uid === undefined || uid === '' || uid === old.metadata.uid) return;
+  if (uid === undefined || uid === '' || uid === oldUid) return;
   const path = `/registry/${resource.id.split('.')[0]}/${namespace === '' ? '' : `${namespace}/`}${name}`;
   throw conflictError(
     { group: resource.group, name: resource.plural },
     name,
-    `StorageError: invalid object, Code: 4, Key: ${path}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid ?? ''}`,
+    `StorageError: invalid object, Code: 4, Key: ${path}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${oldUid}`,
   );
 }

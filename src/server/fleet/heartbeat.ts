@@ -35,12 +35,14 @@ export function renewal(peer: Peer, view: Pick<View, 'get'>, clock: Pick<Clock, 
   const { node } = peer;
   const owner = view.get('nodes', '', node);
   const uid = owner?.metadata.uid;
+  const resourceVersion = view.get(LEASES, LEASE_NAMESPACE, node)?.metadata.resourceVersion;
   const object: KubeObject = {
     apiVersion: 'coordination.k8s.io/v1',
     kind: 'Lease',
     metadata: {
       name: node,
       namespace: LEASE_NAMESPACE,
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
       ...(uid === undefined ? {} : { ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: node, uid }] }),
     },
     spec: { holderIdentity: node, leaseDurationSeconds: leaseSeconds(peer, view), renewTime: rfc3339Micro(clock.now()) },
