@@ -17,6 +17,8 @@ export type Resource<T extends KubeObject = KubeObject> = {
   readonly namespaced: boolean;
   /** Served versions, preferred first; objects are stored in that of the first entry. Each names its schema definition. */
   readonly versions: readonly ResourceVersion[];
+  /** Where not every verb is served: those that are, and what is said to who asks for another, if more than that. Default: all. */
+  readonly only?: { readonly verbs: readonly Verb[]; readonly why?: string };
   /** Selectable fields beside metadata.name and metadata.namespace; a value is compared as text, absent is ''. */
   readonly fields: Readonly<Record<string, (object: T) => string>>;
   readonly columns: readonly Column[];
@@ -25,6 +27,11 @@ export type Resource<T extends KubeObject = KubeObject> = {
   readonly subresources: Readonly<Record<string, Subresource<T>>>;
   readonly strategy: Strategy<T>;
 };
+
+/** As upstream's RequestInfo and discovery call them. */
+export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch';
+
+export const VERBS: readonly Verb[] = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 
 export type ResourceVersion = { readonly version: string; readonly definition: string };
 

@@ -1,9 +1,8 @@
 import { apiVersion, type Registry } from '#api/registry.ts';
 import type { Resource, ResourceVersion, Subresource } from '#api/resource.ts';
+import { verbsOf } from './verbs.ts';
 
 /** Discovery documents, plain and aggregated, from the registry alone. */
-const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
-
 export function apiVersions(): unknown {
   return { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: '' }] };
 }
@@ -32,7 +31,7 @@ export function apiResourceList(registry: Registry, group: string, version: stri
       singularName: resource.singular,
       namespaced: resource.namespaced,
       kind: resource.kind,
-      verbs: VERBS,
+      verbs: verbsOf(resource, ''),
       ...namesOf(resource),
     },
     ...Object.entries(resource.subresources).map(([name, door]) => {
@@ -44,7 +43,7 @@ export function apiResourceList(registry: Registry, group: string, version: stri
         namespaced: resource.namespaced,
         ...foreign,
         kind,
-        verbs: verbsOf(door),
+        verbs: verbsOf(resource, name),
       };
     }),
   ]);
@@ -74,14 +73,14 @@ function aggregatedResource(resource: Resource, version: string): unknown {
   const subresources = Object.entries(resource.subresources).map(([name, door]) => ({
     subresource: name,
     responseKind: kindOf(resource, version, door),
-    verbs: verbsOf(door),
+    verbs: verbsOf(resource, name),
   }));
   return {
     resource: plural,
     responseKind: { group, version, kind },
     scope: namespaced ? 'Namespaced' : 'Cluster',
     singularResource: singular,
-    verbs: VERBS,
+    verbs: verbsOf(resource, ''),
     ...namesOf(resource),
     ...(subresources.length === 0 ? {} : { subresources }),
   };
@@ -110,10 +109,4 @@ function kindOf(
   if (door.type === 'scale') return { group: 'autoscaling', version: 'v1', kind: 'Scale' };
   if (door.type === 'create' || door.type === 'connect') return { group: door.group, version: door.version, kind: door.kind };
   return { group: resource.group, version, kind: resource.kind };
-}
-
-function verbsOf(door: Subresource): readonly string[] {
-  if (door.type === 'create') return ['create'];
-  if (door.type === 'connect') return door.verbs;
-  return door.type === 'update' ? ['update'] : ['get', 'patch', 'update'];
 }

@@ -84,7 +84,8 @@ const DIFFERENT: Readonly<Record<string, (body: never) => unknown>> = {
   // Behind NAT there is no address that holds for every client, and none reads it.
   api: (body: object) => ({ ...body, serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: '' }] }),
 };
-const SERVED = /^\/(apis?|api\/v1|apis\/(apps|coordination\.k8s\.io)(\/v1)?|healthz|livez|metrics|openapi\/v2|readyz|version)$/;
+const SERVED =
+  /^\/(apis?|api\/v1|apis\/(apiextensions\.k8s\.io|apps|coordination\.k8s\.io)(\/v1)?|healthz|livez|metrics|openapi\/v2|readyz|version)$/;
 
 let world: ApiWorld;
 beforeAll(async () => {

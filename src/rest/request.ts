@@ -1,10 +1,10 @@
+import type { Verb } from '#api/resource.ts';
 import type { User } from './change.ts';
 
 export type { Author, Change, User } from './change.ts';
+export type { Verb } from '#api/resource.ts';
 
 export const ANONYMOUS: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
-
-export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection';
 
 /** What is asked for: an object or list of a resource, or a path that is none (`/healthz`). As upstream's RequestInfo. */
 export type Target =

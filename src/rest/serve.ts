@@ -9,6 +9,7 @@ import { listObjects } from './read/list.ts';
 import { listOptions } from './read/query.ts';
 import { watchObjects } from './read/watch.ts';
 import type { Answer, HttpRequest, Target, Verb } from './request.ts';
+import { verbsOf } from './verbs.ts';
 import { warningHeader } from './warnings.ts';
 import { createObject } from './write/create.ts';
 import { deleteObject, type DeleteOptions } from './write/delete.ts';
@@ -31,6 +32,7 @@ export async function serveResource(
   if (served === undefined || (target.subresource !== '' && served.resource.subresources[target.subresource] === undefined))
     throw nowhere();
   if (served.resource.namespaced && target.namespace === '' && target.name !== '') throw nowhere();
+  if (!verbsOf(served.resource, target.subresource).includes(target.verb)) throw notAllowed(served.resource.only?.why);
   const warnings: string[] = [];
   const call: Call = {
     api,
@@ -53,8 +55,8 @@ function nowhere(): unknown {
   return apiError('NotFound', 'the server could not find the requested resource', {});
 }
 
-function notAllowed(): unknown {
-  return apiError('MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
+function notAllowed(why = 'the server does not allow this method on the requested resource'): unknown {
+  return apiError('MethodNotAllowed', why, {});
 }
 
 async function dispatch(call: Call, served: Served, request: HttpRequest, target: Resourceful): Promise<Answer> {

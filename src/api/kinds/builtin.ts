@@ -2,6 +2,7 @@
 import type { Resource } from '../resource.ts';
 import { configMapResource } from './config-map.ts';
 import { controllerRevisionResource } from './controller-revision.ts';
+import { customResourceDefinitionResource } from './custom-resource-definition.ts';
 import { daemonSetResource } from './daemon-set.ts';
 import { deploymentResource } from './deployment.ts';
 import { eventResource } from './event.ts';
@@ -23,6 +24,7 @@ export const builtinResources: readonly Resource[] = [
   secretResource,
   serviceAccountResource,
   serviceResource,
+  customResourceDefinitionResource,
   controllerRevisionResource,
   daemonSetResource,
   deploymentResource,

@@ -1,5 +1,6 @@
 import { apiVersion, type Registry } from '#api/registry.ts';
 import type { Resource, ResourceVersion } from '#api/resource.ts';
+import type { Schema } from '#api/schema/schema.ts';
 
 /** What can be asked of each resource, as plain rows: the one source of both OpenAPI documents. */
 export type Operation = {
@@ -70,11 +71,11 @@ const DELETE: readonly Parameter[] = [
   query('propagationPolicy', 'string', 'Orphan, Background or Foreground.'),
 ];
 
-/** All operations of one group version. */
-export function operationsOf(registry: Registry, group: string, version: string): readonly Operation[] {
+/** All operations of one group version, but for those of kinds whose shape the schema does not know. */
+export function operationsOf(registry: Registry, schema: Schema, group: string, version: string): readonly Operation[] {
   return registry.resources.flatMap((resource) => {
     const served = resource.group === group ? resource.versions.find((entry) => entry.version === version) : undefined;
-    return served === undefined ? [] : resourceOperations(resource, served);
+    return served === undefined || schema.definition(served.definition) === undefined ? [] : resourceOperations(resource, served);
   });
 }
 

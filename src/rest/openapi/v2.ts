@@ -30,7 +30,7 @@ export function openApiV2Protobuf(registry: Registry, schema: Schema): Uint8Arra
 
 export function openApiV2Json(registry: Registry, schema: Schema): SwaggerDocument {
   const operations = registry.groups.flatMap(({ group, versions }) =>
-    versions.flatMap((version) => operationsOf(registry, group, version)),
+    versions.flatMap((version) => operationsOf(registry, schema, group, version)),
   );
   const paths = Map.groupBy(operations, ({ path }) => path);
   return {

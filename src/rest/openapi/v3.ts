@@ -23,7 +23,7 @@ export function openApiV3Index(registry: Registry, schema: Schema): unknown {
 }
 
 export function openApiV3Document(registry: Registry, schema: Schema, group: string, version: string): unknown {
-  const operations = operationsOf(registry, group, version);
+  const operations = operationsOf(registry, schema, group, version);
   const paths = Map.groupBy(operations, ({ path }) => path);
   return {
     openapi: '3.0.0',

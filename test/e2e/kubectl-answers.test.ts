@@ -1,0 +1,56 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { tryRun } from '../../scripts/lab/exec.ts';
+import { startApiWorld, type ApiWorld } from '../support/api-world.ts';
+import { kubectl } from '../support/kubectl.ts';
+
+/** What stock kubectl tells a user of what this server does not have, and of faults. The API alone: no nodes, no loops, no root. */
+const VERSIONS = ['1.20', '1.32', '1.36'] as const;
+
+let world: ApiWorld;
+let cache: string;
+beforeAll(async () => {
+  world = await startApiWorld();
+  cache = mkdtempSync(join(tmpdir(), 'skerry-kubectl-'));
+});
+afterAll(async () => {
+  await world.stop();
+  rmSync(cache, { recursive: true, force: true });
+});
+
+/** All that it prints, of each release, with its exit code before it. */
+async function checkAnswer(args: readonly string[], expected: RegExp, manifest = ''): Promise<void> {
+  for (const version of VERSIONS) {
+    const common = ['--server', world.url, '--cache-dir', join(cache, version)];
+    const { code, stdout, stderr } = await tryRun(kubectl(version), [...common, ...args], { input: manifest });
+    expect(`${code} ${stdout}${stderr}`, `kubectl ${version} ${args.join(' ')}`).toMatch(expected);
+  }
+}
+
+const manifest = (apiVersion: string, kind: string) => JSON.stringify({ apiVersion, kind, metadata: { name: 'x' } });
+
+test('a kind that is not served is told by its name, in a group that is served or in none', async () => {
+  for (const [version, kind] of [
+    ['v1', 'PersistentVolumeClaim'],
+    ['apps/v1', 'StatefulSet'],
+    ['batch/v1', 'CronJob'],
+    ['example.com/v1', 'Gadget'],
+  ] as const) {
+    for (const verb of ['create', 'apply'])
+      await checkAnswer(
+        [verb, '-f', '-'],
+        new RegExp(`^1 error: .*no matches for kind "${kind}" in version "${version}"`),
+        manifest(version, kind),
+      );
+  }
+});
+
+test('there are no custom resources, and the answer says so', async () => {
+  const crd = manifest('apiextensions.k8s.io/v1', 'CustomResourceDefinition');
+  await checkAnswer(['get', 'crd'], /^0 No resources found/);
+  for (const verb of ['create', 'apply'])
+    await checkAnswer([verb, '-f', '-', '--validate=false'], /^1 .*custom resources are not supported by this release/, crd);
+  await checkAnswer(['delete', '-f', '-', '--ignore-not-found'], /^0 $/, crd);
+});
