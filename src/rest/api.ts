@@ -3,13 +3,14 @@ import { apiError, statusOf } from '#api/status.ts';
 import type { Registry } from '#api/registry.ts';
 import { carryChange } from './carry-change.ts';
 import type { Author, Change } from './change.ts';
+import { failure, text } from './answer.ts';
 import { deniedError } from './denied.ts';
 import { prettyForPeople } from './pretty.ts';
 import { createDocuments, type Documents } from './documents.ts';
 import type { ApiOptions } from './options.ts';
 import { ANONYMOUS, type Answer, type HttpRequest, type Target } from './request.ts';
 import { route } from './route.ts';
-import { serveResource } from './serve.ts';
+import { isServed, notAllowed, serveResource } from './serve.ts';
 import { createMetrics } from './metrics.ts';
 import { health } from './health.ts';
 
@@ -28,7 +29,7 @@ export function createApi(options: ApiOptions): Api {
     handle: async (request) => {
       const target = targetOf(request);
       const answer = await answerTo(options, documents, metrics.text, request, target).catch((error: unknown) =>
-        failure(options, request, error),
+        failed(options, request, error),
       );
       metrics.count(target.type === 'resource' ? target.verb : request.method, answer.status);
       return prettyForPeople(request, answer);
@@ -63,10 +64,30 @@ async function answerTo(
     return groupKnown(registry, target) ? serveResource(options, registry, request, target) : notFoundPage();
   const own = options.paths[`${request.method} ${request.path}`];
   if (own !== undefined) return own(request);
-  if (request.method !== 'GET' && request.method !== 'HEAD') return notFoundPage();
-  if (request.path === '/metrics') return text(200, metricsText());
-  return health(options, request) ?? documents.serve(registry, request) ?? notFoundPage();
+  return servePath(options, documents, metricsText, request, registry);
 }
+
+/** Upstream serves some paths as it serves resources, by GET alone; the others by whatever method. */
+function servePath(
+  options: ApiOptions,
+  documents: Documents,
+  metricsText: () => string,
+  request: HttpRequest,
+  registry: Registry,
+): Answer {
+  if (request.path === '/metrics') return text(200, metricsText());
+  const answer = health(options, request) ?? documents.serve(registry, request);
+  if (answer !== undefined) {
+    if (request.method !== 'GET' && ONLY_GET.test(request.path)) throw notAllowed();
+    return answer;
+  }
+  // OPTIONS and the like of a resource are no verbs.
+  const asked = targetOf({ ...request, method: 'GET' });
+  if (asked.type === 'resource' && isServed(registry, asked)) throw notAllowed();
+  return notFoundPage();
+}
+
+const ONLY_GET = /^\/(version|api|api\/[^/]+|apis\/[^/]+\/[^/]+)\/?$/;
 
 function groupKnown(registry: Registry, target: Extract<Target, { readonly type: 'resource' }>): boolean {
   return registry.groups.some(({ group, versions }) => group === target.group && versions.includes(target.version));
@@ -76,25 +97,11 @@ function unauthorized(): unknown {
   return apiError('Unauthorized', 'Unauthorized');
 }
 
-export function text(status: number, body: string): Answer {
-  return {
-    type: 'value',
-    status,
-    headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
-    body,
-  };
-}
-
 const notFoundPage = (): Answer => text(404, '404 page not found\n');
 
-function failure(options: ApiOptions, request: HttpRequest, error: unknown): Answer {
-  const status = statusOf(error);
-  if (status.code === 500) options.log.error({ err: error, method: request.method, path: request.path }, 'request failed');
-  const retry = status.details?.retryAfterSeconds;
-  return {
-    type: 'value',
-    status: status.code,
-    headers: { 'content-type': 'application/json', ...(retry === undefined ? {} : { 'retry-after': String(retry) }) },
-    body: JSON.stringify(status),
-  };
+/** A bug or a fault of the disk is told to the operator; the client's own faults are not. */
+function failed(options: ApiOptions, request: HttpRequest, error: unknown): Answer {
+  if (statusOf(error).code === 500)
+    options.log.error({ err: error, method: request.method, path: request.path }, 'request failed');
+  return failure(error);
 }

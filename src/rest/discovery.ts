@@ -1,5 +1,6 @@
 import { apiVersion, type Registry } from '#api/registry.ts';
 import type { Resource, ResourceVersion, Subresource } from '#api/resource.ts';
+import { SCALE } from './scale.ts';
 import { verbsOf } from './verbs.ts';
 
 /** Discovery documents, plain and aggregated, from the registry alone. */
@@ -106,7 +107,7 @@ function kindOf(
   version: string,
   door: Subresource,
 ): { readonly group: string; readonly version: string; readonly kind: string } {
-  if (door.type === 'scale') return { group: 'autoscaling', version: 'v1', kind: 'Scale' };
+  if (door.type === 'scale') return SCALE;
   if (door.type === 'create' || door.type === 'connect') return { group: door.group, version: door.version, kind: door.kind };
   return { group: resource.group, version, kind: resource.kind };
 }

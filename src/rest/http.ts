@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { apiError, badRequestError, statusOf } from '#api/status.ts';
+import { apiError, badRequestError } from '#api/status.ts';
+import { failure } from './answer.ts';
 import type { Answer, HttpRequest, User } from './request.ts';
 
 /** Between node:http and the pipeline: a request becomes a value, an answer goes out with back-pressure. Never rejects. */
@@ -19,7 +20,7 @@ export async function serveHttp(
 ): Promise<void> {
   const gone = new AbortController();
   response.once('close', () => gone.abort());
-  const answer = await answerTo(request, user, handle, gone.signal).catch(refusal);
+  const answer = await answerTo(request, user, handle, gone.signal).catch(failure);
   try {
     await send(request, response, answer, gone.signal);
   } catch {
@@ -62,11 +63,6 @@ async function readBody(request: IncomingMessage): Promise<Uint8Array> {
     chunks.push(buffer);
   }
   return chunks.length === 1 ? (chunks[0] ?? new Uint8Array()) : Buffer.concat(chunks);
-}
-
-function refusal(error: unknown): Answer {
-  const status = statusOf(error);
-  return { type: 'value', status: status.code, headers: { 'content-type': 'application/json' }, body: JSON.stringify(status) };
 }
 
 async function send(request: IncomingMessage, response: ServerResponse, answer: Answer, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,4 @@
 import type { Answer, HttpRequest } from './request.ts';
-import { isTrue } from './route.ts';
 
 /** JSON indented for people: asked for with `pretty`, or by whom upstream takes for one (a browser, curl, wget). */
 export function prettyForPeople(request: Pick<HttpRequest, 'query' | 'headers'>, answer: Answer): Answer {
@@ -8,7 +7,11 @@ export function prettyForPeople(request: Pick<HttpRequest, 'query' | 'headers'>,
   return { ...answer, body: `${JSON.stringify(JSON.parse(text), null, 2)}\n` };
 }
 
+/** By Go's ParseBool. */
+const PARSED_AS_TRUE = ['1', 't', 'T', 'true', 'TRUE', 'True'];
+
 function isForPeople({ query, headers }: Pick<HttpRequest, 'query' | 'headers'>): boolean {
-  if (query.has('pretty')) return isTrue(query.get('pretty'));
+  const asked = query.get('pretty') ?? '';
+  if (asked !== '') return PARSED_AS_TRUE.includes(asked);
   return /^(curl|Wget|Mozilla\/5\.0)/.test(headers['user-agent'] ?? '');
 }

@@ -15,7 +15,11 @@ const configMap = (name: string, rest: object = {}) => ({ apiVersion: 'v1', kind
 
 async function checkRefused(reply: Promise<Reply>, code: number, message: string | RegExp): Promise<void> {
   const { status, json } = await reply;
-  expect({ status, ...(json() as object) }).toMatchObject({ status: 'Failure', code, message: expect.stringMatching(message) });
+  expect({ status, ...(json() as object) }).toMatchObject({
+    status: 'Failure',
+    code,
+    message: typeof message === 'string' ? message : expect.stringMatching(message),
+  });
   expect(status).toBe(code);
 }
 
@@ -114,6 +118,54 @@ test('a PUT names the revision that it replaces, or none where the kind allows i
   await world.call('POST', MAPS, configMap('unconditional'));
   const map = configMap('unconditional', { metadata: { name: 'unconditional', resourceVersion: '0' } });
   expect((await world.call('PUT', `${MAPS}/unconditional`, map)).status).toBe(200);
+});
+
+test('options of a write are checked, all at once', async () => {
+  const asked = (query: string) => world.call('POST', `${MAPS}?${query}`, configMap('never'));
+  await checkRefused(
+    asked('fieldValidation=Maybe'),
+    422,
+    'CreateOptions.meta.k8s.io "" is invalid: fieldValidation: Unsupported value: "Maybe": supported values: "", "Ignore", "Strict", "Warn"',
+  );
+  await checkRefused(
+    asked(`fieldManager=${'x'.repeat(129)}&fieldValidation=x`),
+    422,
+    /^.*: \[fieldManager: Too long: may not be more than 128 bytes, fieldValidation: Unsupported value/,
+  );
+  await checkRefused(
+    asked('fieldManager=%C3%A9%07'),
+    422,
+    String.raw`CreateOptions.meta.k8s.io "" is invalid: fieldManager: Invalid value: "é\a": invalid character U+0007 (at position 2)`,
+  );
+  const merge = { 'content-type': 'application/merge-patch+json' };
+  await checkRefused(
+    world.call('PATCH', `${MAPS}/nobody?force=true`, {}, merge),
+    422,
+    /force: Forbidden: may not be specified for non-apply patch/,
+  );
+  expect((await world.call('GET', `${MAPS}?dryRun=Most&fieldValidation=Maybe`)).status).toBe(200);
+});
+
+test('an object is of the place that the URL names; what lives in no namespace names one in vain', async () => {
+  await world.call('POST', MAPS, configMap('placed'));
+  const put = (metadata: object) => world.call('PUT', `${MAPS}/placed`, { ...configMap(''), metadata });
+  await checkRefused(put({}), 400, 'the name of the object (placed based on URL) was undeterminable: name must be provided');
+  const elsewhere = 'the namespace of the object (team) does not match the namespace on the request (default)';
+  await checkRefused(put({ name: 'placed', namespace: 'team' }), 400, elsewhere);
+  const merge = { 'content-type': 'application/merge-patch+json' };
+  await checkRefused(world.call('PATCH', `${MAPS}/placed`, { metadata: { namespace: 'team' } }, merge), 400, elsewhere);
+  const kept = await put({ name: 'placed', namespace: '', uid: '', creationTimestamp: '2001-01-01T00:00:00Z' });
+  expect(kept.status).toBe(200);
+  expect(kept.json()).toMatchObject({ metadata: { namespace: 'default', uid: expect.stringMatching(/.{36}/) } });
+  expect(kept.text).not.toContain('2001');
+  const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'placed', namespace: 'default' } };
+  const created = await world.call('POST', '/api/v1/nodes', node);
+  expect({ status: created.status, ...(created.json() as object) }).not.toHaveProperty('metadata.namespace');
+  expect(
+    (await world.call('PUT', '/api/v1/nodes/placed', { ...node, metadata: { ...node.metadata, labels: { a: 'b' } } })).json(),
+  ).toMatchObject({
+    metadata: { labels: { a: 'b' } },
+  });
 });
 
 test('a name is generated until one is free; a name too long is cut', async () => {

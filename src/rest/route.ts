@@ -17,8 +17,9 @@ export function route(method: string, path: string, query: URLSearchParams): Tar
   const [group = '', version = ''] = grouped ? segments.slice(1, 3) : ['', segments[1]];
   const scoped = first === 'namespaces' && rest.length > 2 && !NAMESPACE_SUBRESOURCES.has(rest[2] ?? '');
   const [resource = '', name = '', subresource = '', ...more] = scoped ? rest.slice(2) : rest;
-  if (more.length > 0) return { type: 'path', verb: method.toLowerCase(), path };
-  const namespace = scoped ? (rest[1] ?? '') : '';
+  // No namespace holds namespaces.
+  if (more.length > 0 || (scoped && resource === 'namespaces')) return { type: 'path', verb: method.toLowerCase(), path };
+  const namespace = first === 'namespaces' ? (rest[1] ?? '') : '';
   const verb = verbOf(method, name, query);
   if (verb === undefined) return { type: 'path', verb: method.toLowerCase(), path };
   return { type: 'resource', verb, group, version, resource, subresource, namespace, name };
@@ -30,7 +31,7 @@ function verbOf(method: string, name: string, query: URLSearchParams): Verb | un
   switch (method) {
     case 'GET':
     case 'HEAD':
-      return isTrue(query.get('watch')) ? 'watch' : name === '' ? 'list' : 'get';
+      return name !== '' ? 'get' : isTrue(query.get('watch')) ? 'watch' : 'list';
     case 'POST':
       return 'create';
     case 'PUT':
@@ -44,7 +45,7 @@ function verbOf(method: string, name: string, query: URLSearchParams): Verb | un
   }
 }
 
-/** As Go's ParseBool reads a query. */
+/** As upstream reads a query (apimachinery/pkg/runtime/conversion.go): whatever is there and does not say no. */
 export function isTrue(text: string | null): boolean {
-  return text !== null && ['1', 't', 'T', 'true', 'TRUE', 'True', ''].includes(text);
+  return text !== null && text !== '0' && text.toLowerCase() !== 'false';
 }

@@ -2,7 +2,7 @@
 import { invalid } from '../field-error.ts';
 import type { Namespace } from '../generated/types.ts';
 import { qualifiedNameProblems } from '../names.ts';
-import { defineResource, type Resource } from '../resource.ts';
+import { defineResource, VERBS, type Resource } from '../resource.ts';
 import { age } from './age.ts';
 import { at } from './blank.ts';
 import { invalidFor, NO_ERRORS } from './check.ts';
@@ -26,6 +26,7 @@ export const namespaceResource: Resource = defineResource<Namespace>({
   categories: [],
   namespaced: false,
   versions: [{ version: 'v1', definition: 'io.k8s.api.core.v1.Namespace' }],
+  only: { verbs: VERBS.filter((verb) => verb !== 'deletecollection') },
   fields: { 'status.phase': ({ status }) => status?.phase ?? '' },
   columns: [NAME_COLUMN, column('Status', 'string', 'Active, or Terminating.'), AGE_COLUMN],
   cells: ({ metadata, status }, now) => [metadata.name ?? '', status?.phase ?? '', age(metadata.creationTimestamp, now)],

@@ -1,6 +1,7 @@
 import type { Registry } from '#api/registry.ts';
 import type { Definition, Field, FieldType, Schema } from '#api/schema/schema.ts';
 import type { Operation } from './operations.ts';
+import { SCALE, SCALE_DEFINITION } from '../scale.ts';
 import { DELETE_OPTIONS, STATUS } from './operations.ts';
 
 /** Definitions as JSON schemas, all that some operations reach. `refPrefix` is where a document keeps them. */
@@ -35,7 +36,7 @@ export function definitionsOf(
 type Kind = { readonly group: string; readonly version: string; readonly kind: string };
 
 const OTHER_KINDS: Readonly<Record<string, Kind>> = {
-  'io.k8s.api.autoscaling.v1.Scale': { group: 'autoscaling', version: 'v1', kind: 'Scale' },
+  [SCALE_DEFINITION]: SCALE,
   [DELETE_OPTIONS]: { group: '', version: 'v1', kind: 'DeleteOptions' },
   [STATUS]: { group: '', version: 'v1', kind: 'Status' },
 };

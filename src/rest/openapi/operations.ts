@@ -1,6 +1,7 @@
 import { apiVersion, type Registry } from '#api/registry.ts';
 import type { Resource, ResourceVersion } from '#api/resource.ts';
 import type { Schema } from '#api/schema/schema.ts';
+import { SCALE, SCALE_DEFINITION } from '../scale.ts';
 
 /** What can be asked of each resource, as plain rows: the one source of both OpenAPI documents. */
 export type Operation = {
@@ -34,7 +35,6 @@ export const PATCH_MEDIA = [
 export const BODY_MEDIA = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
 export const STATUS = 'io.k8s.apimachinery.pkg.apis.meta.v1.Status';
 export const DELETE_OPTIONS = 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions';
-const SCALE = 'io.k8s.api.autoscaling.v1.Scale';
 
 const query = (name: string, type: Parameter['type'], description: string): Parameter => ({
   name,
@@ -185,8 +185,8 @@ function resourceOperations(resource: Resource, { version, definition }: Resourc
         },
       ];
     }
-    const shown = door.type === 'scale' ? { group: 'autoscaling', version: 'v1', kind: 'Scale' } : common;
-    const shape = door.type === 'scale' ? SCALE : definition;
+    const shown = door.type === 'scale' ? SCALE : common;
+    const shape = door.type === 'scale' ? SCALE_DEFINITION : definition;
     const put: Operation = {
       ...shown,
       ...at,

@@ -13,27 +13,16 @@ export async function watchObjects(
   call: Call,
   options: ListOptions,
   form: Form,
-  name: string,
   signal: AbortSignal,
 ): Promise<AsyncIterable<Uint8Array>> {
-  const selected = name === '' ? options : { ...options, fieldSelector: withName(options.fieldSelector, name) };
-  const stream = new FrameStream(call, form, inScope(call, matcher(call, selected)), options, signal);
+  const stream = new FrameStream(call, form, inScope(call, matcher(call, options)), options, signal);
   const { resourceVersion: asked, sendInitialEvents } = options;
   const isAny = asked === '' || asked === '0';
   if (sendInitialEvents ?? isAny) {
-    const { items, revision } = await listObjects(call, {
-      ...selected,
-      limit: 0,
-      continueToken: '',
-      resourceVersionMatch: '',
-    });
+    const { items, revision } = await listObjects(call, { ...options, limit: 0, continueToken: '', resourceVersionMatch: '' });
     return stream.fromState(items, revision);
   }
   return stream.from(isAny ? call.api.storage.revision() : Number(asked));
-}
-
-function withName(fieldSelector: string, name: string): string {
-  return fieldSelector === '' ? `metadata.name=${name}` : `${fieldSelector},metadata.name=${name}`;
 }
 
 function inScope({ namespace, resource }: Call, matches: (object: KubeObject) => boolean): (object: KubeObject) => boolean {

@@ -7,6 +7,7 @@ import { hasCode } from '#lib/error.ts';
 import type { Call } from '../options.ts';
 import { admit, mutate } from './admit.ts';
 import { ALREADY_ALLOCATED, claimText, commitObject, keyOf } from './commit.ts';
+import { checkNamespace } from './place.ts';
 import { withField } from './with-field.ts';
 
 /** POST: what the server fills in, the kind's rules, admission, commit. */
@@ -21,7 +22,7 @@ const ATTEMPTS_MAX = 8;
 export async function createObject(call: Call, body: KubeObject): Promise<KubeObject> {
   if ((body.metadata.resourceVersion ?? '') !== '')
     throw badRequestError('resourceVersion should not be set on objects to be created');
-  checkNamespace(call, body.metadata);
+  checkNamespace(call, body);
   const generates = (body.metadata.name ?? '') === '' && (body.metadata.generateName ?? '') !== '';
   for (let attempt = 1; ; attempt++) {
     try {
@@ -32,14 +33,6 @@ export async function createObject(call: Call, body: KubeObject): Promise<KubeOb
       if (!again) throw error;
       if (attempt === ATTEMPTS_MAX) throw generates && isAlreadyExists(error) ? outOfNames(call, body) : error;
     }
-  }
-}
-
-/** Throws 400 where the body names another namespace than the URL. */
-export function checkNamespace(call: Call, metadata: ObjectMeta): void {
-  const { namespace = '' } = metadata;
-  if (namespace !== '' && namespace !== call.namespace) {
-    throw badRequestError('the namespace of the provided object does not match the namespace sent on the request');
   }
 }
 
@@ -63,6 +56,7 @@ function newMetadata(call: Call, given: ObjectMeta): ObjectMeta {
   const { ids, clock } = call.api;
   const metadata = omit(
     given,
+    'namespace',
     'resourceVersion',
     'deletionTimestamp',
     'deletionGracePeriodSeconds',

@@ -2,7 +2,7 @@ import { invalid, type FieldError } from '#api/field-error.ts';
 import { badRequestError, invalidError } from '#api/status.ts';
 import { isTrue } from '../route.ts';
 import type { DeleteOptions } from './delete.ts';
-import { isDryRun } from './dry-run.ts';
+import { isDryRun } from './write-options.ts';
 
 /** DeleteOptions from a body or, where there is none, from the query. Throws 400 and 422. */
 export function parseDeleteOptions(

@@ -1,3 +1,4 @@
+import type { FieldValidation } from '#api/encoding/decode-body.ts';
 import { parseJson } from '#api/encoding/json.ts';
 import { applyJsonPatch } from '#api/patch/json-patch.ts';
 import { applyMergePatch } from '#api/patch/merge-patch.ts';
@@ -8,6 +9,8 @@ import { apiError, badRequestError } from '#api/status.ts';
 import { SkerryError } from '#lib/error.ts';
 import type { Call } from '../options.ts';
 import type { HttpRequest } from '../request.ts';
+import { SCALE_DEFINITION } from '../scale.ts';
+import { checkPlace } from './place.ts';
 
 /** A patch body → the function that applies it. What comes out is checked against the kind's schema, as a body would be. */
 export type PatchType = 'json' | 'merge' | 'strategic';
@@ -19,22 +22,27 @@ const MEDIA: Readonly<Record<string, PatchType>> = {
 };
 
 /** Throws 415 for another media type, 400 for a body that is no patch. */
-export function patchOf(call: Call, request: HttpRequest): (old: KubeObject) => KubeObject {
+export function patchOf(call: Call, request: HttpRequest, fieldValidation: FieldValidation): (old: KubeObject) => KubeObject {
   const media = (request.headers['content-type'] ?? '').split(';')[0]?.trim() ?? '';
-  const type = MEDIA[media];
+  const type = Object.hasOwn(MEDIA, media) ? MEDIA[media] : undefined;
   if (type === undefined) throw apiError('UnsupportedMediaType', '415: Unsupported Media Type', {});
-  return patcher(
-    call,
-    type,
-    parseJson(new TextDecoder().decode(request.body)).value,
-    request.query.get('fieldValidation') === 'Strict',
-  );
+  const patch = patcher(call, type, parseJson(new TextDecoder().decode(request.body)).value, fieldValidation);
+  return (old) => {
+    const patched = patch(old);
+    checkPlace(call, patched, old.metadata.name ?? '');
+    return patched;
+  };
 }
 
-/** `strict`: a field that the kind does not have is refused, not left out with a warning. */
-export function patcher(call: Call, type: PatchType, patch: Json, strict = false): (old: KubeObject) => KubeObject {
+/** `Strict`: a field that the kind does not have is refused, not left out (with a warning unless it is to be ignored). */
+export function patcher(
+  call: Call,
+  type: PatchType,
+  patch: Json,
+  fieldValidation: FieldValidation = 'Warn',
+): (old: KubeObject) => KubeObject {
   const door = call.resource.subresources[call.subresource];
-  const definition = door?.type === 'scale' ? 'io.k8s.api.autoscaling.v1.Scale' : call.version.definition;
+  const definition = door?.type === 'scale' ? SCALE_DEFINITION : call.version.definition;
   return (old) => {
     // Sound: a stored object is JSON.
     const patched = applyPatch(type, old as Json, patch, definition, call);
@@ -46,14 +54,14 @@ export function patcher(call: Call, type: PatchType, patch: Json, strict = false
         {},
         new SkerryError('BadRequest', error),
       );
-    if (strict && unknown.length > 0) {
+    if (fieldValidation === 'Strict' && unknown.length > 0) {
       const { kind } = call.resource;
       const fields = unknown.map((path) => `unknown field "${path}"`).join(', ');
       throw badRequestError(
         `${kind} in version "${call.version.version}" cannot be handled as a ${kind}: strict decoding error: ${fields}`,
       );
     }
-    for (const path of unknown) call.warn(`unknown field "${path}"`);
+    if (fieldValidation === 'Warn') for (const path of unknown) call.warn(`unknown field "${path}"`);
     // Sound: it conforms to the definition of a kind.
     return value as KubeObject;
   };

@@ -3,11 +3,11 @@ import type { FieldError } from '#api/field-error.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from '#api/kinds/meta.ts';
 import type { KubeObject } from '#api/object.ts';
 import { omit } from '#api/omit.ts';
-import { MODIFIED, badRequestError, conflictError, invalidError, isConflict, notFoundError } from '#api/status.ts';
+import { MODIFIED, conflictError, invalidError, isConflict, notFoundError } from '#api/status.ts';
 import type { Call } from '../options.ts';
 import { admit, mutate } from './admit.ts';
 import { commitObject, keyOf } from './commit.ts';
-import { checkNamespace, createObject } from './create.ts';
+import { createObject } from './create.ts';
 import { isRemovable } from './delete.ts';
 import { withField } from './with-field.ts';
 
@@ -39,7 +39,7 @@ export async function updateObject(
       return { object: await createMissing(call, name, application.createFrom), created: true };
     }
     const wished = application.apply(old);
-    checkIdentity(call, name, wished, old.metadata.uid ?? '');
+    checkUid(call, name, wished, old.metadata.uid ?? '');
     checkRevision(call, name, wished, old);
     try {
       return { object: await updateOnce(call, name, wished, old, application.trusted === true), created: false };
@@ -99,21 +99,22 @@ function rules(call: Call, next: KubeObject, old: KubeObject, trusted: boolean):
   return [...strategy.validate(next), ...(trusted ? [] : (strategy.validateUpdate?.(next, old) ?? []))];
 }
 
-/** Set once and for all, or by the server alone. */
+/** Set once and for all, or by the server alone: whatever is sent for these is left aside, but for a uid, which was compared. */
 function keptMetadata({ metadata: wished }: KubeObject, { metadata: old }: KubeObject): KubeObject['metadata'] {
-  const rest = omit(wished, 'generation', 'managedFields', 'deletionTimestamp', 'deletionGracePeriodSeconds');
-  const kept = {
-    ...(old.generation === undefined ? {} : { generation: old.generation }),
-    ...(old.deletionTimestamp === undefined ? {} : { deletionTimestamp: old.deletionTimestamp }),
-    ...(old.deletionGracePeriodSeconds === undefined ? {} : { deletionGracePeriodSeconds: old.deletionGracePeriodSeconds }),
-    ...(old.generateName === undefined ? {} : { generateName: old.generateName }),
-    ...(old.uid === undefined ? {} : { uid: wished.uid ?? old.uid }),
-    ...(old.creationTimestamp === undefined ? {} : { creationTimestamp: wished.creationTimestamp ?? old.creationTimestamp }),
-    ...(old.namespace === undefined ? {} : { namespace: wished.namespace ?? old.namespace }),
-    ...(old.resourceVersion === undefined ? {} : { resourceVersion: old.resourceVersion }),
-  };
-  return { ...rest, ...kept };
+  const kept = Object.fromEntries(KEPT.flatMap((field) => (old[field] === undefined ? [] : [[field, old[field]]])));
+  return { ...omit(wished, ...KEPT, 'managedFields'), ...kept };
 }
+
+const KEPT = [
+  'namespace',
+  'generateName',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+] as const;
 
 function withGeneration(call: Call, next: KubeObject, old: KubeObject): KubeObject {
   if (call.resource.strategy.generation !== true || semanticEqual(next.spec, old.spec)) return next;
@@ -122,7 +123,7 @@ function withGeneration(call: Call, next: KubeObject, old: KubeObject): KubeObje
 
 /** A PUT of what is not there, which upstream creates whatever revision it names, but not where it means a certain object. */
 function createMissing(call: Call, name: string, body: KubeObject): Promise<KubeObject> {
-  checkIdentity(call, name, body, '');
+  checkUid(call, name, body, '');
   return createObject(call, { ...body, metadata: omit(body.metadata, 'resourceVersion') });
 }
 
@@ -143,12 +144,8 @@ const REVISION_REQUIRED: FieldError = {
   message: 'Invalid value: 0x0: must be specified for an update',
 };
 
-function checkIdentity(call: Call, name: string, wished: KubeObject, oldUid: string): void {
-  const { resource, namespace } = call;
-  const { name: named = name, uid } = wished.metadata;
-  if (named !== name) throw badRequestError(`the name of the object (${named}) does not match the name on the URL (${name})`);
-  checkNamespace(call, wished.metadata);
-  if (uid === undefined || uid === '' || uid === oldUid) return;
+function checkUid({ resource, namespace }: Call, name: string, { metadata: { uid = '' } }: KubeObject, oldUid: string): void {
+  if (uid === '' || uid === oldUid) return;
   const path = `/registry/${resource.id.split('.')[0]}/${namespace === '' ? '' : `${namespace}/`}${name}`;
   throw conflictError(
     { group: resource.group, name: resource.plural },
