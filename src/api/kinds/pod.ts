@@ -59,6 +59,8 @@ export const podResource: Resource = defineResource<Pod>({
   versions: [{ version: 'v1', definition: 'io.k8s.api.core.v1.Pod' }],
   fields: {
     'spec.nodeName': ({ spec }) => spec?.nodeName ?? '',
+    // What clients of the first days call it.
+    'spec.host': ({ spec }) => spec?.nodeName ?? '',
     'spec.restartPolicy': ({ spec }) => spec?.restartPolicy ?? '',
     'spec.schedulerName': ({ spec }) => spec?.schedulerName ?? '',
     'spec.serviceAccountName': ({ spec }) => spec?.serviceAccountName ?? '',

@@ -44,11 +44,12 @@ function matcherOf({ field, isEqual, value }: Term, resource: Resource): Matcher
 /** Upstream words an unknown field in two ways: one for kinds that have fields of their own, one for all others. */
 function reader(field: string, resource: Resource): (object: KubeObject) => string {
   if (field === 'metadata.name') return ({ metadata }) => metadata.name ?? '';
-  if (field === 'metadata.namespace' && resource.namespaced) return ({ metadata }) => metadata.namespace ?? '';
+  const hasOwn = Object.keys(resource.fields).length > 0;
+  if (field === 'metadata.namespace' && (resource.namespaced || !hasOwn)) return ({ metadata }) => metadata.namespace ?? '';
   const own = Object.hasOwn(resource.fields, field) ? resource.fields[field] : undefined;
   if (own !== undefined) return own;
   throw badRequestError(
-    Object.keys(resource.fields).length > 0
+    hasOwn
       ? `field label not supported: ${field}`
       : `${quoted(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
   );

@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { hasCode } from '../../lib/error.ts';
+import { builtinResources } from '../kinds/builtin.ts';
 import { configMapResource } from '../kinds/config-map.ts';
+import { customResourceDefinitionResource } from '../kinds/custom-resource-definition.ts';
+import { nodeResource } from '../kinds/node.ts';
 import { podResource } from '../kinds/pod.ts';
 import type { KubeObject } from '../object.ts';
 import type { Resource } from '../resource.ts';
@@ -146,6 +149,33 @@ test('field selectors', () => {
     configMapResource,
   );
   checkFields(`metadata.name=${'x'.repeat(16_384)}`, 'the field selector is longer than 16384 characters');
+});
+
+test('the fields of each kind are upstream’s; a pod’s node has its first name, too', () => {
+  checkFields(String.raw`spec.host=a\,b\=c`, true);
+  checkFields('spec.host!=n1,spec.nodeName!=n1', true);
+  const involved = ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'];
+  const fields: Readonly<Record<string, readonly string[]>> = {
+    pods: [
+      ...['host', 'nodeName', 'restartPolicy', 'schedulerName', 'serviceAccountName', 'hostNetwork'].map(
+        (name) => `spec.${name}`,
+      ),
+      ...['phase', 'podIP', 'podIPs', 'nominatedNodeName'].map((name) => `status.${name}`),
+    ],
+    nodes: ['spec.unschedulable'],
+    namespaces: ['status.phase'],
+    secrets: ['type'],
+    services: ['spec.clusterIP', 'spec.type'],
+    events: [...involved.map((name) => `involvedObject.${name}`), 'reason', 'reportingComponent', 'source', 'type'],
+    'replicasets.apps': ['status.replicas'],
+  };
+  for (const resource of builtinResources)
+    expect(Object.keys(resource.fields).toSorted(), resource.id).toEqual((fields[resource.id] ?? []).toSorted());
+});
+
+test('a namespace is no field of what lives in none, where a kind has fields of its own', () => {
+  checkFields('metadata.namespace=x', 'field label not supported: metadata.namespace', nodeResource);
+  checkFields('metadata.namespace=', false, customResourceDefinitionResource);
 });
 
 test('no text is more than refused', () => {
