@@ -47,13 +47,9 @@ const HTTP_STATUS: Readonly<Record<string, number>> = {
   Invalid: 422,
   TooManyRequests: 429,
   InternalError: 500,
-  Unnamed: 500,
   ServiceUnavailable: 503,
   Timeout: 504,
 };
-
-/** A 500 that upstream answers without a reason. */
-export const UNNAMED = 'Unnamed';
 
 /** An error of the API: `reason` is its code, `details` and `metadata` travel in the Status. */
 export function apiError(
@@ -116,7 +112,7 @@ export function statusOf(error: unknown): Status & { readonly code: number } {
     metadata,
     status: 'Failure',
     message: ours?.message ?? 'Internal error occurred',
-    ...(reason === UNNAMED ? {} : { reason }),
+    reason,
     ...(bare === true ? {} : { details }),
     code: HTTP_STATUS[reason] ?? 500,
   };

@@ -81,6 +81,13 @@ const DIFFERENT: Readonly<Record<string, (body: never) => unknown>> = {
     paths: [...paths.filter((path) => SERVED.test(path)), '/openapi/v3'].toSorted(),
   }),
   'livez verbose': () => '[+]ping ok\nlivez check passed\n',
+  // Younger releases check it before it reaches the cache.
+  'list bad rv': ({ message, ...body }: { readonly message: string }) => ({
+    ...body,
+    message: `invalid resource version: ${message}`,
+    reason: 'BadRequest',
+    code: 400,
+  }),
   // Behind NAT there is no address that holds for every client, and none reads it.
   api: (body: object) => ({ ...body, serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: '' }] }),
 };
@@ -101,8 +108,9 @@ test.each(recorded)('$label', async ({ label, request, code, type, body }) => {
   const reply = await world.call(method, path, sent, headers);
   const answer = type === 'application/json' ? watchedOr(path, reply.text, () => reply.json()) : reply.text;
   const expected = DIFFERENT[label]?.(body as never) ?? body;
+  const { code: changed } = (typeof expected === 'object' && expected !== null ? expected : {}) as { readonly code?: number };
   expect({ code: reply.status, type: reply.headers.get('content-type'), body: normal(answer) }).toEqual({
-    code,
+    code: changed ?? code,
     type,
     body: normal(expected),
   });

@@ -13,7 +13,7 @@ import type { ApiOptions } from '../../src/rest/options.ts';
 import { ANONYMOUS } from '../../src/rest/request.ts';
 import { builtinAdmissions } from '../../src/server/admission/builtin.ts';
 import { authorize } from '../../src/server/auth/authorize.ts';
-import type { Store } from '../../src/server/store/store.ts';
+import type { Store, StoreOptions } from '../../src/server/store/store.ts';
 import { openTestStore } from './store.ts';
 
 /** The pipeline as the server composes it, over a real store, and a door to it by plain HTTP on loopback; no loops. */
@@ -64,8 +64,11 @@ export function createTestApi(store: Store, options: Partial<ApiOptions> = {}): 
   });
 }
 
-export async function startApiWorld(options: Partial<ApiOptions> = {}): Promise<ApiWorld> {
-  const store = await openTestStore();
+export async function startApiWorld(
+  options: Partial<ApiOptions> = {},
+  storeOptions: Partial<StoreOptions> = {},
+): Promise<ApiWorld> {
+  const store = await openTestStore(storeOptions);
   const api = createTestApi(store, options);
   const never = new AbortController().signal;
   for (const name of ['default', 'kube-system'])

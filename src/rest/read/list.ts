@@ -1,7 +1,7 @@
 import type { KubeObject } from '#api/object.ts';
 import { parseFieldSelector } from '#api/selectors/field-selector.ts';
 import { parseLabelSelector } from '#api/selectors/label-selector.ts';
-import { apiError } from '#api/status.ts';
+import { apiError, badRequestError } from '#api/status.ts';
 import { hasCode } from '#lib/error.ts';
 import type { Call } from '../options.ts';
 import { decodePlace, encodePlace, type Place } from './continue-token.ts';
@@ -25,7 +25,8 @@ export async function listObjects(call: Call, options: ListOptions): Promise<Lis
       revision: wanted,
     })
     .catch((error: unknown) => {
-      throw hasCode(error, 'Expired') && place !== undefined ? tooOld(place) : error;
+      if (!hasCode(error, 'Expired')) throw error;
+      throw place === undefined ? apiError('Expired', 'The resourceVersion for the provided list is too old.') : tooOld(place);
     });
   const found = items.filter(matches);
   const page = options.limit > 0 ? found.slice(0, options.limit) : found;
@@ -49,19 +50,27 @@ export function matcher(
   return (object) => (labels?.(object) ?? true) && (fields?.(object) ?? true);
 }
 
+/** At which revision the list must be; undefined: now. Throws 400, 410 and 504. */
 function revisionOf(call: Call, options: ListOptions, place: Place | undefined): number | undefined {
-  if (place !== undefined) return place.revision < 0 ? undefined : place.revision;
-  const { resourceVersion } = options;
-  if (resourceVersion === '' || resourceVersion === '0') return undefined;
-  const asked = Number(resourceVersion);
+  const { resourceVersion, resourceVersionMatch, limit } = options;
+  const isAny = resourceVersion === '' || resourceVersion === '0';
   const current = call.api.storage.revision();
+  if (place !== undefined) {
+    if (!isAny) throw badRequestError('specifying resource version is not allowed when using continue');
+    // Of a revision that this database has not had: it was restored from a backup since.
+    if (place.revision > current) throw tooOld(place);
+    return place.revision < 0 ? undefined : place.revision;
+  }
+  if (isAny) return undefined;
+  const asked = Number(resourceVersion);
   if (asked > current) {
     throw apiError('Timeout', `Timeout: Too large resource version: ${resourceVersion}, current: ${current}`, {
       causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
       retryAfterSeconds: 1,
     });
   }
-  return options.resourceVersionMatch === 'Exact' ? asked : undefined;
+  // Upstream reads a revision with a limit, where nothing says how it is meant, as exact.
+  return resourceVersionMatch === 'Exact' || (resourceVersionMatch === '' && limit > 0) ? asked : undefined;
 }
 
 function nameOf({ metadata }: KubeObject): { readonly namespace: string; readonly name: string } {

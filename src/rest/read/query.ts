@@ -1,8 +1,11 @@
-import { UNNAMED, apiError, badRequestError, invalidError } from '#api/status.ts';
-import type { FieldError } from '#api/field-error.ts';
+import { forbidden, invalid, notSupported, type FieldError } from '#api/field-error.ts';
+import { badRequestError, invalidError } from '#api/status.ts';
 import { isTrue } from '../route.ts';
 
-/** The query of a list or watch, parsed. Errors are those of a real server (test/support/k8s/status.json). */
+/**
+ * The query of a list or watch, parsed. The rules and their words are those of apimachinery/pkg/apis/meta/internalversion/validation and,
+ * for revisions, of apiserver/pkg/storage.
+ */
 export type ListOptions = {
   readonly labelSelector: string;
   readonly fieldSelector: string;
@@ -16,75 +19,93 @@ export type ListOptions = {
   readonly timeoutSeconds: number | undefined;
 };
 
+/** Throws 422 and 400. */
 export function listOptions(query: URLSearchParams, watch: boolean): ListOptions {
   const resourceVersion = query.get('resourceVersion') ?? '';
-  const match = query.get('resourceVersionMatch') ?? '';
-  const sendInitialEvents = query.get('sendInitialEvents');
-  const errors = matchErrors(match, resourceVersion, watch, sendInitialEvents);
+  const resourceVersionMatch = query.get('resourceVersionMatch') ?? '';
+  const continueToken = query.get('continue') ?? '';
+  const sendInitialEvents = query.has('sendInitialEvents') ? isTrue(query.get('sendInitialEvents')) : undefined;
+  const limit = integer(query, 'limit') ?? 0;
+  const timeoutSeconds = integer(query, 'timeoutSeconds') ?? 0;
+  const given = { resourceVersion, resourceVersionMatch, continueToken, sendInitialEvents };
+  const errors = watch ? watchErrors(given) : listErrors(given);
   if (errors.length > 0) throw invalidError({ group: 'meta.k8s.io', name: 'ListOptions' }, '', errors);
-  if (!/^\d{0,19}$/.test(resourceVersion)) throw badRevision(resourceVersion);
+  checkRevision(resourceVersion);
   return {
+    ...given,
     labelSelector: query.get('labelSelector') ?? '',
     fieldSelector: query.get('fieldSelector') ?? '',
-    limit: integer(query, 'limit') ?? 0,
-    continueToken: query.get('continue') ?? '',
-    resourceVersion,
-    // Sound: matchErrors has refused everything else.
-    resourceVersionMatch: match as ListOptions['resourceVersionMatch'],
-    allowWatchBookmarks: query.has('allowWatchBookmarks') && isTrue(query.get('allowWatchBookmarks')),
-    sendInitialEvents: sendInitialEvents === null ? undefined : isTrue(sendInitialEvents),
-    timeoutSeconds: integer(query, 'timeoutSeconds'),
+    limit,
+    // Sound: everything else has been refused.
+    resourceVersionMatch: resourceVersionMatch as ListOptions['resourceVersionMatch'],
+    allowWatchBookmarks: isTrue(query.get('allowWatchBookmarks')),
+    timeoutSeconds: timeoutSeconds === 0 ? undefined : timeoutSeconds,
   };
 }
 
-function matchErrors(
-  match: string,
-  resourceVersion: string,
-  watch: boolean,
-  sendInitialEvents: string | null,
-): readonly FieldError[] {
-  const forbid = (field: string, detail: string): FieldError => ({
-    reason: 'FieldValueForbidden',
-    field,
-    message: `Forbidden: ${detail}`,
-  });
-  if (sendInitialEvents !== null && !watch) return [forbid('sendInitialEvents', 'sendInitialEvents is forbidden for list')];
-  if (sendInitialEvents !== null && match === '') {
-    return [forbid('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan')];
-  }
-  if (match === '') return [];
-  if (watch && sendInitialEvents === null) {
-    return [forbid('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided')];
-  }
-  if (!watch && resourceVersion === '') {
-    return [forbid('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided')];
-  }
-  if (match !== 'Exact' && match !== 'NotOlderThan') {
-    return [
-      {
-        reason: 'FieldValueNotSupported',
-        field: 'resourceVersionMatch',
-        message: `Unsupported value: "${match}": supported values: "Exact", "NotOlderThan"`,
-      },
-    ];
-  }
-  if (match === 'Exact' && resourceVersion === '0') {
-    return [forbid('resourceVersionMatch', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"')];
-  }
-  return [];
+type Given = {
+  readonly resourceVersion: string;
+  readonly resourceVersionMatch: string;
+  readonly continueToken: string;
+  readonly sendInitialEvents: boolean | undefined;
+};
+
+const MATCH = 'resourceVersionMatch';
+const NOT_OLDER = 'NotOlderThan';
+const WITH_CONTINUE = forbidden(MATCH, 'resourceVersionMatch is forbidden when continue is provided');
+
+function listErrors({
+  resourceVersion,
+  resourceVersionMatch: match,
+  continueToken,
+  sendInitialEvents,
+}: Given): readonly FieldError[] {
+  const ofMatch = [
+    ...(resourceVersion === '' ? [forbidden(MATCH, 'resourceVersionMatch is forbidden unless resourceVersion is provided')] : []),
+    ...(continueToken === '' ? [] : [WITH_CONTINUE]),
+    ...(match === 'Exact' || match === NOT_OLDER ? [] : [notSupported(MATCH, match, ['Exact', NOT_OLDER, ''])]),
+    ...(match === 'Exact' && resourceVersion === '0'
+      ? [forbidden(MATCH, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"')]
+      : []),
+  ];
+  return [
+    ...(match === '' ? [] : ofMatch),
+    ...(sendInitialEvents === undefined ? [] : [forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list')]),
+  ];
 }
 
-function badRevision(text: string): unknown {
-  return apiError(
-    UNNAMED,
-    `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
-  );
+function watchErrors({ resourceVersionMatch: match, continueToken, sendInitialEvents }: Given): readonly FieldError[] {
+  const ofMatch = [
+    ...(sendInitialEvents === undefined
+      ? [forbidden(MATCH, 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided')]
+      : []),
+    ...(match === NOT_OLDER ? [] : [notSupported(MATCH, match, [NOT_OLDER])]),
+    ...(continueToken === '' ? [] : [WITH_CONTINUE]),
+  ];
+  return [
+    ...(sendInitialEvents === undefined || match === NOT_OLDER
+      ? []
+      : [forbidden(MATCH, `sendInitialEvents requires setting resourceVersionMatch to ${NOT_OLDER}`)]),
+    ...(match === '' ? [] : ofMatch),
+  ];
+}
+
+const REVISION_END = 2n ** 64n;
+
+/** As Go's strconv.ParseUint would say. */
+function checkRevision(text: string): void {
+  if (text === '') return;
+  const isNumber = /^\d+$/.test(text);
+  if (isNumber && BigInt(text) < REVISION_END) return;
+  const why = isNumber ? 'value out of range' : 'invalid syntax';
+  const { field, message } = invalid('resourceVersion', text, `strconv.ParseUint: parsing ${JSON.stringify(text)}: ${why}`);
+  throw badRequestError(`invalid resource version: ${field}: ${message}`);
 }
 
 function integer(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);
   if (text === null || text === '') return undefined;
-  if (!/^-?\d{1,15}$/.test(text))
+  if (!/^[+-]?\d{1,15}$/.test(text))
     throw badRequestError(`${name}: strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
   return Math.max(0, Number(text));
 }

@@ -163,7 +163,7 @@ test('only the first Table of a watch names its columns', async () => {
 });
 
 test('a revision that is gone is refused; one yet to come is waited for', async () => {
-  expect(await watch('resourceVersion=0x1')).toMatchObject({ status: 500 });
+  expect(await watch('resourceVersion=0x1')).toMatchObject({ status: 400 });
   const made = Number(await make('now'));
   const { line, stop } = await open(`resourceVersion=${made + 1}`);
   await put('now', { at: 'that' });
