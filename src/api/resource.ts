@@ -65,6 +65,9 @@ export type Subresource<T extends KubeObject = KubeObject> =
       readonly toScale: (object: T) => KubeObject;
       /** The object with the scale's spec.replicas. */
       readonly fromScale: (object: T, scale: KubeObject) => T;
+      /** Of the Scale's own Table. */
+      readonly columns: readonly Column[];
+      readonly cells: (scale: KubeObject, now: number) => readonly Cell[];
     }
   | {
       readonly type: 'create';

@@ -245,3 +245,44 @@ test('a path is what it says: no slash is overlooked', async () => {
   for (const path of ['//api/v1/configmaps', '/api//v1/configmaps', '/api/v1//configmaps', '/api/v1/%zz'])
     expect((await world.call('GET', path)).status).toBe(404);
 });
+
+test('what this release does not have is told as that', async () => {
+  const PODS = '/api/v1/namespaces/default/pods';
+  await checkRefused(
+    world.call('POST', `${PODS}/web/exec?command=ls`),
+    404,
+    'the server could not find the requested resource: pods/exec is not served by this release of Skerry',
+  );
+  const apply = { 'content-type': 'application/apply-patch+yaml' };
+  await checkRefused(
+    world.call('PATCH', `${MAPS}/any?fieldManager=me&force=true`, '{}', apply),
+    415,
+    'server-side apply is not supported by this release of Skerry; apply without it (kubectl apply without --server-side)',
+  );
+  await checkRefused(
+    world.call('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {}),
+    405,
+    /^custom resources are not supported/,
+  );
+});
+
+test('a Scale has columns of its own', async () => {
+  const labels = { app: 'web' };
+  const template = { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'app' }] } };
+  const DEPLOYMENTS = '/apis/apps/v1/namespaces/default/deployments';
+  const spec = { replicas: 3, selector: { matchLabels: labels }, template };
+  await world.call('POST', DEPLOYMENTS, { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' }, spec });
+  const table = { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' };
+  const { columnDefinitions, rows } = (await world.call('GET', `${DEPLOYMENTS}/web/scale`, undefined, table)).json() as {
+    readonly columnDefinitions: readonly { readonly name: string }[];
+    readonly rows: readonly { readonly cells: readonly unknown[] }[];
+  };
+  expect(columnDefinitions.map(({ name }) => name)).toEqual(['Name', 'Desired', 'Available', 'Age']);
+  expect(rows.map(({ cells }) => cells.slice(0, 3))).toEqual([['web', 3, 0]]);
+  const scale = { apiVersion: 'autoscaling/v1', kind: 'Scale', spec: { replicas: 1 } };
+  const put = (metadata: object) =>
+    world.call('PUT', `${DEPLOYMENTS}/web/scale`, { ...scale, metadata: { name: 'web', ...metadata } });
+  await checkRefused(put({ uid: 'of-another' }), 409, /UID in precondition: of-another/);
+  await checkRefused(put({ resourceVersion: '1' }), 409, /has been modified/);
+  expect((await put({})).json()).toMatchObject({ kind: 'Scale', spec: { replicas: 1 } });
+});

@@ -63,13 +63,17 @@ export function notAllowed(why = 'the server does not allow this method on the r
 
 function find(registry: Registry, { group, version, resource, subresource, namespace, name }: ResourceTarget): Served {
   const served = registry.find(group, version, resource);
-  const exists =
-    served !== undefined &&
-    (subresource === '' || Object.hasOwn(served.resource.subresources, subresource)) &&
-    (!served.resource.namespaced || namespace !== '' || name === '') &&
-    (served.resource.namespaced || namespace === '' || resource === 'namespaces');
-  if (!exists) throw apiError('NotFound', 'the server could not find the requested resource', {});
+  if (served === undefined) throw nowhere();
+  const { namespaced, subresources } = served.resource;
+  const isPlace = namespaced ? namespace !== '' || name === '' : namespace === '' || resource === 'namespaces';
+  if (!isPlace) throw nowhere();
+  if (subresource !== '' && !Object.hasOwn(subresources, subresource))
+    throw nowhere(`: ${resource}/${subresource} is not served by this release of Skerry`);
   return served;
+}
+
+function nowhere(why = ''): unknown {
+  return apiError('NotFound', `the server could not find the requested resource${why}`, {});
 }
 
 /** Upstream answers no HEAD for a resource. Some verbs are for one object, some for a collection, which is that of a namespace. */

@@ -54,3 +54,18 @@ test('there are no custom resources, and the answer says so', async () => {
     await checkAnswer([verb, '-f', '-', '--validate=false'], /^1 .*custom resources are not supported by this release/, crd);
   await checkAnswer(['delete', '-f', '-', '--ignore-not-found'], /^0 $/, crd);
 });
+
+test('what is not there yet is told in words', async () => {
+  const NAMESPACE = '/api/v1/namespaces/default';
+  const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } };
+  await world.call('POST', `${NAMESPACE}/serviceaccounts`, account);
+  const spec = { containers: [{ name: 'c', image: 'app' }], nodeName: 'n1' };
+  await world.call('POST', `${NAMESPACE}/pods`, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web' }, spec });
+  await checkAnswer(['exec', 'web', '--', 'ls'], /^1 .*pods\/exec is not served by this release of Skerry/);
+  await checkAnswer(['attach', 'web'], /^1 [^]*pods\/attach is not served by this release of Skerry/);
+  const map = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'x' } });
+  await checkAnswer(['apply', '--server-side', '-f', '-'], /^1 .*server-side apply is not supported by this release/, map);
+  await checkAnswer(['top', 'nodes'], /^1 error: Metrics API not available/);
+  await checkAnswer(['get', 'nosuch'], /^1 error: the server doesn't have a resource type "nosuch"/);
+  await checkAnswer(['auth', 'can-i', 'get', 'pods'], /^1 .*could not find the requested resource .*selfsubjectaccessreviews/);
+});

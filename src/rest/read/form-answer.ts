@@ -9,7 +9,8 @@ import { inForm, listInForm, type Form, type ListMeta } from './form.ts';
 export function objectAnswer(call: Call, form: Form, object: KubeObject, status = 200): Answer {
   const encoded = form.as === 'object' && !form.yaml ? call.api.encoded?.(object) : undefined;
   if (encoded !== undefined) return { type: 'value', status, headers: { 'content-type': 'application/json' }, body: encoded };
-  return valueAnswer(form, inForm(form, call.resource, object, call.api.clock.now()), status);
+  const door = call.resource.subresources[call.subresource];
+  return valueAnswer(form, inForm(form, door?.type === 'scale' ? door : call.resource, object, call.api.clock.now()), status);
 }
 
 export function listAnswer(call: Call, form: Form, items: readonly KubeObject[], metadata: ListMeta): Answer {

@@ -45,15 +45,18 @@ function parseMedia(text: string): { readonly type: string; readonly parameters:
 
 export type ListMeta = { readonly resourceVersion: string; readonly continue?: string; readonly remainingItemCount?: number };
 
+/** What a Table shows of objects: a resource, or the view of it that a subresource gives. */
+export type Shown = Pick<Resource, 'columns' | 'cells'>;
+
 /** One object in a form. `first`: a Table that names its columns. */
-export function inForm(form: Form, resource: Resource, object: KubeObject, now: number, first = true): unknown {
+export function inForm(form: Form, shown: Shown, object: KubeObject, now: number, first = true): unknown {
   switch (form.as) {
     case 'object':
       return object;
     case 'partial':
       return partial(object, form.version);
     case 'table':
-      return table(form, resource, [object], { resourceVersion: object.metadata.resourceVersion ?? '' }, now, first);
+      return table(form, shown, [object], { resourceVersion: object.metadata.resourceVersion ?? '' }, now, first);
   }
 }
 
@@ -87,7 +90,7 @@ export function listInForm(
 
 function table(
   form: Extract<Form, { readonly as: 'table' }>,
-  resource: Resource,
+  shown: Shown,
   items: readonly KubeObject[],
   metadata: ListMeta,
   now: number,
@@ -99,8 +102,8 @@ function table(
     kind: 'Table',
     apiVersion: `meta.k8s.io/${form.version}`,
     metadata,
-    columnDefinitions: columns ? resource.columns.map(({ format = '', ...column }) => ({ ...column, format })) : null,
-    rows: items.map((item) => ({ cells: resource.cells(item, now), ...object(item) })),
+    columnDefinitions: columns ? shown.columns.map(({ format = '', ...column }) => ({ ...column, format })) : null,
+    rows: items.map((item) => ({ cells: shown.cells(item, now), ...object(item) })),
   };
 }
 

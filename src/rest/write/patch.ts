@@ -21,10 +21,15 @@ const MEDIA: Readonly<Record<string, PatchType>> = {
   'application/strategic-merge-patch+json': 'strategic',
 };
 
+const APPLY = 'application/apply-patch+';
+const NO_APPLY =
+  'server-side apply is not supported by this release of Skerry; apply without it (kubectl apply without --server-side)';
+
 /** Throws 415 for another media type, 400 for a body that is no patch. */
 export function patchOf(call: Call, request: HttpRequest, fieldValidation: FieldValidation): (old: KubeObject) => KubeObject {
   const media = (request.headers['content-type'] ?? '').split(';')[0]?.trim() ?? '';
   const type = Object.hasOwn(MEDIA, media) ? MEDIA[media] : undefined;
+  if (media.startsWith(APPLY)) throw apiError('UnsupportedMediaType', NO_APPLY, {});
   if (type === undefined) throw apiError('UnsupportedMediaType', '415: Unsupported Media Type', {});
   const patch = patcher(call, type, parseJson(new TextDecoder().decode(request.body)).value, fieldValidation);
   return (old) => {

@@ -1,7 +1,9 @@
 /** The Scale view (autoscaling/v1) of kinds that have spec.replicas and a selector. */
 import type { LabelSelector, Scale } from '../../generated/types.ts';
 import type { KubeObject } from '../../object.ts';
-import type { Subresource } from '../../resource.ts';
+import type { Cell, Subresource } from '../../resource.ts';
+import { age } from '../age.ts';
+import { AGE_COLUMN, column, NAME_COLUMN } from '../columns.ts';
 import { selectorText } from './template-cells.ts';
 
 type Scalable = KubeObject & {
@@ -10,7 +12,20 @@ type Scalable = KubeObject & {
 };
 
 export function scaleSubresource<T extends Scalable>(): Subresource<T> {
-  return { type: 'scale', toScale, fromScale };
+  return { type: 'scale', toScale, fromScale, columns: COLUMNS, cells };
+}
+
+const COLUMNS = [
+  NAME_COLUMN,
+  column('Desired', 'integer', 'Replicas wanted.'),
+  column('Available', 'integer', 'Replicas there are.'),
+  AGE_COLUMN,
+];
+
+function cells(object: KubeObject, now: number): readonly Cell[] {
+  // Sound: only what toScale made is shown.
+  const { metadata, spec, status } = object as Scale;
+  return [metadata.name ?? '', spec?.replicas ?? 0, status?.replicas ?? 0, age(metadata.creationTimestamp, now)];
 }
 
 function toScale({ metadata, spec, status }: Scalable): Scale {
