@@ -157,6 +157,53 @@ test('every verb that is listed is served, every other answers 405', async () =>
   expect(replies.map(({ status }) => status)).toEqual(builtinResources.map(() => 200));
 });
 
+const ACTIONS: Readonly<Record<string, string>> = { post: 'create', put: 'update', connect: 'get' };
+
+test('OpenAPI says the same', async () => {
+  type Document = { readonly paths: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, string>>>>>> };
+  const { paths: index } = await get<{ paths: Readonly<Record<string, { serverRelativeURL: string }>> }>('/openapi/v3');
+  const found = new Map<string, Set<string>>();
+  for (const { serverRelativeURL } of Object.values(index)) {
+    for (const [path, operations] of Object.entries((await get<Document>(serverRelativeURL)).paths)) {
+      const name = path
+        .replace(/^\/apis?\//, '')
+        .replace('namespaces/{namespace}/', '')
+        .replace('/{name}', '');
+      const verbs = found.get(name) ?? new Set();
+      for (const { 'x-kubernetes-action': action = '' } of Object.values(operations)) verbs.add(ACTIONS[action] ?? action);
+      found.set(name, verbs);
+    }
+  }
+  // Of what can not be made the shape is not told either.
+  const rows = (await plain()).filter(({ name }) => name !== 'customresourcedefinitions');
+  expect(Object.fromEntries([...found].map(([name, verbs]) => [name, [...verbs].toSorted()]))).toEqual(
+    Object.fromEntries(
+      rows.map(({ groupVersion, name, verbs }) => [`${groupVersion}/${name}`, verbs.filter((verb) => verb !== 'watch')]),
+    ),
+  );
+});
+
+test('a document is one, however its path is written, and is known by its tag', async () => {
+  const [tag, other] = await Promise.all(
+    ['/apis/apps/v1', '/apis/apps/v1/'].map(async (path) => (await world.call('GET', path)).headers.get('etag')),
+  );
+  expect(tag).toBe(other);
+  for (const known of [tag, `"x", W/${tag}`, '*'])
+    expect((await world.call('GET', '/apis/apps/v1', undefined, { 'if-none-match': known ?? '' })).status).toBe(304);
+  expect((await world.call('GET', '/apis/apps/v1', undefined, { 'if-none-match': '"x"' })).status).toBe(200);
+  expect((await world.call('GET', '/api/')).json()).toMatchObject({ kind: 'APIVersions' });
+  expect((await world.call('GET', '/apis/')).json()).toMatchObject({ kind: 'APIGroupList' });
+  for (const path of [
+    '/apis//apps',
+    '/apis/apps//v1',
+    '/apis/apps/v1//',
+    '/openapi/v3/api/v1/more',
+    '/openapi/v3/apis/apps',
+    '/openapi/v3api/v1',
+  ])
+    expect((await world.call('GET', path)).status, path).toBe(404);
+});
+
 test('namespaces are not deleted together', async () => {
   const rows = await plain();
   expect(rows.find(({ name }) => name === 'namespaces')?.verbs).not.toContain('deletecollection');

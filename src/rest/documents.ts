@@ -27,10 +27,16 @@ export function createDocuments(options: ApiOptions): Documents {
       const document = cache.get(form.name) ?? render(form.type, form.make());
       cache.set(form.name, document);
       const headers = { 'content-type': document.type, etag: document.etag, vary: 'Accept' };
-      if (request.headers['if-none-match'] === document.etag) return { type: 'value', status: 304, headers, body: '' };
+      if (isKnown(request.headers['if-none-match'], document.etag)) return { type: 'value', status: 304, headers, body: '' };
       return { type: 'value', status: 200, headers, body: document.body };
     },
   };
+}
+
+/** RFC 9110 §13.1.2: any of a list, and a proxy may have weakened it. */
+function isKnown(header: string | undefined, etag: string): boolean {
+  const tags = (header ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  return tags.includes(etag) || tags.includes('*');
 }
 
 function render(type: string, value: unknown): Rendered {
@@ -40,46 +46,60 @@ function render(type: string, value: unknown): Rendered {
 
 type Form = { readonly name: string; readonly type: string; readonly make: () => unknown };
 
+/** Each name is one of few, so that what is kept stays small however a path is written: one slash at its end says nothing, more name nothing. */
 function formOf(registry: Registry, request: HttpRequest, options: ApiOptions): Form | undefined {
-  const { path } = request;
+  const path = request.path.length > 1 && request.path.endsWith('/') ? request.path.slice(0, -1) : request.path;
   const accept = request.headers.accept ?? '';
   const json = (make: () => unknown): Form => ({ name: path, type: 'application/json', make });
-  const segments = path.split('/').filter((segment) => segment !== '');
-  if (path === '/') return json(() => ({ paths: paths(registry) }));
-  if (path === '/version' || path === '/version/') return json(() => versionOf(options.release));
-  if (path === '/openapi/v2' || path === '/swagger-2.0.0.pb-v1') {
-    return accept.includes(V2_ASKED) || path !== '/openapi/v2'
-      ? { name: 'openapi-v2-protobuf', type: V2_ANSWERED, make: () => openApiV2Protobuf(registry, options.schema) }
-      : json(() => openApiV2Json(registry, options.schema));
+  switch (path) {
+    case '/':
+      return json(() => ({ paths: paths(registry) }));
+    case '/version':
+      return json(() => versionOf(options.release));
+    case '/swagger-2.0.0.pb-v1':
+      return v2Protobuf(registry, options);
+    case '/openapi/v2':
+      return accept.includes(V2_ASKED) ? v2Protobuf(registry, options) : json(() => openApiV2Json(registry, options.schema));
+    case '/openapi/v3':
+      return json(() => openApiV3Index(registry, options.schema));
+    case '/api':
+    case '/apis': {
+      const door = path === '/api' ? 'api' : 'apis';
+      if (!DISCOVERY.test(accept)) return json(() => (door === 'api' ? apiVersions() : apiGroupList(registry)));
+      const version = /v=v2(?=;|,|$)/i.test(accept) ? 'v2' : 'v2beta1';
+      const type = `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
+      return { name: `${path} ${version}`, type, make: () => aggregated(registry, door, version) };
+    }
+    default:
+      return formOfGroup(registry, path, options, json);
   }
-  if (path === '/openapi/v3') return json(() => openApiV3Index(registry, options.schema));
-  if (path.startsWith('/openapi/v3/')) return openApiV3(registry, segments.slice(2), options, json);
-  if ((path === '/api' || path === '/apis') && DISCOVERY.test(accept)) {
-    const version = /v=v2(?=;|,|$)/i.test(accept) ? 'v2' : 'v2beta1';
-    const type = `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
-    return { name: `${path} ${version}`, type, make: () => aggregated(registry, path === '/api' ? 'api' : 'apis', version) };
-  }
-  if (path === '/api') return json(() => apiVersions());
-  if (path === '/apis') return json(() => apiGroupList(registry));
-  const [door, group = '', version = ''] = segments[0] === 'api' ? ['api', '', segments[1] ?? ''] : segments;
-  const known = registry.groups.find((entry) => entry.group === group && (door === 'apis') === (group !== ''));
-  if (door !== 'api' && door !== 'apis') return undefined;
-  if (known === undefined || segments.length > (door === 'api' ? 2 : 3)) return undefined;
-  if (version === '') return json(() => apiGroup(registry, group));
-  return known.versions.includes(version) ? json(() => apiResourceList(registry, group, version)) : undefined;
 }
 
-function openApiV3(
+function v2Protobuf(registry: Registry, { schema }: ApiOptions): Form {
+  return { name: 'openapi-v2-protobuf', type: V2_ANSWERED, make: () => openApiV2Protobuf(registry, schema) };
+}
+
+/** `/api/v1`, `/apis/apps`, `/apis/apps/v1`, and the OpenAPI documents of versions. */
+function formOfGroup(
   registry: Registry,
-  segments: readonly string[],
-  options: ApiOptions,
+  path: string,
+  { schema }: ApiOptions,
   json: (make: () => unknown) => Form,
 ): Form | undefined {
-  const [door, ...rest] = segments;
-  const [group = '', version = ''] = door === 'api' ? ['', rest[0]] : rest;
-  const known = registry.groups.some((entry) => entry.group === group && entry.versions.includes(version));
-  return known ? json(() => openApiV3Document(registry, options.schema, group, version)) : undefined;
+  const isOpenApi = path.startsWith(V3);
+  const [, door, ...rest] = (isOpenApi ? path.slice(V3.length) : path).split('/');
+  if (door !== 'api' && door !== 'apis') return undefined;
+  const [group = '', version, ...more] = door === 'api' ? ['', ...rest] : rest;
+  const known = registry.groups.find((entry) => entry.group === group && (group === '') === (door === 'api'));
+  if (known === undefined || more.length > 0) return undefined;
+  if (version === undefined) return isOpenApi ? undefined : json(() => apiGroup(registry, group));
+  if (!known.versions.includes(version)) return undefined;
+  return json(() =>
+    isOpenApi ? openApiV3Document(registry, schema, group, version) : apiResourceList(registry, group, version),
+  );
 }
+
+const V3 = '/openapi/v3';
 
 /** Of Kubernetes 1.36, whose semantics these are; the product's own release stands behind the plus. */
 export function versionOf(release: string): unknown {

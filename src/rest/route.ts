@@ -5,24 +5,31 @@ import type { Target, Verb } from './request.ts';
  * Namespaces themselves are cluster-scoped: `/api/v1/namespaces/x` names one, `/api/v1/namespaces/x/finalize` its subresource.
  */
 export function route(method: string, path: string, query: URLSearchParams): Target {
-  if (path.includes('//')) return { type: 'path', verb: method.toLowerCase(), path };
-  const segments = path
-    .split('/')
-    .filter((segment) => segment !== '')
-    .map(decodeURIComponent);
-  const grouped = segments[0] === 'apis';
-  const rest = segments.slice(grouped ? 3 : 2);
-  const [first] = rest;
-  if ((segments[0] !== 'api' && !grouped) || first === undefined) return { type: 'path', verb: method.toLowerCase(), path };
-  const [group = '', version = ''] = grouped ? segments.slice(1, 3) : ['', segments[1]];
-  const scoped = first === 'namespaces' && rest.length > 2 && !NAMESPACE_SUBRESOURCES.has(rest[2] ?? '');
-  const [resource = '', name = '', subresource = '', ...more] = scoped ? rest.slice(2) : rest;
+  return resourceOf(method, path, query) ?? { type: 'path', verb: method.toLowerCase(), path };
+}
+
+function resourceOf(method: string, path: string, query: URLSearchParams): Target | undefined {
+  const [door, ...segments] = segmentsOf(path);
+  if (door !== 'api' && door !== 'apis') return undefined;
+  const [group = '', version = '', ...rest] = door === 'api' ? ['', ...segments] : segments;
+  const [first, namespaced, third] = rest;
+  const isInside = first === 'namespaces' && third !== undefined && !NAMESPACE_SUBRESOURCES.has(third);
+  const [resource = '', name = '', subresource = '', ...more] = isInside ? rest.slice(2) : rest;
   // No namespace holds namespaces.
-  if (more.length > 0 || (scoped && resource === 'namespaces')) return { type: 'path', verb: method.toLowerCase(), path };
-  const namespace = first === 'namespaces' ? (rest[1] ?? '') : '';
+  if (resource === '' || more.length > 0 || (isInside && resource === 'namespaces')) return undefined;
   const verb = verbOf(method, name, query);
-  if (verb === undefined) return { type: 'path', verb: method.toLowerCase(), path };
-  return { type: 'resource', verb, group, version, resource, subresource, namespace, name };
+  const namespace = first === 'namespaces' ? (namespaced ?? '') : '';
+  return verb === undefined ? undefined : { type: 'resource', verb, group, version, resource, subresource, namespace, name };
+}
+
+/** None where the path is not one: a slash too many, or a broken escape. One slash at the end says nothing. */
+function segmentsOf(path: string): readonly string[] {
+  try {
+    const segments = path.replace(/^\//, '').replace(/\/$/, '').split('/');
+    return segments.includes('') ? [] : segments.map(decodeURIComponent);
+  } catch {
+    return [];
+  }
 }
 
 const NAMESPACE_SUBRESOURCES = new Set(['status', 'finalize']);

@@ -1,7 +1,9 @@
 import { apiVersion, type Registry } from '#api/registry.ts';
-import type { Resource, ResourceVersion } from '#api/resource.ts';
+import { omit } from '#api/omit.ts';
+import type { Resource, ResourceVersion, Subresource, Verb } from '#api/resource.ts';
 import type { Schema } from '#api/schema/schema.ts';
 import { SCALE, SCALE_DEFINITION } from '../scale.ts';
+import { verbsOf } from '../verbs.ts';
 
 /** What can be asked of each resource, as plain rows: the one source of both OpenAPI documents. */
 export type Operation = {
@@ -79,140 +81,101 @@ export function operationsOf(registry: Registry, schema: Schema, group: string, 
   });
 }
 
+/** What is shown at a place: the kind and the definitions of what goes in and out. */
+type Place = Pick<Operation, 'path' | 'group' | 'version' | 'kind'> & {
+  readonly body: string;
+  readonly answer: string;
+  /** Of the path. */
+  readonly parameters: readonly Parameter[];
+};
+
 function resourceOperations(resource: Resource, { version, definition }: ResourceVersion): readonly Operation[] {
   const { group, plural, kind, namespaced } = resource;
   const root = `/${group === '' ? 'api' : 'apis'}/${apiVersion(group, version)}`;
-  const all = `${root}/${plural}`;
-  const collection = namespaced ? `${root}/namespaces/{namespace}/${plural}` : all;
-  const one = `${collection}/{name}`;
+  const collection = namespaced ? `${root}/namespaces/{namespace}/${plural}` : `${root}/${plural}`;
   const inside = namespaced ? [path('namespace', 'The namespace.')] : [];
   const named = [path('name', `Name of the ${kind}.`), ...inside];
-  const common = { group, version, kind };
-  const id = (verb: string, suffix = '') =>
-    `${verb}${title(group)}${title(version)}${namespaced ? 'Namespaced' : ''}${kind}${suffix}`;
-  const list = `${definition}List`;
-  const main: readonly Operation[] = [
-    {
-      ...common,
-      path: collection,
-      method: 'get',
-      action: 'list',
-      id: id('list'),
-      answer: list,
-      parameters: [...inside, ...LIST],
-    },
-    {
-      ...common,
-      path: collection,
-      method: 'post',
-      action: 'post',
-      id: id('create'),
-      body: definition,
-      answer: definition,
-      parameters: [...inside, ...WRITE],
-    },
-    {
-      ...common,
-      path: collection,
-      method: 'delete',
-      action: 'deletecollection',
-      id: id('deleteCollection'),
-      body: DELETE_OPTIONS,
-      answer: STATUS,
-      parameters: [...inside, ...DELETE, ...LIST],
-    },
-    { ...common, path: one, method: 'get', action: 'get', id: id('read'), answer: definition, parameters: named },
-    {
-      ...common,
-      path: one,
-      method: 'put',
-      action: 'put',
-      id: id('replace'),
-      body: definition,
-      answer: definition,
-      parameters: [...named, ...WRITE],
-    },
-    {
-      ...common,
-      path: one,
-      method: 'patch',
-      action: 'patch',
-      id: id('patch'),
-      answer: definition,
-      parameters: [...named, ...PATCH],
-    },
-    {
-      ...common,
-      path: one,
-      method: 'delete',
-      action: 'delete',
-      id: id('delete'),
-      body: DELETE_OPTIONS,
-      answer: STATUS,
-      parameters: [...named, ...DELETE],
-    },
-  ];
-  const everywhere: readonly Operation[] = namespaced
-    ? [
-        {
-          ...common,
-          path: all,
-          method: 'get',
-          action: 'list',
-          id: `list${title(group)}${title(version)}${kind}ForAllNamespaces`,
-          answer: list,
-          parameters: LIST,
-        },
-      ]
-    : [];
-  const doors = Object.entries(resource.subresources).flatMap(([name, door]): readonly Operation[] => {
-    const at = { path: `${one}/${name}` };
-    const suffix = title(name);
-    if (door.type === 'connect')
-      return [{ ...common, ...at, method: 'get', action: 'connect', id: id('read', suffix), parameters: named }];
-    if (door.type === 'create') {
-      const target = { group: door.group, version: door.version, kind: door.kind };
-      return [
-        {
-          ...target,
-          ...at,
-          method: 'post',
-          action: 'post',
-          id: id('create', suffix),
-          body: door.definition,
-          answer: STATUS,
-          parameters: [...named, ...WRITE],
-        },
-      ];
+  const owner = `${title(group)}${title(version)}`;
+  const scope = `${owner}${namespaced ? 'Namespaced' : ''}${kind}`;
+  const own = { group, version, kind, body: definition, answer: definition };
+  const all: Place = { ...own, path: collection, parameters: inside };
+  const one: Place = { ...own, path: `${collection}/{name}`, parameters: named };
+  const main = verbsOf(resource, '').flatMap((verb) =>
+    verb === 'watch' ? [] : [operation(verb, COLLECTIVE.has(verb) ? all : one, scope)],
+  );
+  const everywhere: Operation = {
+    ...operation('list', { ...all, path: `${root}/${plural}`, parameters: [] }, scope),
+    id: `list${owner}${kind}ForAllNamespaces`,
+  };
+  const doors = Object.entries(resource.subresources).flatMap(([name, door]) =>
+    verbsOf(resource, name).map((verb) => {
+      const place = { ...one, ...shownBy(door), path: `${one.path}/${name}` };
+      const each = operation(verb, place, `${scope}${title(name)}`);
+      // What is connected to takes no object and answers with text.
+      if (door.type === 'connect') return { ...omit(each, 'body', 'answer'), action: 'connect' as const };
+      return each;
+    }),
+  );
+  return [...main, ...(namespaced ? [everywhere] : []), ...doors];
+}
+
+const COLLECTIVE: ReadonlySet<Verb> = new Set(['list', 'create', 'deletecollection']);
+
+function shownBy(door: Subresource): Partial<Place> {
+  if (door.type === 'scale') return { ...SCALE, body: SCALE_DEFINITION, answer: SCALE_DEFINITION };
+  if (door.type !== 'create') return {};
+  return { group: door.group, version: door.version, kind: door.kind, body: door.definition, answer: STATUS };
+}
+
+/** A watch is a list that goes on: it has no operation of its own. */
+function operation(verb: Verb, { body, answer, parameters, ...place }: Place, name: string): Operation {
+  switch (verb) {
+    case 'get':
+      return { ...place, method: 'get', action: 'get', id: `read${name}`, answer, parameters };
+    case 'list':
+    case 'watch':
+      return {
+        ...place,
+        method: 'get',
+        action: 'list',
+        id: `list${name}`,
+        answer: `${answer}List`,
+        parameters: [...parameters, ...LIST],
+      };
+    case 'create':
+      return {
+        ...place,
+        method: 'post',
+        action: 'post',
+        id: `create${name}`,
+        body,
+        answer,
+        parameters: [...parameters, ...WRITE],
+      };
+    case 'update':
+      return {
+        ...place,
+        method: 'put',
+        action: 'put',
+        id: `replace${name}`,
+        body,
+        answer,
+        parameters: [...parameters, ...WRITE],
+      };
+    case 'patch':
+      return { ...place, method: 'patch', action: 'patch', id: `patch${name}`, answer, parameters: [...parameters, ...PATCH] };
+    case 'delete':
+    case 'deletecollection': {
+      const options = verb === 'delete' ? DELETE : [...DELETE, ...LIST];
+      const deleted = {
+        method: 'delete',
+        body: DELETE_OPTIONS,
+        answer: STATUS,
+        parameters: [...parameters, ...options],
+      } as const;
+      return { ...place, ...deleted, action: verb, id: `${verb === 'delete' ? 'delete' : 'deleteCollection'}${name}` };
     }
-    const shown = door.type === 'scale' ? SCALE : common;
-    const shape = door.type === 'scale' ? SCALE_DEFINITION : definition;
-    const put: Operation = {
-      ...shown,
-      ...at,
-      method: 'put',
-      action: 'put',
-      id: id('replace', suffix),
-      body: shape,
-      answer: shape,
-      parameters: [...named, ...WRITE],
-    };
-    if (door.type === 'update') return [put];
-    return [
-      { ...shown, ...at, method: 'get', action: 'get', id: id('read', suffix), answer: shape, parameters: named },
-      put,
-      {
-        ...shown,
-        ...at,
-        method: 'patch',
-        action: 'patch',
-        id: id('patch', suffix),
-        answer: shape,
-        parameters: [...named, ...PATCH],
-      },
-    ];
-  });
-  return [...main, ...everywhere, ...doors];
+  }
 }
 
 /** `apps` → `Apps`, the core group → `Core`, `coordination.k8s.io` → `Coordination`. */
