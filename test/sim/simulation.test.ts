@@ -23,11 +23,11 @@ test('the same seed tells the same story', async () => {
 describe('what is broken is noticed', () => {
   async function checkNoticed(spoil: Spoil, expected: RegExp): Promise<void> {
     const found: string[] = [];
-    for (let seed = 1; seed <= 30 && found.length === 0; seed++) {
+    for (let seed = 1; seed <= 30 && !found.some((violation) => expected.test(violation)); seed++) {
       const { violation } = await simulate(seed, { spoil });
       if (violation !== undefined) found.push(violation);
     }
-    expect(found[0]).toMatch(expected);
+    expect(found.at(-1)).toMatch(expected);
   }
 
   const spoilDatabase = (statement: string): Spoil => ({
