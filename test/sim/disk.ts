@@ -4,7 +4,7 @@ import { openInlineWriter } from '../../src/agent/ledger/inline-writer.ts';
 import { sleep, type Clock } from '../../src/lib/clock.ts';
 import { SkerryError } from '../../src/lib/error.ts';
 import type { Committer } from '../../src/server/store/committer.ts';
-import type { Life } from '../support/fake-host.ts';
+import { silence, type Life } from '../support/fake-host.ts';
 
 /** What a disk does to whoever writes: it may be full, slow, or see its process die in the middle of a write. */
 export type Disk = {
@@ -16,9 +16,6 @@ export type Disk = {
 
 export const healthyDisk = (): Disk => ({ full: false, slowMs: 0, doom: undefined });
 
-const NEVER = new Promise<never>(() => undefined);
-const never = new AbortController().signal;
-
 type Door = {
   readonly disk: Disk;
   readonly life: Life;
@@ -29,8 +26,8 @@ type Door = {
 };
 
 async function write({ disk, life, clock, file, die }: Door, work: () => Promise<void>, full: () => Error): Promise<void> {
-  if (disk.slowMs > 0) await sleep(clock, disk.slowMs, never);
-  if (!life.alive) return NEVER;
+  if (disk.slowMs > 0) await sleep(clock, disk.slowMs, new AbortController().signal);
+  if (!life.alive) return silence();
   const { doom } = disk;
   if (doom === undefined) {
     if (disk.full) throw full();
@@ -40,7 +37,7 @@ async function write({ disk, life, clock, file, die }: Door, work: () => Promise
   if (doom > 0) await work();
   if (doom < 1) tear(file, before, doom);
   die();
-  return NEVER;
+  return silence();
 }
 
 /**

@@ -33,8 +33,6 @@ const WEIGHTS = {
   wallClock: 2,
 } as const;
 
-const never = new AbortController().signal;
-
 export class Faults {
   readonly #world: World;
   readonly #chance: Chance;
@@ -237,7 +235,7 @@ export class Faults {
       return;
     }
     this.#tell('a backup is begun');
-    server.store.backup(file, never).then(
+    server.store.backup(file, new AbortController().signal).then(
       () => {
         this.#backup = { file, past };
         this.#tell('the backup is taken');

@@ -38,7 +38,6 @@ export type SimNodeOptions = {
   readonly died: (node: SimNode) => void;
 };
 
-const never = new AbortController().signal;
 const GIB = 1024 ** 3;
 const MACHINE = {
   machineId: 'machine',
@@ -134,7 +133,7 @@ export class SimNode {
     this.#tampered.add(podUid);
     this.host.engine
       .runtime(this.name)
-      .remove(id, never)
+      .remove(id, new AbortController().signal)
       .catch(() => undefined);
   }
 

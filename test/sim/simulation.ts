@@ -125,7 +125,7 @@ export class World {
 
   outcome(): Outcome {
     const { violation, trace } = this;
-    return { violation, trace, hash: this.#hash.digest('hex').slice(0, 16) };
+    return { violation, trace, hash: this.#hash.copy().digest('hex').slice(0, 16) };
   }
 
   path(name: string): string {

@@ -73,16 +73,17 @@ export function createFakeHost(clock: Clock, node: string): FakeHost {
   };
 }
 
-const NEVER = new Promise<never>(() => undefined);
+/** A new one each time: what waits for a promise is kept for as long as the promise is. */
+export const silence = (): Promise<never> => new Promise(() => undefined);
 
 /** What the dead asked for is not answered. */
 export async function mortal<T>(life: Life, work: () => Promise<T>): Promise<T> {
-  if (!life.alive) return NEVER;
+  if (!life.alive) return silence();
   try {
     const result = await work();
-    return life.alive ? result : await NEVER;
+    return life.alive ? result : await silence();
   } catch (error) {
-    if (!life.alive) return NEVER;
+    if (!life.alive) return silence();
     throw error;
   }
 }
@@ -103,7 +104,7 @@ function mortalRuntime(runtime: Runtime, life: Life): Runtime {
     logs: (id, options, signal) => runtime.logs(id, options, signal),
     async *events(signal) {
       for await (const event of runtime.events(signal)) {
-        if (!life.alive) await NEVER;
+        if (!life.alive) await silence();
         yield event;
       }
     },
