@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { DATA_DIR, type AgentFlags, type Context } from './context.ts';
-import { capacity, duration, httpsUrl, labels, logLevel, unixSocket } from './flags.ts';
+import { capacity, httpsUrl, ipAddress, keepalive, labels, logLevel, unixSocket } from './flags.ts';
 
 export function agentCommand(context: Context): Command {
   return new Command('agent')
@@ -10,8 +10,8 @@ export function agentCommand(context: Context): Command {
     .option('--data-dir <dir>', 'where all state is kept', DATA_DIR)
     .option('--node-name <name>', 'name of the node', context.hostname().toLowerCase())
     .option('--docker <socket>', 'the Docker-compatible engine', unixSocket, '/var/run/docker.sock')
-    .option('--keepalive <duration>', 'how often an idle link is probed; 240s suits a metered one', duration, 30_000)
-    .option('--node-ip <address>', 'the address that the node reports (default: that of the route to the server)')
+    .option('--keepalive <duration>', 'how often an idle link is probed; 240s suits a metered one', keepalive, 30_000)
+    .option('--node-ip <address>', 'the address that the node reports (default: that of the default route)', ipAddress)
     .option('--labels <k=v,…>', 'labels of the node', labels, {})
     .option('--capacity <k=v,…>', 'caps what the node offers: cpu, memory, ephemeral-storage, pods', capacity, {})
     .option('--log-level <level>', 'debug, info, warn, error or silent', logLevel, 'info')
@@ -23,7 +23,7 @@ Examples:
   skerry agent --server https://10.0.0.1:6443 --token skr1.… --labels site=harbour --capacity cpu=2,memory=512Mi --keepalive 240s
   skerry agent                                        # once joined, neither token nor network is needed`,
     )
-    .action(({ keepalive, ...flags }: Omit<AgentFlags, 'keepaliveMs'> & { readonly keepalive: number }) =>
-      context.runAgent({ ...flags, keepaliveMs: keepalive }),
+    .action(({ keepalive: keepaliveMs, ...flags }: Omit<AgentFlags, 'keepaliveMs'> & { readonly keepalive: number }) =>
+      context.runAgent({ ...flags, keepaliveMs }),
     );
 }

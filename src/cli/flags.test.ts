@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { capacity, count, duration, hostPort, httpsUrl, labels, unixSocket } from './flags.ts';
+import { capacity, count, duration, hostPort, httpsUrl, ipAddress, keepalive, labels, unixSocket } from './flags.ts';
 
 function checkRefused(parse: (text: string) => unknown, ...texts: readonly string[]): void {
   for (const text of texts) expect(() => parse(text), text).toThrow();
@@ -10,6 +10,13 @@ test('durations', () => {
     30_000, 300_000, 86_400_000, 5_400_000, 500, 1500,
   ]);
   checkRefused(duration, '', '30', 's', '5 m', '5m!', '-5m');
+});
+
+test('keepalives and addresses', () => {
+  expect(['1s', '240s', '1h'].map(keepalive)).toEqual([1_000, 240_000, 3_600_000]);
+  checkRefused(keepalive, '0s', '500ms', '61m', '30');
+  expect(['192.0.2.7', '2001:db8::7'].map(ipAddress)).toEqual(['192.0.2.7', '2001:db8::7']);
+  checkRefused(ipAddress, '', 'host', '192.0.2.7/24', '192.0.2');
 });
 
 test('counts', () => {
@@ -28,7 +35,7 @@ test('labels and capacity', () => {
   expect(labels('a=b,example.com/c=')).toEqual({ a: 'b', 'example.com/c': '' });
   checkRefused(labels, 'a', '=b', 'a=b,', 'a b=c', 'a=b c', 'a=d=e', '/a=b', `a=${'x'.repeat(64)}`);
   expect(capacity('cpu=2,memory=1Gi')).toEqual({ cpu: '2', memory: '1Gi' });
-  checkRefused(capacity, 'gpu=1', 'cpu=abc', 'cpu=', 'memory=-1Gi', 'memory=1GB', 'pods');
+  checkRefused(capacity, 'gpu=1', 'cpu=abc', 'cpu=', 'memory=-1Gi', 'memory=1GB', 'pods', 'pods=1.5');
 });
 
 test('urls and sockets', () => {

@@ -1,7 +1,9 @@
 import { InvalidArgumentError } from 'commander';
+import { parseIp } from '#api/ip.ts';
 import { labelValueProblems, qualifiedNameProblems } from '#api/names.ts';
-import { ZERO_QUANTITY, compareQuantities, tryParseQuantity } from '#api/quantity.ts';
+import { ZERO_QUANTITY, compareQuantities, quantityOf, quantityValue, tryParseQuantity } from '#api/quantity.ts';
 import { LOG_LEVELS, type LogLevel } from '#lib/log.ts';
+import { KEEPALIVE_SECONDS_MAX } from '#net/link/transport.ts';
 
 /** Parsers of flag values: each takes what the user typed and gives the value, or says what would have been right. */
 
@@ -15,6 +17,19 @@ export function duration(text: string): number {
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** How often an idle link is probed, in milliseconds: what a server takes (net/link). */
+export function keepalive(text: string): number {
+  const ms = duration(text);
+  if (ms < 1_000 || ms > KEEPALIVE_SECONDS_MAX * 1_000)
+    throw new InvalidArgumentError(`Use a time between 1s and ${KEEPALIVE_SECONDS_MAX}s, like 30s.`);
+  return ms;
+}
+
+export function ipAddress(text: string): string {
+  if (parseIp(text) === undefined) throw new InvalidArgumentError('Use an IP address, like 192.168.1.7.');
+  return text;
+}
 
 /** A whole number of at least 1. */
 export function count(text: string): number {
@@ -53,6 +68,8 @@ export function capacity(text: string): Readonly<Record<string, string>> {
       throw new InvalidArgumentError(
         `"${key}=${amount}" is no amount: use a Kubernetes quantity, like cpu=500m or memory=512Mi.`,
       );
+    if (key === 'pods' && compareQuantities(quantity, quantityOf(quantityValue(quantity))) !== 0)
+      throw new InvalidArgumentError(`"${key}=${amount}" is no number of pods.`);
   }
   return given;
 }

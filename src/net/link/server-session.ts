@@ -5,7 +5,7 @@ import { SkerryError, explain } from '#lib/error.ts';
 import { createFrameGuard } from './frame-guard.ts';
 import { createTokenBucket } from './token-bucket.ts';
 import { BYE, encodeBye, isNodeName, kindOf, topicFilter, topicOf, type Bye } from './topic.ts';
-import { CONGESTED_BYTES, PAYLOAD_BYTES_MAX, type SendResult } from './transport.ts';
+import { CONGESTED_BYTES, KEEPALIVE_SECONDS_MAX, PAYLOAD_BYTES_MAX, type SendResult } from './transport.ts';
 
 /**
  * One node's connection on the server: the part of MQTT 3.1.1 that the link needs and nothing else. Clean sessions, QoS 0 and 1, no
@@ -38,7 +38,6 @@ export type SessionContext = {
 
 /** Payload, topic and packet id. */
 const FRAME_BYTES_MAX = PAYLOAD_BYTES_MAX + 1_024;
-export const KEEPALIVE_SECONDS_MAX = 3_600;
 /** What MQTT allows a client beyond its keepalive (§3.1.2.10). */
 const KEEPALIVE_GRACE = 1.5;
 const SUBSCRIPTIONS_MAX = 2;

@@ -59,3 +59,6 @@ export const CONNECT_TIMEOUT_MS = 30_000;
 
 /** Unsent bytes of one connection beyond which `send` says `congested`. One message always fits an idle connection. */
 export const CONGESTED_BYTES = 256 * 1024;
+
+/** Of an agent; at least 1. Beyond it a node that is gone would count as there for hours. */
+export const KEEPALIVE_SECONDS_MAX = 3_600;
