@@ -39,7 +39,11 @@ test('labels and capacity', () => {
 });
 
 test('urls and sockets', () => {
-  expect(httpsUrl('https://a:6443/')).toBe('https://a:6443');
+  expect(['https://a:6443/', 'https://a', 'https://a:443'].map(httpsUrl)).toEqual([
+    'https://a:6443',
+    'https://a',
+    'https://a:443',
+  ]);
   checkRefused(httpsUrl, 'http://a', 'a:6443');
   expect(unixSocket('unix:///run/docker.sock')).toBe('/run/docker.sock');
   checkRefused(unixSocket, '/run/docker.sock', 'tcp://x');

@@ -87,7 +87,8 @@ export function labels(text: string): Readonly<Record<string, string>> {
 export function httpsUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== 'https:') throw new InvalidArgumentError('Use an https URL, like https://server.example:6443.');
-  return url.origin;
+  // An origin leaves out the port that https has anyway, and without one the server's own is meant.
+  return /:443\/*$/.test(text) ? `${url.origin}:443` : url.origin;
 }
 
 export function logLevel(text: string): LogLevel {

@@ -28,8 +28,10 @@ export function parseServerUrl(text: string): ServerAddress {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== 'https:' || url.hostname === '')
     throw new SkerryError('Usage', `read the server's URL ${JSON.stringify(text)}: it must look like https://10.0.0.1:6443`);
+  // A URL forgets the port that https has anyway, also where it was written.
+  const port = /:443\/*$/.test(text) ? '443' : url.port;
   // An IPv6 address stands in brackets.
-  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? DEFAULT_PORT : Number(url.port) };
+  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: port === '' ? DEFAULT_PORT : Number(port) };
 }
 
 /** Rejects with WrongServer before anything is told, Unreachable, Aborted, or the server's own refusal (its Status reason as code). */
