@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { normalizeReference, parseReference } from './reference.ts';
 
@@ -23,7 +24,36 @@ test('references are one text however they are written', () => {
 });
 
 test('what is no reference is told apart', () => {
-  for (const text of ['', 'Nginx', 'a b', '/nginx', 'nginx:', 'nginx:a b', 'reg.lan/App', 'nginx@sha256:short']) {
-    expect([text, parseReference(text)]).toEqual([text, undefined]);
-  }
+  const none = ['', 'Nginx', 'a b', '/nginx', 'nginx:', 'nginx:a b', 'reg.lan/App', 'nginx@sha256:short', 'a//b', 'a/', 'a..b'];
+  const odd = [
+    'a:b:c',
+    `a@${DIGEST}@${DIGEST}`,
+    '-a',
+    'a-',
+    '-x.lan/a',
+    'reg.lan:/a',
+    'reg.lan:port/a',
+    'a'.repeat(64),
+    `${'a'.repeat(256)}`,
+  ];
+  for (const text of [...none, ...odd]) expect([text, parseReference(text)]).toEqual([text, undefined]);
+});
+
+test('what is as good as one is', () => {
+  checkNormalized('a__b/c--d.e', 'docker.io/a__b/c--d.e:latest');
+  checkNormalized('Reg/app', 'Reg/app:latest');
+  checkNormalized('[2001:db8::1]:5000/app', '[2001:db8::1]:5000/app:latest');
+});
+
+test('no text takes long to be told apart', () => {
+  const pieces = fc.array(fc.constantFrom('a', 'A', '0', '.', '-', '_', '/', ':', '@', '[', ' '), { maxLength: 60 });
+  const repeated = fc.tuple(pieces, fc.integer({ min: 1, max: 200 })).map(([some, times]) => `${some.join('').repeat(times)}!`);
+  const startMs = performance.now();
+  fc.assert(
+    fc.property(repeated, (text) => {
+      expect(parseReference(text)).toBeUndefined();
+    }),
+    { numRuns: 500 },
+  );
+  expect(performance.now() - startMs).toBeLessThan(5_000);
 });

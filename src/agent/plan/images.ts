@@ -11,11 +11,13 @@ import { isChanged } from './spec-hash.ts';
 export function imageReady(draft: Draft, view: ContainerView): boolean {
   const image = view.container.image ?? '';
   if (parseReference(image) === undefined && !image.startsWith('sha256:')) {
-    wait(draft, view, 'InvalidImageName', `Failed to apply default image tag "${image}": couldn't parse image name "${image}"`);
+    const why = `couldn't parse image name "${image}": invalid reference format`;
+    const message = `Failed to apply default image tag "${image}": ${why}`;
+    wait(draft, view, 'InvalidImageName', message);
     tell(draft, {
       type: 'Warning',
       reason: 'InspectFailed',
-      message: `Failed to apply default image tag "${image}": couldn't parse image name "${image}"`,
+      message,
       container: view.name,
       once: `image/${view.name}`,
     });
