@@ -37,7 +37,8 @@ function inside(volume: string, subPath: string): string {
 }
 
 function expandAll(text: string, environment: ReadonlyMap<string, string>): string {
-  const missing = [...text.matchAll(/\$\(([^)]*)\)/g)].map((match) => match[1] ?? '').find((name) => !environment.has(name));
-  if (missing !== undefined) throw configError(`missing value for "${missing}"`);
-  return expand(text, (name) => environment.get(name));
+  return expand(text, (name) => {
+    if (!environment.has(name)) throw configError(`missing value for "${name}"`);
+    return environment.get(name);
+  });
 }

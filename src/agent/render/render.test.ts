@@ -50,8 +50,15 @@ test('expansion by the rules of upstream', () => {
     ['$(C) $(A', '$(C) $(A'],
     ['$A $', '$A $'],
     ['$$', '$'],
+    ['$($(A)', '$($(A)'],
+    ['$()', '$()'],
+    ['$(A)$(C', '1$(C'],
+    ['$($$', '$($'],
   ] as const;
   for (const [input, expected] of cases) expect([input, expand(input, value)]).toEqual([input, expected]);
+  // As much as an object may hold: whoever may write a pod writes it.
+  const many = '$('.repeat(750_000);
+  expect(expand(many, value)).toBe(many);
 });
 
 test('the environment: envFrom, values of every source, references to what came before', () => {
