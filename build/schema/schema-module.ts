@@ -93,7 +93,8 @@ function fieldType(type: ModelType, definitionOf: (model: string) => string): Fi
     case 'bytes':
       return { type: type.type };
     case 'number':
-      return { type: type.format === 'double' || type.format === 'float' ? 'number' : 'integer' };
+      if (type.format === 'double' || type.format === 'float') return { type: 'number' };
+      return { type: 'integer', ...(type.format === 'int32' ? { format: type.format } : {}) };
     case 'any':
     case 'time':
     case 'micro-time':

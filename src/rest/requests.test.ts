@@ -74,6 +74,40 @@ test('who changes his mind about dependents while an object is going is heard', 
   expect(await finalizers('Orphan')).toEqual(['orphan']);
 });
 
+test('numbers and times are those of Go: no more than fits, no other form', async () => {
+  const DEPLOYMENTS = '/apis/apps/v1/namespaces/default/deployments';
+  const deployment = (spec: object) => ({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'numbers' },
+    spec: {
+      selector: { matchLabels: { a: 'b' } },
+      template: { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i' }] } },
+      ...spec,
+    },
+  });
+  const checkNumbers = (spec: object, message: RegExp) =>
+    checkRefused(world.call('POST', DEPLOYMENTS, deployment(spec)), 400, message);
+  await checkNumbers({ replicas: 2 ** 31 }, /spec\.replicas: expected int32, found 2147483648/);
+  await checkNumbers({ replicas: 1.5 }, /spec\.replicas: expected int32, found 1\.5/);
+  await checkNumbers({ strategy: { rollingUpdate: { maxSurge: 2 ** 31 } } }, /maxSurge: expected int32 or string/);
+  const endless = { template: { metadata: { labels: { a: 'b' } }, spec: { terminationGracePeriodSeconds: 1e300 } } };
+  await checkNumbers(endless, /terminationGracePeriodSeconds: expected int64/);
+  const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'l' }, spec: { renewTime: '2026' } };
+  const LEASES = '/apis/coordination.k8s.io/v1/namespaces/default/leases';
+  await checkRefused(world.call('POST', LEASES, lease), 400, /renewTime: expected time/);
+});
+
+test('a pod may take longer than any calendar reaches', async () => {
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'patient' } };
+  const spec = { nodeName: 'n', terminationGracePeriodSeconds: 1e15, containers: [{ name: 'c', image: 'i' }] };
+  const PODS = '/api/v1/namespaces/default/pods';
+  await world.call('POST', PODS, { ...pod, spec });
+  const reply = await world.call('DELETE', `${PODS}/patient`);
+  expect(reply.status).toBe(200);
+  expect(reply.json()).toMatchObject({ metadata: { deletionTimestamp: expect.stringMatching(/^2\d{3}-/) } });
+});
+
 test('a collection is deleted by its selectors alone', async () => {
   for (const name of ['red-1', 'red-2', 'blue'])
     await world.call('POST', MAPS, { ...configMap(name), metadata: { name, labels: { colour: name.slice(0, 3) } } });

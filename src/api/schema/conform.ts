@@ -85,7 +85,7 @@ class Walk {
       case 'boolean':
         return typeof value === 'boolean' ? value : this.#fail(value, 'bool', path, owner);
       case 'integer':
-        return typeof value === 'number' && Number.isInteger(value) ? value : this.#fail(value, 'int', path, owner);
+        return isInteger(value, type.format) ? value : this.#fail(value, type.format ?? 'int64', path, owner);
       case 'number':
         return typeof value === 'number' ? value : this.#fail(value, 'float64', path, owner);
     }
@@ -94,9 +94,9 @@ class Walk {
   #scalar(value: Json, kind: 'quantity' | 'time' | 'micro-time' | 'int-or-string' | 'any', path: Path, owner: Owner): Json {
     if (kind === 'any') return value;
     if (kind === 'int-or-string')
-      return typeof value === 'string' || Number.isInteger(value) ? value : this.#fail(value, 'int or string', path, owner);
+      return typeof value === 'string' || isInteger(value, 'int32') ? value : this.#fail(value, 'int32 or string', path, owner);
     if (kind === 'quantity') return this.#quantity(value, path, owner);
-    return typeof value === 'string' && !Number.isNaN(Date.parse(value)) ? value : this.#fail(value, 'time', path, owner);
+    return typeof value === 'string' && isTime(value) ? value : this.#fail(value, 'time', path, owner);
   }
 
   #quantity(value: Json, path: Path, owner: Owner): Json {
@@ -133,6 +133,20 @@ function zeroOf(type: FieldType): Json {
         : type.type === 'integer' || type.type === 'number'
           ? 0
           : {};
+}
+
+const INT32_MAX = 2 ** 31 - 1;
+
+/** No larger than Go's type, nor than what JSON's numbers hold exactly. */
+function isInteger(value: Json, format: 'int32' | undefined): boolean {
+  if (!Number.isSafeInteger(value)) return false;
+  return format === undefined || (Number(value) >= -INT32_MAX - 1 && Number(value) <= INT32_MAX);
+}
+
+const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
+
+function isTime(text: string): boolean {
+  return RFC3339.test(text) && !Number.isNaN(Date.parse(text));
 }
 
 function isRecord(value: Json): value is { readonly [key: string]: Json } {

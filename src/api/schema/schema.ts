@@ -29,7 +29,9 @@ export type Field = {
 };
 
 export type FieldType =
-  | { readonly type: 'string' | 'boolean' | 'integer' | 'number' | 'bytes' }
+  | { readonly type: 'string' | 'boolean' | 'number' | 'bytes' }
+  /** Absent: int64, of which JSON's numbers hold those up to 2^53 exactly. */
+  | { readonly type: 'integer'; readonly format?: 'int32' }
   | { readonly type: 'ref'; readonly definition: string }
   | { readonly type: 'list'; readonly items: FieldType }
   | { readonly type: 'map'; readonly values: FieldType };

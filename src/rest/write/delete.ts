@@ -21,6 +21,8 @@ export const FOREGROUND = 'foregroundDeletion';
 export const ORPHAN = 'orphan';
 
 const ATTEMPTS_MAX = 10;
+/** Some 68 years: longer is for ever, and beyond what dates can say. */
+const GRACE_SECONDS_MAX = 2 ** 31 - 1;
 
 export async function deleteObject(call: Call, name: string, options: DeleteOptions): Promise<Deletion> {
   for (let attempt = 1; ; attempt++) {
@@ -65,7 +67,7 @@ async function deleteOnce(call: Call, name: string, old: KubeObject, options: De
 function deleting(call: Call, old: KubeObject, options: DeleteOptions): KubeObject {
   const { strategy } = call.resource;
   const finalizers = withPropagation(old.metadata.finalizers ?? [], options.propagationPolicy);
-  const graceful = strategy.gracePeriodSeconds?.(old, options.gracePeriodSeconds) ?? 0;
+  const graceful = Math.min(GRACE_SECONDS_MAX, strategy.gracePeriodSeconds?.(old, options.gracePeriodSeconds) ?? 0);
   const wanted = options.propagationPolicy === 'Foreground' && strategy.gracePeriodSeconds === undefined ? 0 : graceful;
   const before = old.metadata.deletionGracePeriodSeconds;
   const isDeleting = old.metadata.deletionTimestamp !== undefined;
