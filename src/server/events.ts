@@ -35,7 +35,6 @@ export const KEPT_MAX = 4_096;
 export const BURST_MAX = 25;
 export const REFILL_MS = 5 * 60_000;
 const MESSAGE_LENGTH_MAX = 1_024;
-const NAME_LENGTH_MAX = 200;
 const CONCURRENCY = 16;
 
 type Kept = { readonly component: string; event: CoreEvent; written: number };
@@ -113,13 +112,20 @@ export function authorOf(component: string): Author {
   return { user: { name, groups: ['system:authenticated'] }, fieldManager: component };
 }
 
+const NAME_LENGTH_MAX = 253;
+
+/** Of the object it is about and a word that tells it from others; where the name is cut it must not end in a dash or a dot. */
+export function eventName(about: string, word: string): string {
+  return `${about.slice(0, NAME_LENGTH_MAX - word.length - 1).replace(/[-.]+$/, '')}.${word}`;
+}
+
 function newEvent(component: string, about: About, note: EventNote, time: string, ids: Pick<Ids, 'bytes'>): CoreEvent {
   const namespace = about.namespace === undefined || about.namespace === '' ? 'default' : about.namespace;
   const hex = Array.from(ids.bytes(8), (byte) => byte.toString(16).padStart(2, '0')).join('');
   return {
     apiVersion: 'v1',
     kind: 'Event',
-    metadata: { name: `${about.name.slice(0, NAME_LENGTH_MAX)}.${hex}`, namespace },
+    metadata: { name: eventName(about.name, hex), namespace },
     involvedObject: about,
     ...note,
     source: { component },

@@ -1,4 +1,5 @@
 /** Pods made from a template: its labels, annotations and spec; the name is the maker's with a suffix from the pipeline. */
+import { DNS_SUBDOMAIN_BYTES_MAX } from '#api/names.ts';
 import type { Pod, PodSpec, PodTemplateSpec } from '#api/kinds/pod.ts';
 import type { KubeObject, OwnerReference } from '#api/object.ts';
 
@@ -13,7 +14,8 @@ export function podFromTemplate(
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
-      generateName: `${name}-`,
+      // The longest names leave no room for a dash; they are cut for the suffix all the same.
+      generateName: name.length < DNS_SUBDOMAIN_BYTES_MAX ? `${name}-` : name,
       namespace,
       labels: { ...labels, ...extra.labels },
       ...(annotations === undefined ? {} : { annotations }),

@@ -4,6 +4,7 @@ import type { EventReport } from '#api/link/reports.ts';
 import type { Pod } from '#api/kinds/pod.ts';
 import type { KubeObject } from '#api/object.ts';
 import type { Change } from '#rest/change.ts';
+import { eventName as eventNameOf } from '../events.ts';
 import type { View } from '../view.ts';
 import { serverTimeOf } from './server-time.ts';
 
@@ -28,7 +29,6 @@ const COUNT_MAX = 1_000_000;
 const BURST_MAX = 1_000;
 const PER_SECOND = 10;
 const CACHED_MAX = 512;
-const NAME_MAX = 253;
 const NAME_HASH_LENGTH = 16;
 
 type Bucket = { tokens: number; sinceMs: number };
@@ -125,7 +125,7 @@ function eventName({ involved, type, reason, message }: EventReport, node: strin
   const { kind, namespace = '', name, uid = '', fieldPath = '' } = involved;
   const what = JSON.stringify([node, kind, namespace, name, uid, fieldPath, type, reason, message]);
   const hash = hashOf(Buffer.from(what, 'utf8')).slice(0, NAME_HASH_LENGTH);
-  return `${name.slice(0, NAME_MAX - NAME_HASH_LENGTH - 1)}.${hash}`;
+  return eventNameOf(name, hash);
 }
 
 const keyOf = (namespace: string, name: string): string => `${namespace}/${name}`;

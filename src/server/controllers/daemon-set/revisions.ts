@@ -15,6 +15,8 @@ import { templateHash } from '../template-hash.ts';
 export const REVISIONS = 'controllerrevisions.apps';
 export const HASH_LABEL = 'controller-revision-hash';
 const HISTORY_LIMIT = 10;
+/** Of the set's name in that of a revision, as upstream: the hash follows. */
+const NAME_LENGTH_MAX = 223;
 
 export type Revisions = {
   /** The label of pods that are up to date. */
@@ -38,12 +40,13 @@ export function revisionsOf(set: DaemonSet, view: View): Revisions {
     return { hash, changes: [...claimed.changes, ...raised], collided: false, old };
   }
   const hash = templateHash(set.spec?.template, set.status?.collisionCount ?? 0);
-  const { name = '', namespace = '', annotations } = set.metadata;
+  const { namespace = '', annotations } = set.metadata;
+  const name = `${(set.metadata.name ?? '').slice(0, NAME_LENGTH_MAX)}-${hash}`;
   const revision: ControllerRevision = {
     apiVersion: 'apps/v1',
     kind: 'ControllerRevision',
     metadata: {
-      name: `${name}-${hash}`,
+      name,
       namespace,
       labels: { ...set.spec?.template.metadata?.labels, [HASH_LABEL]: hash },
       ...(annotations === undefined ? {} : { annotations }),
@@ -52,7 +55,7 @@ export function revisionsOf(set: DaemonSet, view: View): Revisions {
     data,
     revision: newest + 1,
   };
-  const collided = view.get(REVISIONS, namespace, `${name}-${hash}`) !== undefined;
+  const collided = view.get(REVISIONS, namespace, name) !== undefined;
   const create: Change = { verb: 'create', resource: REVISIONS, object: revision };
   return { hash, changes: [...claimed.changes, ...(collided ? [] : [create])], collided, old };
 }
