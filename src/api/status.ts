@@ -134,5 +134,5 @@ function qualify({ group, name }: Qualified): string {
 }
 
 function named({ group, name: kind }: Qualified, name: string): StatusDetails {
-  return { ...(name === '' ? {} : { name }), ...(group === '' ? {} : { group }), kind };
+  return { ...(name === '' ? {} : { name }), ...(group === '' ? {} : { group }), ...(kind === '' ? {} : { kind }) };
 }

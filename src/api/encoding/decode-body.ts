@@ -1,5 +1,5 @@
 import { parseApiVersion } from '../registry.ts';
-import { conform, pathText, type Misfit } from '../schema/conform.ts';
+import { conform, type Misfit } from '../schema/conform.ts';
 import type { Schema } from '../schema/schema.ts';
 import type { Json, KubeObject } from '../object.ts';
 import { apiError, badRequestError } from '../status.ts';
@@ -121,7 +121,7 @@ function internal({ apiVersion }: Expected): string {
 function misfit(expected: Expected, error: string, at: Misfit | undefined, text: string | undefined): unknown {
   const { version } = parseApiVersion(expected.apiVersion);
   const head = `${expected.kind} in version "${version}" cannot be handled as a ${expected.kind}: `;
-  const offset = at === undefined || text === undefined ? undefined : scan(text).offsets.get(pathText(at.path));
+  const offset = at === undefined || text === undefined ? undefined : scan(text, at.path).offset;
   if (at === undefined || text === undefined || offset === undefined || at.wanted !== 'string')
     return badRequestError(head + error);
   const type = at.definition.split('.').at(-1) ?? '';

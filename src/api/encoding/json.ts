@@ -50,21 +50,28 @@ const BRACE_OPEN = 0x7b;
 const BRACE_CLOSE = 0x7d;
 
 export type Scanned = {
+  /** Paths of keys that stand twice, the first DUPLICATES_MAX. */
   readonly duplicates: readonly string[];
-  /** Offset of the first character of the value at a path, by the path's text. */
-  readonly offsets: ReadonlyMap<string, number>;
+  /** Of the first character of the value at the wanted path (the last such value, where a key stands twice). */
+  readonly offset?: number;
 };
 
+/** A path is as long as its value is deep, so a list of all of them could be far longer than the text. */
+const DUPLICATES_MAX = 100;
+
+type Path = readonly (string | number)[];
 type Container = { readonly keys: Set<string> | undefined; index: number; key: string };
 
 /** Reads valid JSON once, without recursion. */
-export function scan(text: string): Scanned {
+export function scan(text: string, wanted?: Path): Scanned {
   const duplicates: string[] = [];
-  const offsets = new Map<string, number>();
+  let offset: number | undefined;
   const stack: Container[] = [];
   let expectsKey = false;
-  const path = () => stack.map(({ keys, index, key }) => (keys === undefined ? index : key));
-  const begin = (at: number) => void offsets.set(pathText(path()), at);
+  const begin = (at: number) => {
+    // From the innermost on: that is where siblings differ.
+    if (wanted?.length === stack.length && stack.every((_, up) => isAt(stack.at(-1 - up), wanted.at(-1 - up)))) offset = at;
+  };
   for (let at = 0; at < text.length; at++) {
     const character = text[at];
     const top = stack.at(-1);
@@ -73,7 +80,8 @@ export function scan(text: string): Scanned {
       if (expectsKey && top?.keys !== undefined) {
         // Sound: the slice is a JSON string of text that was parsed before.
         top.key = JSON.parse(text.slice(at, end + 1)) as string;
-        if (top.keys.has(top.key)) duplicates.push(pathText(path()));
+        if (top.keys.has(top.key) && duplicates.length < DUPLICATES_MAX)
+          duplicates.push(pathText(stack.map((container) => partOf(container))));
         top.keys.add(top.key);
         expectsKey = false;
       } else begin(at);
@@ -93,7 +101,15 @@ export function scan(text: string): Scanned {
       while (/[-+.\dA-Za-z]/.test(text[at + 1] ?? '')) at++;
     }
   }
-  return { duplicates, offsets };
+  return { duplicates, ...(offset === undefined ? {} : { offset }) };
+}
+
+function isAt(container: Container | undefined, part: string | number | undefined): boolean {
+  return container !== undefined && partOf(container) === part;
+}
+
+function partOf({ keys, index, key }: Container): string | number {
+  return keys === undefined ? index : key;
 }
 
 function endOfString(text: string, start: number): number {
