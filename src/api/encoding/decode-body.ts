@@ -1,14 +1,15 @@
 import { parseApiVersion } from '../registry.ts';
 import { conform, type Misfit } from '../schema/conform.ts';
 import type { Schema } from '../schema/schema.ts';
+import { isJsonObject } from '../json-object.ts';
 import type { Json, KubeObject } from '../object.ts';
 import { apiError, badRequestError } from '../status.ts';
 import { hasCode } from '#lib/error.ts';
 import { parse, scan } from './json.ts';
-import { decodeProtobuf } from './protobuf.ts';
+import { decodeProtobuf, openEnvelope } from './protobuf.ts';
 import { parseYamlBody } from './yaml.ts';
 
-/** A request body → an object of the kind that the URL names. Bad input gives a 400 or 415 in the words of a real server, never anything else. */
+/** A request body → an object of the kind that the URL names. Bad input gives a 400, 413 or 415 in the words of a real server, never anything else. */
 export type Expected = { readonly apiVersion: string; readonly kind: string; readonly definition: string };
 
 export type FieldValidation = 'Strict' | 'Warn' | 'Ignore';
@@ -17,7 +18,13 @@ type Encoding = 'json' | 'yaml' | 'protobuf';
 
 const ACCEPTED = 'application/json, application/yaml, application/vnd.kubernetes.protobuf';
 
-type Body = { readonly value: Json; readonly duplicates: () => readonly string[]; readonly text?: string };
+type Body = {
+  readonly value: Json;
+  /** What is said of keys that stand twice. */
+  readonly duplicates: () => readonly string[];
+  /** Of JSON. */
+  readonly text?: string;
+};
 
 export function decodeBody(
   bytes: Uint8Array,
@@ -26,14 +33,11 @@ export function decodeBody(
   schema: Schema,
   fieldValidation: FieldValidation,
 ): { readonly object: KubeObject; readonly warnings: readonly string[] } {
-  const body = read(bytes, encodingOf(contentType), expected, schema);
-  const typed = withType(body.value, expected);
-  const { value, unknown, error, at } = conform(typed, expected.definition, schema);
+  const body = read(bytes, encodingOf(contentType), expected, schema, (type) => void withType(type, expected));
+  const { value, unknown, error, at } = conform(withType(body.value, expected), expected.definition, schema);
   if (error !== undefined) throw misfit(expected, error, at, body.text);
   const problems =
-    fieldValidation === 'Ignore'
-      ? []
-      : [...unknown.map((path) => `unknown field "${path}"`), ...body.duplicates().map((path) => `duplicate field "${path}"`)];
+    fieldValidation === 'Ignore' ? [] : [...body.duplicates(), ...unknown.map((path) => `unknown field "${path}"`)];
   if (fieldValidation === 'Strict' && problems.length > 0) {
     throw badRequestError(
       `${expected.kind} in version "${parseApiVersion(expected.apiVersion).version}" cannot be handled as a ${expected.kind}: strict decoding error: ${problems.join(', ')}`,
@@ -61,14 +65,29 @@ function encodingOf(contentType: string | undefined): Encoding {
   );
 }
 
-function read(bytes: Uint8Array, encoding: Encoding, expected: Expected, schema: Schema): Body {
-  if (encoding === 'protobuf') return { value: decodeProtobuf(bytes, schema), duplicates: () => [] };
+/** `check` looks at the type that a protobuf body says to have: only by the right one can it be decoded. */
+function read(
+  bytes: Uint8Array,
+  encoding: Encoding,
+  expected: Expected,
+  schema: Schema,
+  check: (type: Json) => void = () => undefined,
+): Body {
+  if (encoding === 'protobuf') {
+    const { raw, ...type } = openEnvelope(bytes);
+    check(type);
+    return { value: { ...decodeProtobuf(raw, expected.definition, schema), ...type }, duplicates: () => [] };
+  }
   const text = new TextDecoder().decode(bytes);
   if (encoding === 'yaml') {
     const { value, duplicates } = parseYamlBody(text);
     return { value, duplicates: () => duplicates };
   }
-  return { value: readJson(text, expected), duplicates: () => scan(text).duplicates, text };
+  return {
+    value: readJson(text, expected),
+    duplicates: () => scan(text).duplicates.map((path) => `duplicate field "${path}"`),
+    text,
+  };
 }
 
 function readJson(text: string, { kind }: Expected): Json {
@@ -90,14 +109,15 @@ function isCutOff(text: string): boolean {
   return trimmed === '' || /[[{:,"]$/.test(trimmed) || trimmed.split(/[{[]/).length > trimmed.split(/[}\]]/).length;
 }
 
+/** What a body does not say of its type is what the URL says. */
 function withType(value: Json, expected: Expected): Json {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isJsonObject(value))
     throw badRequestError(`the object provided is unrecognized (must be of type ${expected.kind}): it is no object`);
-  }
-  // Sound: an object that is no list, by the check above.
-  const record = value as { readonly [key: string]: Json };
-  const kind = typeof record.kind === 'string' && record.kind !== '' ? record.kind : expected.kind;
-  const apiVersion = typeof record.apiVersion === 'string' && record.apiVersion !== '' ? record.apiVersion : expected.apiVersion;
+  const [kind, apiVersion] = [value['kind'] || expected.kind, value['apiVersion'] || expected.apiVersion];
+  if (typeof kind !== 'string' || typeof apiVersion !== 'string')
+    throw badRequestError(
+      `the object provided is unrecognized (must be of type ${expected.kind}): its kind or apiVersion is no text`,
+    );
   const { version } = parseApiVersion(apiVersion);
   if (kind !== expected.kind) {
     throw badRequestError(
@@ -109,7 +129,7 @@ function withType(value: Json, expected: Expected): Json {
       `${kind} in version "${version}" cannot be handled as a ${expected.kind}: no kind "${kind}" is registered for version "${apiVersion}" in scheme "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"`,
     );
   }
-  return { ...record, kind, apiVersion };
+  return { ...value, kind, apiVersion };
 }
 
 function internal({ apiVersion }: Expected): string {

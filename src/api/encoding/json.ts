@@ -1,12 +1,11 @@
 import { badRequestError } from '../status.ts';
 import type { Json } from '../object.ts';
 import { pathText } from '../schema/conform.ts';
-import type { Parsed } from './yaml.ts';
 
 /** JSON with what JSON.parse keeps to itself: which keys stand twice in one object, and where a value stands in the text. */
 
-/** Throws 400 for text that is no JSON. */
-export function parseJson(text: string): Parsed {
+/** Throws 400 for text that is no JSON. `duplicates`: paths of keys that stand twice. */
+export function parseJson(text: string): { readonly value: Json; readonly duplicates: readonly string[] } {
   const value = parse(text);
   return { value, duplicates: scan(text).duplicates };
 }
@@ -26,7 +25,7 @@ export function parse(text: string): Json {
 export const DEPTH_MAX = 1_000;
 
 /** Throws 400. */
-export function depthError(): unknown {
+function depthError(): unknown {
   return badRequestError(`json parse error: exceeded max depth of ${DEPTH_MAX}`);
 }
 

@@ -1,14 +1,18 @@
-import { canonicalQuantity } from '../quantity.ts';
+import { parseTime, rfc3339 } from '#lib/time.ts';
+import { isJsonObject } from '../json-object.ts';
 import type { Json } from '../object.ts';
-import type { FieldType, Schema } from './schema.ts';
+import { canonicalQuantity } from '../quantity.ts';
+import { base64ByteLength } from '../text.ts';
+import type { Definition, FieldType, Schema } from './schema.ts';
 
 /**
- * Checks a JSON value against a definition as Go's decoder would: unknown fields are pruned and reported, nulls dropped, quantities
- * brought into their canonical form; the first value of a wrong type ends it. Coerces nothing.
+ * Checks a JSON value against a definition and gives it as Go's decoder and encoder would together: unknown fields are pruned and
+ * reported; nulls and zeros that mean nothing are left out; quantities and times come in their canonical form. The first value of a wrong
+ * type ends it. Never turns a value of one type into one of another.
  */
 export type Conformed = {
   readonly value: Json;
-  /** Paths of pruned fields: `spec.template.spec.containers[0].foo`. */
+  /** Paths of pruned fields, the first UNKNOWN_MAX: `spec.template.spec.containers[0].foo`. */
   readonly unknown: readonly string[];
   readonly error?: string;
   /** Where the error is, for the callers that tell of the text around it. */
@@ -25,6 +29,8 @@ export type Misfit = {
 
 /** Deeper nesting is refused: no kind has it, and a recursion must end. */
 const DEPTH_MAX = 128;
+/** As upstream's decoder: more are not told of. */
+const UNKNOWN_MAX = 100;
 
 export function conform(value: Json, definition: string, schema: Schema): Conformed {
   const walk = new Walk(schema);
@@ -50,12 +56,16 @@ class Walk {
     const definition = this.#schema.definition(name);
     if (definition === undefined) return value;
     if (definition.scalar !== undefined) return this.#scalar(value, definition.scalar, path, owner);
-    if (!isRecord(value) || path.length > DEPTH_MAX) return this.#fail(value, 'an object', path, owner);
+    if (!isJsonObject(value) || path.length > DEPTH_MAX) return this.#fail(value, 'an object', path, owner);
     const result: Record<string, Json> = {};
     for (const [key, item] of Object.entries(value)) {
       const field = Object.hasOwn(definition.fields, key) ? definition.fields[key] : undefined;
-      if (field === undefined) this.unknown.push(pathText([...path, key]));
-      else if (item !== null) result[key] = this.#value(item, field.type, [...path, key], { definition: name, field: key });
+      if (field === undefined) {
+        if (this.unknown.length < UNKNOWN_MAX) this.unknown.push(pathText([...path, key]));
+      } else if (item !== null) {
+        const kept = this.#value(item, field.type, [...path, key], { definition: name, field: key });
+        if (field.omitsZero !== true || !isZero(kept)) result[key] = kept;
+      }
     }
     return result;
   }
@@ -66,37 +76,63 @@ class Walk {
         return this.object(value, type.definition, path, owner);
       case 'list':
         if (!Array.isArray(value)) return this.#fail(value, 'a list', path, owner);
-        return value.map((item: Json, index) =>
-          item === null && type.items.type !== 'ref'
-            ? zeroOf(type.items)
-            : this.#value(item ?? {}, type.items, [...path, index], owner),
-        );
+        return value.map((item: Json, index) => this.#item(item, type.items, [...path, index], owner));
       case 'map':
-        if (!isRecord(value)) return this.#fail(value, 'a map', path, owner);
+        if (!isJsonObject(value)) return this.#fail(value, 'a map', path, owner);
         return Object.fromEntries(
-          Object.entries(value).map(([key, item]) => [
-            key,
-            item === null ? zeroOf(type.values) : this.#value(item, type.values, [...path, key], owner),
-          ]),
+          Object.entries(value).map(([key, item]) => [key, this.#item(item, type.values, [...path, key], owner)]),
         );
       case 'string':
-      case 'bytes':
         return typeof value === 'string' ? value : this.#fail(value, 'string', path, owner);
+      case 'bytes':
+        if (typeof value !== 'string' || base64ByteLength(value) === undefined) return this.#fail(value, 'base64', path, owner);
+        return value.replaceAll(/[\r\n]/g, '');
       case 'boolean':
         return typeof value === 'boolean' ? value : this.#fail(value, 'bool', path, owner);
       case 'integer':
-        return isInteger(value, type.format) ? value : this.#fail(value, type.format ?? 'int64', path, owner);
+        return isInteger(value, type.bits) ? value : this.#fail(value, `int${type.bits}`, path, owner);
       case 'number':
         return typeof value === 'number' ? value : this.#fail(value, 'float64', path, owner);
     }
   }
 
-  #scalar(value: Json, kind: 'quantity' | 'time' | 'micro-time' | 'int-or-string' | 'any', path: Path, owner: Owner): Json {
-    if (kind === 'any') return value;
-    if (kind === 'int-or-string')
-      return typeof value === 'string' || isInteger(value, 'int32') ? value : this.#fail(value, 'int32 or string', path, owner);
-    if (kind === 'quantity') return this.#quantity(value, path, owner);
-    return typeof value === 'string' && isTime(value) ? value : this.#fail(value, 'time', path, owner);
+  /** Of a list or map, where null is the zero of its type. */
+  #item(item: Json, type: FieldType, path: Path, owner: Owner): Json {
+    return item === null ? this.#zeroOf(type) : this.#value(item, type, path, owner);
+  }
+
+  #zeroOf(type: FieldType): Json {
+    switch (type.type) {
+      case 'ref':
+        return SCALAR_ZEROS[this.#schema.definition(type.definition)?.scalar ?? 'object'];
+      case 'list':
+        return [];
+      case 'map':
+        return {};
+      case 'string':
+      case 'bytes':
+        return '';
+      case 'boolean':
+        return false;
+      case 'integer':
+      case 'number':
+        return 0;
+    }
+  }
+
+  #scalar(value: Json, kind: Scalar, path: Path, owner: Owner): Json {
+    switch (kind) {
+      case 'any':
+        return value;
+      case 'int-or-string':
+        return typeof value === 'string' || isInteger(value, 32) ? value : this.#fail(value, 'int32 or string', path, owner);
+      case 'quantity':
+        return this.#quantity(value, path, owner);
+      case 'time':
+        return time(value) ?? this.#fail(value, 'a time of RFC 3339', path, owner);
+      case 'micro-time':
+        return microTime(value) ?? this.#fail(value, 'a time of RFC 3339 with microseconds', path, owner);
+    }
   }
 
   #quantity(value: Json, path: Path, owner: Owner): Json {
@@ -115,6 +151,17 @@ class Walk {
   }
 }
 
+type Scalar = NonNullable<Definition['scalar']>;
+
+const SCALAR_ZEROS: Readonly<Record<Scalar | 'object', Json>> = {
+  any: null,
+  'int-or-string': 0,
+  quantity: '0',
+  time: null,
+  'micro-time': null,
+  object: {},
+};
+
 function describe({ path, wanted, found }: Misfit): string {
   return `${pathText(path)}: expected ${wanted}, found ${JSON.stringify(found)?.slice(0, 80)}`;
 }
@@ -123,32 +170,24 @@ export function pathText(path: Path): string {
   return path.map((part, index) => (typeof part === 'number' ? `[${part}]` : index === 0 ? part : `.${part}`)).join('');
 }
 
-function zeroOf(type: FieldType): Json {
-  return type.type === 'string' || type.type === 'bytes'
-    ? ''
-    : type.type === 'boolean'
-      ? false
-      : type.type === 'list'
-        ? []
-        : type.type === 'integer' || type.type === 'number'
-          ? 0
-          : {};
+/** JSON's numbers are doubles: what is beyond them is rounded, what is beyond 64 bits refused. */
+function isInteger(value: Json, bits: 32 | 64): boolean {
+  const limit = 2 ** (bits - 1);
+  return typeof value === 'number' && Number.isInteger(value) && value >= -limit && value < limit;
 }
 
-const INT32_MAX = 2 ** 31 - 1;
-
-/** No larger than Go's type, nor than what JSON's numbers hold exactly. */
-function isInteger(value: Json, format: 'int32' | undefined): boolean {
-  if (!Number.isSafeInteger(value)) return false;
-  return format === undefined || (Number(value) >= -INT32_MAX - 1 && Number(value) <= INT32_MAX);
+function isZero(value: Json): boolean {
+  if (typeof value !== 'object' || value === null) return value === '' || value === false || value === 0;
+  return Array.isArray(value) ? value.length === 0 : Object.keys(value).length === 0;
 }
 
-const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
-
-function isTime(text: string): boolean {
-  return RFC3339.test(text) && !Number.isNaN(Date.parse(text));
+function time(value: Json): string | undefined {
+  const ms = typeof value === 'string' ? parseTime(value) : undefined;
+  return ms === undefined ? undefined : rfc3339(ms);
 }
 
-function isRecord(value: Json): value is { readonly [key: string]: Json } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function microTime(value: Json): string | undefined {
+  const digits = typeof value === 'string' ? /\.(\d{6})(?:Z|[+-][\d:]+)$/.exec(value)?.[1] : undefined;
+  const whole = digits === undefined ? undefined : time(value);
+  return whole === undefined ? undefined : `${whole.slice(0, -1)}.${digits}Z`;
 }

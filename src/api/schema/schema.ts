@@ -5,7 +5,15 @@
 export type Schema = {
   /** By OpenAPI definition name, `io.k8s.api.core.v1.Pod`. */
   readonly definition: (name: string) => Definition | undefined;
+  /** By protobuf name, which is the definition's without its first two parts: `api.core.v1.Pod`. */
+  readonly message: (name: string) => Message | undefined;
 };
+
+/**
+ * Fields of a protobuf message by their numbers. A type is a scalar (`string`, `bytes`, `bool`, `int32`, `int64`, `double`), the name of a
+ * message, `[]` before one of these, or `map<string,…>` around one. A field without a name holds what stands in its parent in JSON.
+ */
+export type Message = Readonly<Record<string, readonly [name: string, type: string]>>;
 
 export type Definition = {
   readonly name: string;
@@ -18,6 +26,8 @@ export type Definition = {
 export type Field = {
   readonly type: FieldType;
   readonly required: boolean;
+  /** True where an empty text, false, 0, or a list or map of nothing is the same as no field, and is left out. */
+  readonly omitsZero?: boolean;
   readonly description: string;
   /** Strategic merge patch (x-kubernetes-patch-strategy): a list or map without `merge` is atomic for it. */
   readonly patchStrategy?: readonly ('merge' | 'replace' | 'retainKeys')[];
@@ -30,8 +40,7 @@ export type Field = {
 
 export type FieldType =
   | { readonly type: 'string' | 'boolean' | 'number' | 'bytes' }
-  /** Absent: int64, of which JSON's numbers hold those up to 2^53 exactly. */
-  | { readonly type: 'integer'; readonly format?: 'int32' }
+  | { readonly type: 'integer'; readonly bits: 32 | 64 }
   | { readonly type: 'ref'; readonly definition: string }
   | { readonly type: 'list'; readonly items: FieldType }
   | { readonly type: 'map'; readonly values: FieldType };

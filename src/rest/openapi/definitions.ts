@@ -102,7 +102,7 @@ function typeSchema(type: FieldType, refPrefix: string): Readonly<Record<string,
     case 'bytes':
       return { type: 'string', format: 'byte' };
     case 'integer':
-      return { type: 'integer', format: type.format ?? 'int64' };
+      return { type: 'integer', format: `int${type.bits}` };
     case 'number':
       return { type: 'number', format: 'double' };
     default:
