@@ -1,8 +1,10 @@
-/** Equality of JSON values as Kubernetes' Semantic.DeepEqual: an absent field, null, an empty list and an empty map are the same. */
+/**
+ * Equality of JSON values as Kubernetes' Semantic.DeepEqual: an absent field, null and an empty list are the same. An empty object is
+ * something of its own: `namespaceSelector: {}` means all namespaces. (Maps of nothing do not come this far: conform leaves them out.)
+ */
 export function semanticEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true;
-  if (isNothing(a)) return isNothing(b) || isEmpty(b);
-  if (isNothing(b)) return isEmpty(a);
+  if (isNothing(a) || isNothing(b)) return isNothing(a) && isNothing(b);
   if (Array.isArray(a) && Array.isArray(b))
     return a.length === b.length && a.every((item, index) => semanticEqual(item, b[index]));
   if (isRecord(a) && isRecord(b)) return Object.keys({ ...a, ...b }).every((key) => semanticEqual(own(a, key), own(b, key)));
@@ -19,12 +21,8 @@ export function exactlyEqual(a: unknown, b: unknown): boolean {
   return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && exactlyEqual(a[key], b[key]));
 }
 
-function isEmpty(value: unknown): boolean {
-  if (Array.isArray(value)) return value.length === 0;
-  return isRecord(value) && Object.values(value).every((part) => isNothing(part) || isEmpty(part));
-}
-
-const isNothing = (value: unknown): boolean => value === undefined || value === null;
+const isNothing = (value: unknown): boolean =>
+  value === undefined || value === null || (Array.isArray(value) && value.length === 0);
 
 /** A field may be named like what every object inherits. */
 const own = (record: Readonly<Record<string, unknown>>, key: string): unknown =>
