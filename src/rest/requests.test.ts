@@ -95,7 +95,7 @@ test('numbers and times are those of Go: no more than fits, no other form', asyn
   await checkNumbers(endless, /terminationGracePeriodSeconds: expected int64/);
   const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'l' }, spec: { renewTime: '2026' } };
   const LEASES = '/apis/coordination.k8s.io/v1/namespaces/default/leases';
-  await checkRefused(world.call('POST', LEASES, lease), 400, /renewTime: expected time/);
+  await checkRefused(world.call('POST', LEASES, lease), 400, /renewTime: expected a time/);
 });
 
 test('a pod may take longer than any calendar reaches', async () => {
