@@ -15,9 +15,9 @@ import type {
   Probe,
 } from '../../generated/types.ts';
 import type { ContainerPort, EnvVar, ResourceRequirements } from '../../generated/types.ts';
-import { isBlank, orDefault } from '../blank.ts';
+import { orDefault } from '../blank.ts';
 import { pullPolicyOf } from './image.ts';
-import { defaultVolume } from './volume-defaults.ts';
+import { defaultReferences, defaultVolume } from './volume-defaults.ts';
 
 const GRACE_SECONDS = 30;
 
@@ -81,9 +81,7 @@ function defaultPort(port: ContainerPort): ContainerPort {
 }
 
 function defaultEnv(variable: EnvVar): EnvVar {
-  const fieldRef = variable.valueFrom?.fieldRef;
-  if (fieldRef === undefined || !isBlank(fieldRef.apiVersion)) return variable;
-  return { ...variable, valueFrom: { ...variable.valueFrom, fieldRef: { ...fieldRef, apiVersion: 'v1' } } };
+  return variable.valueFrom === undefined ? variable : { ...variable, valueFrom: defaultReferences(variable.valueFrom) };
 }
 
 function defaultProbe(probe: Probe): Probe {

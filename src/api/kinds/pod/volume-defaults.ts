@@ -62,10 +62,17 @@ function defaultProjection(projection: VolumeProjection): VolumeProjection {
 }
 
 function defaultItems<T extends { readonly items?: readonly DownwardAPIVolumeFile[] }>(source: T): T {
-  return source.items === undefined ? source : { ...source, items: source.items.map(defaultFile) };
+  return source.items === undefined ? source : { ...source, items: source.items.map(defaultReferences) };
 }
 
-function defaultFile(file: DownwardAPIVolumeFile): DownwardAPIVolumeFile {
-  if (file.fieldRef === undefined || !isBlank(file.fieldRef.apiVersion)) return file;
-  return { ...file, fieldRef: { ...file.fieldRef, apiVersion: 'v1' } };
+/** Of an environment variable or a file; upstream has a divisor always, by its type. */
+export function defaultReferences<T extends Pick<DownwardAPIVolumeFile, 'fieldRef' | 'resourceFieldRef'>>(source: T): T {
+  const { fieldRef, resourceFieldRef } = source;
+  return {
+    ...source,
+    ...(isBlank(fieldRef?.apiVersion) && fieldRef !== undefined ? { fieldRef: { ...fieldRef, apiVersion: 'v1' } } : {}),
+    ...(resourceFieldRef === undefined
+      ? {}
+      : { resourceFieldRef: { ...resourceFieldRef, divisor: resourceFieldRef.divisor ?? '0' } }),
+  };
 }
