@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs';
 import Database from 'better-sqlite3';
 
 /**
@@ -5,6 +6,11 @@ import Database from 'better-sqlite3';
  * free pages inside the file, and a log that is long enough already. Neither needs the disk to give anything.
  */
 export const RESERVE_PAGES = 64;
+/**
+ * Of the disk, for a reserve to be made at all. On a disk that is all but full the file would grow in its log alone: a log that can not go into
+ * the file can not begin anew either, and nothing could be written any more.
+ */
+const ROOM_BYTES = 1024 ** 2;
 
 /** At a start, for the log is new then. Without room for a reserve the ledger goes on without; what else the disk says, the next write will hear. */
 export function makeReserve(database: Database.Database): void {
@@ -22,7 +28,8 @@ function despiteDisk(act: () => void): void {
   try {
     act();
   } catch (error) {
-    if (!(error instanceof Database.SqliteError)) throw error;
+    const isOfDisk = error instanceof Database.SqliteError || (error instanceof Error && 'syscall' in error);
+    if (!isOfDisk) throw error;
   }
 }
 
@@ -36,6 +43,8 @@ export function startLogAnew(database: Database.Database): void {
 }
 
 function make(database: Database.Database): void {
+  const { bavail, bsize } = statfsSync(database.name);
+  if (bavail * bsize < ROOM_BYTES) return;
   const pageBytes = Number(database.pragma('page_size', { simple: true }));
   // Two transactions: pages that are freed by the one that took them are never written.
   database.transaction(() => {
