@@ -9,6 +9,8 @@ import type { Answer, HttpRequest, User } from './request.ts';
 /** Between node:http and the pipeline: a request becomes a value, an answer goes out with back-pressure. Never rejects. */
 export const BODY_BYTES_MAX = 3 * 1024 * 1024;
 const GZIP_BYTES_MIN = 128 * 1024;
+/** What one user may see no proxy keeps for others; a client may keep it, and asks each time whether it still holds. */
+const KEPT_BY_NOBODY = { 'cache-control': 'no-cache, private' };
 
 const zipped = promisify(gzip);
 
@@ -73,14 +75,15 @@ async function send(request: IncomingMessage, response: ServerResponse, answer: 
     const zip = plain.length >= GZIP_BYTES_MIN && acceptsGzip(request.headers['accept-encoding'] ?? '');
     const body = zip ? await zipped(plain, { level: 1 }) : plain;
     response.writeHead(answer.status, {
+      ...KEPT_BY_NOBODY,
       ...answer.headers,
-      ...(zip ? { 'content-encoding': 'gzip' } : {}),
+      ...(zip ? { 'content-encoding': 'gzip', vary: [answer.headers.vary, 'Accept-Encoding'].filter(Boolean).join(', ') } : {}),
       'content-length': body.length,
     });
     response.end(request.method === 'HEAD' ? undefined : body);
     return;
   }
-  response.writeHead(answer.status, answer.headers);
+  response.writeHead(answer.status, { ...KEPT_BY_NOBODY, ...answer.headers });
   response.flushHeaders();
   for await (const chunk of answer.chunks) {
     if (signal.aborted) return;

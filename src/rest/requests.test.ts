@@ -256,6 +256,14 @@ test('a binding names the node and says that the pod is scheduled, in one write'
   await checkRefused(world.call('POST', `${PODS}/bound/binding`, binding), 409, /already assigned to node/);
 });
 
+test('what one user sees no proxy keeps for another', async () => {
+  const headersOf = async (path: string, headers: Record<string, string> = {}) =>
+    (await world.call('GET', path, undefined, headers)).headers;
+  for (const path of [MAPS, '/version', '/nothing', `${MAPS}?watch=1&timeoutSeconds=1`])
+    expect((await headersOf(path)).get('cache-control'), path).toBe('no-cache, private');
+  expect((await headersOf('/openapi/v2', { 'accept-encoding': 'gzip' })).get('vary')).toBe('Accept, Accept-Encoding');
+});
+
 test('large answers are zipped for those who take it so', async () => {
   await world.call('POST', MAPS, configMap('large', { data: { a: 'x'.repeat(300_000) } }));
   const encodingOf = async (accepted: string) =>

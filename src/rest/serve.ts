@@ -12,10 +12,11 @@ import { unviewed, viewOf } from './scale.ts';
 import { verbsOf } from './verbs.ts';
 import { warningHeader } from './warnings.ts';
 import { bodyOf, throughDoor } from './write/body.ts';
-import { deleteCollection, deletion } from './write/collection.ts';
+import { deleteCollection } from './write/collection.ts';
 import { keyOf } from './write/commit.ts';
 import { createObject } from './write/create.ts';
 import { deleteObject } from './write/delete.ts';
+import { deleteOptions } from './write/delete-options.ts';
 import { patchOf } from './write/patch.ts';
 import { updateObject } from './write/update.ts';
 import { writeOptions, type WriteOptions } from './write/write-options.ts';
@@ -152,8 +153,8 @@ async function connect(call: Call, name: string, { query, signal }: HttpRequest)
 }
 
 async function remove(call: Call, form: Form, request: HttpRequest, name: string): Promise<Answer> {
-  const { options, call: deciding } = deletion(call, request);
-  const { removed, object } = await deleteObject(deciding, name, options);
+  const { options, dryRun } = deleteOptions(call, request);
+  const { removed, object } = await deleteObject({ ...call, dryRun: call.dryRun || dryRun }, name, options);
   if (!removed) return objectAnswer(call, form, object);
   const { group, plural } = call.resource;
   const details = { name, ...(group === '' ? {} : { group }), kind: plural, uid: object.metadata.uid };

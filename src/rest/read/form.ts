@@ -18,7 +18,7 @@ export function negotiate(accept: string | undefined, query: URLSearchParams): F
   const unserved = alternatives.filter((media) => media.parameters.has('as')).length;
   for (const { type, parameters } of alternatives) {
     const yaml = type === 'application/yaml';
-    if (!yaml && !['application/json', 'application/*', '*/*', 'text/plain'].includes(type)) continue;
+    if (!yaml && !['application/json', 'application/*', '*/*'].includes(type)) continue;
     const as = parameters.get('as');
     const group = parameters.get('g');
     const version = parameters.get('v') ?? '';

@@ -1,48 +1,51 @@
-import { invalid, type FieldError } from '#api/field-error.ts';
+import type { DeleteOptions as Given } from '#api/generated/types.ts';
+import { decodeAny } from '#api/encoding/decode-body.ts';
+import { invalid, notSupported, type FieldError } from '#api/field-error.ts';
+import { conform } from '#api/schema/conform.ts';
 import { badRequestError, invalidError } from '#api/status.ts';
+import type { Call } from '../options.ts';
+import type { HttpRequest } from '../request.ts';
 import { isTrue } from '../route.ts';
 import type { DeleteOptions } from './delete.ts';
 import { isDryRun } from './write-options.ts';
 
-/** DeleteOptions from a body or, where there is none, from the query. Throws 400 and 422. */
-export function parseDeleteOptions(
-  body: unknown,
-  query: URLSearchParams,
-): { readonly options: DeleteOptions; readonly dryRun: boolean } {
-  // Sound: fields are read as unknown and checked one by one.
-  const given = (typeof body === 'object' && body !== null ? body : {}) as Readonly<Record<string, unknown>>;
-  const policy = propagation(given, query);
-  const grace = seconds(given.gracePeriodSeconds ?? query.get('gracePeriodSeconds') ?? undefined);
-  const { uid, resourceVersion } = (
-    typeof given.preconditions === 'object' && given.preconditions !== null ? given.preconditions : {}
-  ) as Readonly<Record<string, unknown>>;
+/**
+ * DeleteOptions of a body or, where it does not say, of the query. What is not understood is refused: it may be there to keep the object.
+ * Throws 400, 415 and 422.
+ */
+export function deleteOptions(call: Call, request: HttpRequest): { readonly options: DeleteOptions; readonly dryRun: boolean } {
+  const given = bodyOf(call, request);
+  const policy = propagation(given, request.query);
+  const grace = given.gracePeriodSeconds ?? seconds(request.query.get('gracePeriodSeconds'));
+  const { uid, resourceVersion } = given.preconditions ?? {};
   const options = {
     ...(policy === undefined ? {} : { propagationPolicy: policy }),
-    ...(grace === undefined ? {} : { gracePeriodSeconds: grace }),
-    preconditions: {
-      ...(typeof uid === 'string' ? { uid } : {}),
-      ...(typeof resourceVersion === 'string' ? { resourceVersion } : {}),
-    },
+    // Upstream takes a second for less than none.
+    ...(grace === undefined ? {} : { gracePeriodSeconds: grace < 0 ? 1 : grace }),
+    preconditions: { ...(uid === undefined ? {} : { uid }), ...(resourceVersion === undefined ? {} : { resourceVersion }) },
   };
-  return { options, dryRun: isDryRun(Array.isArray(given.dryRun) ? given.dryRun : [], 'DeleteOptions') };
+  return { options, dryRun: isDryRun(given.dryRun ?? [], 'DeleteOptions') };
+}
+
+const DEFINITION = 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions';
+
+function bodyOf({ api: { schema } }: Call, { body, headers }: HttpRequest): Given {
+  if (body.length === 0) return {};
+  const { value, error } = conform(decodeAny(body, headers['content-type'], 'DeleteOptions', schema), DEFINITION, schema);
+  if (error !== undefined) throw badRequestError(`DeleteOptions in version "v1" cannot be handled as a DeleteOptions: ${error}`);
+  // Sound: it conforms to the definition.
+  return value as Given;
 }
 
 /** The present word for it, or the one of old; both at once are refused. */
-function propagation(
-  given: Readonly<Record<string, unknown>>,
-  query: URLSearchParams,
-): DeleteOptions['propagationPolicy'] | undefined {
+function propagation(given: Given, query: URLSearchParams): DeleteOptions['propagationPolicy'] | undefined {
   const policy = given.propagationPolicy ?? query.get('propagationPolicy') ?? undefined;
   const orphans = given.orphanDependents ?? parsed(query.get('orphanDependents'));
   if (policy === undefined) return orphans === true ? 'Orphan' : orphans === false ? 'Background' : undefined;
   if (orphans !== undefined)
     throw refused(invalid('propagationPolicy', policy, 'orphanDependents and deletionPropagation cannot be both set'));
   if (policy === 'Background' || policy === 'Foreground' || policy === 'Orphan') return policy;
-  throw refused({
-    reason: 'FieldValueNotSupported',
-    field: 'propagationPolicy',
-    message: `Unsupported value: ${JSON.stringify(policy)}: supported values: "Foreground", "Background", "Orphan", "nil"`,
-  });
+  throw refused(notSupported('propagationPolicy', policy, ['Foreground', 'Background', 'Orphan', 'nil']));
 }
 
 function refused(error: FieldError): unknown {
@@ -53,10 +56,9 @@ function parsed(text: string | null): boolean | undefined {
   return text === null ? undefined : isTrue(text);
 }
 
-function seconds(value: unknown): number | undefined {
-  if (value === undefined || value === null || value === '') return undefined;
-  const number = Number(value);
-  if (!Number.isInteger(number))
-    throw badRequestError(`gracePeriodSeconds: ${JSON.stringify(value)} is not a whole number of seconds`);
-  return Math.max(0, number);
+function seconds(text: string | null): number | undefined {
+  if (text === null || text === '') return undefined;
+  if (!/^-?\d{1,15}$/.test(text))
+    throw badRequestError(`gracePeriodSeconds: ${JSON.stringify(text)} is not a whole number of seconds`);
+  return Number(text);
 }

@@ -2,7 +2,7 @@ import { semanticEqual } from '#api/equal.ts';
 import type { KubeObject, ObjectMeta } from '#api/object.ts';
 import { conflictError, isConflict, notFoundError } from '#api/status.ts';
 import { omit } from '#api/omit.ts';
-import { rfc3339 } from '#lib/time.ts';
+import { parseTime, rfc3339 } from '#lib/time.ts';
 import type { Call } from '../options.ts';
 import { admit } from './admit.ts';
 import { commitObject, keyOf } from './commit.ts';
@@ -65,26 +65,33 @@ async function deleteOnce(call: Call, name: string, old: KubeObject, options: De
 }
 
 function deleting(call: Call, old: KubeObject, options: DeleteOptions): KubeObject {
-  const { strategy } = call.resource;
   const finalizers = withPropagation(old.metadata.finalizers ?? [], options.propagationPolicy);
-  const graceful = Math.min(GRACE_SECONDS_MAX, strategy.gracePeriodSeconds?.(old, options.gracePeriodSeconds) ?? 0);
-  const wanted = options.propagationPolicy === 'Foreground' && strategy.gracePeriodSeconds === undefined ? 0 : graceful;
-  const before = old.metadata.deletionGracePeriodSeconds;
-  const isDeleting = old.metadata.deletionTimestamp !== undefined;
-  // A second delete may only shorten what the first one gave.
-  const grace = isDeleting && before !== undefined ? Math.min(before, wanted) : wanted;
-  const sameFinalizers = semanticEqual(finalizers, old.metadata.finalizers);
-  if (isDeleting && grace === before && sameFinalizers) return old;
-  const shortened = isDeleting && grace === before;
-  const { generation } = old.metadata;
-  const metadata: ObjectMeta = {
-    ...old.metadata,
-    deletionTimestamp: shortened ? (old.metadata.deletionTimestamp ?? '') : rfc3339(call.api.clock.now() + grace * 1000),
-    deletionGracePeriodSeconds: grace,
-    ...(generation === undefined || isDeleting ? {} : { generation: generation + 1 }),
-  };
+  const time = old.metadata.deletionTimestamp === undefined ? firstTime(call, old, options) : laterTime(old, options);
+  const isNew = time !== undefined || !semanticEqual(finalizers, old.metadata.finalizers ?? []);
+  if (!isNew) return old;
+  const metadata = { ...old.metadata, ...time };
   const next = { ...old, metadata: finalizers.length === 0 ? omit(metadata, 'finalizers') : { ...metadata, finalizers } };
   return call.resource.id === 'namespaces' ? { ...next, status: { ...asRecord(old.status), phase: 'Terminating' } } : next;
+}
+
+type Time = Pick<ObjectMeta, 'deletionTimestamp' | 'deletionGracePeriodSeconds' | 'generation'>;
+
+function firstTime({ api, resource }: Call, old: KubeObject, { gracePeriodSeconds }: DeleteOptions): Time {
+  const seconds = Math.min(GRACE_SECONDS_MAX, resource.strategy.gracePeriodSeconds?.(old, gracePeriodSeconds) ?? 0);
+  const { generation } = old.metadata;
+  return {
+    deletionTimestamp: rfc3339(api.clock.now() + seconds * 1000),
+    deletionGracePeriodSeconds: seconds,
+    ...(generation === undefined ? {} : { generation: generation + 1 }),
+  };
+}
+
+/** A second delete may only shorten what the first one gave, and only where it says so: counted from the first. */
+function laterTime({ metadata }: KubeObject, { gracePeriodSeconds: wanted }: DeleteOptions): Time | undefined {
+  const { deletionTimestamp = '', deletionGracePeriodSeconds: before = 0 } = metadata;
+  if (wanted === undefined || wanted >= before) return undefined;
+  const startMs = (parseTime(deletionTimestamp) ?? 0) - before * 1000;
+  return { deletionTimestamp: rfc3339(startMs + wanted * 1000), deletionGracePeriodSeconds: wanted };
 }
 
 function withPropagation(finalizers: readonly string[], policy: DeleteOptions['propagationPolicy']): readonly string[] {

@@ -34,7 +34,7 @@ type Judging = {
 
 /** Throws 415 for another media type, 400 for a body that is no patch. */
 export function patchOf(call: Call, request: HttpRequest, fieldValidation: FieldValidation): (old: KubeObject) => KubeObject {
-  const media = (request.headers['content-type'] ?? '').split(';')[0]?.trim() ?? '';
+  const media = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
   const type = Object.hasOwn(MEDIA, media) ? MEDIA[media] : undefined;
   if (media.startsWith(APPLY)) throw apiError('UnsupportedMediaType', NO_APPLY, {});
   if (type === undefined) throw apiError('UnsupportedMediaType', '415: Unsupported Media Type', {});
