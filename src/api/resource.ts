@@ -95,6 +95,8 @@ export type Strategy<T extends KubeObject = KubeObject> = {
   readonly prepareForCreate?: (object: T) => T;
   /** On update: what users may not change is kept from `old`. Status and generation are handled by the pipeline. */
   readonly prepareForUpdate?: (next: T, old: T) => T;
+  /** On update of the status: what its writers may leave out is kept from `old`. */
+  readonly prepareForStatusUpdate?: (next: T, old: T) => T;
   readonly validate: (object: T) => readonly FieldError[];
   readonly validateUpdate?: (next: T, old: T) => readonly FieldError[];
   readonly validateStatusUpdate?: (next: T, old: T) => readonly FieldError[];

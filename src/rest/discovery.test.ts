@@ -191,6 +191,7 @@ test('a document is one, however its path is written, and is known by its tag', 
   for (const known of [tag, `"x", W/${tag}`, '*'])
     expect((await world.call('GET', '/apis/apps/v1', undefined, { 'if-none-match': known ?? '' })).status).toBe(304);
   expect((await world.call('GET', '/apis/apps/v1', undefined, { 'if-none-match': '"x"' })).status).toBe(200);
+  expect((await world.call('GET', '/apis', undefined, { 'if-none-match': '*', 'user-agent': 'curl/8' })).status).toBe(304);
   expect((await world.call('GET', '/api/')).json()).toMatchObject({ kind: 'APIVersions' });
   expect((await world.call('GET', '/apis/')).json()).toMatchObject({ kind: 'APIGroupList' });
   for (const path of [

@@ -2,7 +2,8 @@ import type { Answer, HttpRequest } from './request.ts';
 
 /** JSON indented for people: asked for with `pretty`, or by whom upstream takes for one (a browser, curl, wget). */
 export function prettyForPeople(request: Pick<HttpRequest, 'query' | 'headers'>, answer: Answer): Answer {
-  if (answer.type !== 'value' || answer.headers['content-type'] !== 'application/json' || !isForPeople(request)) return answer;
+  if (answer.type !== 'value' || answer.body.length === 0) return answer;
+  if (answer.headers['content-type'] !== 'application/json' || !isForPeople(request)) return answer;
   const text = typeof answer.body === 'string' ? answer.body : new TextDecoder().decode(answer.body);
   return { ...answer, body: `${JSON.stringify(JSON.parse(text), null, 2)}\n` };
 }

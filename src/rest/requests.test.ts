@@ -237,6 +237,28 @@ test('a cluster IP of our choice gives way, a node port of theirs does not', asy
   expect((await world.call('POST', SERVICES, service('two'))).status).toBe(201);
 });
 
+test('the status door writes the status, and owners as little as the spec', async () => {
+  const PODS = '/api/v1/namespaces/default/pods';
+  await world.call('POST', '/api/v1/namespaces/default/serviceaccounts', {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name: 'default' },
+  });
+  const spec = { containers: [{ name: 'a', image: 'app' }] };
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'told', resourceVersion: '0' }, spec };
+  expect((await world.call('POST', PODS, pod)).status).toBe(201);
+  const owner = { apiVersion: 'v1', kind: 'Node', name: 'n1', uid: 'u' };
+  const reply = await world.call('PUT', `${PODS}/told/status`, {
+    ...pod,
+    metadata: { name: 'told', labels: { a: 'b' }, ownerReferences: [owner] },
+    spec: { containers: [{ name: 'b', image: 'other' }] },
+    status: { phase: 'Running' },
+  });
+  expect(reply.status, reply.text).toBe(200);
+  expect(reply.json()).toMatchObject({ metadata: { labels: { a: 'b' } }, spec, status: { phase: 'Running' } });
+  expect(reply.json()).not.toHaveProperty('metadata.ownerReferences');
+});
+
 test('a binding names the node and says that the pod is scheduled, in one write', async () => {
   const PODS = '/api/v1/namespaces/default/pods';
   const spec = { containers: [{ name: 'a', image: 'app' }] };

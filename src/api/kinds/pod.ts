@@ -91,11 +91,19 @@ export const podResource: Resource = defineResource<Pod>({
     prepareForCreate,
     validate: validatePod,
     validateUpdate: validatePodUpdate,
+    prepareForStatusUpdate,
     validateStatusUpdate: validatePodStatusUpdate,
     generation: true,
     gracePeriodSeconds: podGracePeriodSeconds,
   },
 });
+
+/** The class was settled when the pod was made; kubelets leave it out where they refuse a pod. */
+function prepareForStatusUpdate(next: Pod, old: Pod): Pod {
+  const qosClass = old.status?.qosClass;
+  if ((next.status?.qosClass ?? '') !== '' || qosClass === undefined) return next;
+  return { ...next, status: { ...next.status, qosClass } };
+}
 
 /** Priority is 0 where no admission has set another: without priority classes there is no other. */
 function prepareForCreate(pod: Pod): Pod {

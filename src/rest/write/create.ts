@@ -20,7 +20,7 @@ const ATTEMPTS_MAX = 8;
 
 /** Rejects with AlreadyExists, Invalid, Forbidden…; `body` has been decoded and belongs to the call's kind. */
 export async function createObject(call: Call, body: KubeObject): Promise<KubeObject> {
-  if ((body.metadata.resourceVersion ?? '') !== '')
+  if (!['', '0'].includes(body.metadata.resourceVersion ?? ''))
     throw badRequestError('resourceVersion should not be set on objects to be created');
   checkNamespace(call, body);
   const generates = (body.metadata.name ?? '') === '' && (body.metadata.generateName ?? '') !== '';

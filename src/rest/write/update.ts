@@ -81,8 +81,9 @@ function scopeOf(call: Call, wished: KubeObject, old: KubeObject): KubeObject {
   const { strategy } = resource;
   const door = resource.subresources[subresource];
   if (door?.type === 'status') {
-    const { status } = wished;
-    return withField({ ...old, metadata: { ...wished.metadata, ...ownersOf(old) } }, 'status', status);
+    const metadata = { ...omit(wished.metadata, 'ownerReferences'), ...ownersOf(old) };
+    const told = withField({ ...old, metadata }, 'status', wished.status);
+    return strategy.prepareForStatusUpdate?.(told, old) ?? told;
   }
   if (door?.type === 'update') return door.prepare(wished, old);
   const prepared = strategy.prepareForUpdate?.(wished, old) ?? wished;
