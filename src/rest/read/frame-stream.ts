@@ -1,6 +1,7 @@
 import { apiVersion } from '#api/registry.ts';
 import type { KubeObject } from '#api/object.ts';
 import { statusOf } from '#api/status.ts';
+import { hasCode } from '#lib/error.ts';
 import type { Call } from '../options.ts';
 import type { Entry, Watch } from '../storage.ts';
 import { inForm, type Form } from './form.ts';
@@ -50,9 +51,14 @@ export class FrameStream {
     this.#signal = signal;
   }
 
-  /** What changes after this revision; one that is yet to come is waited for. Throws Expired or TooManyRequests. */
+  /** What changes after this revision; one that is yet to come is waited for. Throws TooManyRequests; one too old is told in a frame, as upstream. */
   from(revision: number): AsyncIterable<Uint8Array> {
-    this.#begin(revision);
+    try {
+      this.#begin(revision);
+    } catch (error) {
+      if (!hasCode(error, 'Expired')) throw error;
+      this.#fail(error);
+    }
     return this.#frames([], revision);
   }
 

@@ -185,4 +185,8 @@ test('a client that does not read costs little, and is told so once the store ha
   expect(frames.length).toBeLessThan(2 + HELD_BYTES_MAX / filling.length + 1);
   expect(frames.at(-1)).toMatchObject({ type: 'ERROR', object: { code: 410 } });
   stop();
+  const late = await open(`resourceVersion=${made}`);
+  const expired = { code: 410, reason: 'Expired', message: expect.stringMatching(/^too old resource version: \d+ \(\d+\)$/) };
+  expect(await late.next()).toMatchObject({ type: 'ERROR', object: expired });
+  expect(await late.next()).toBeUndefined();
 });

@@ -7,7 +7,7 @@ import type { ListOptions } from './query.ts';
 
 /**
  * A watch: first the state, where the caller asks for it, then what changes. Objects that enter the selector are ADDED, that leave it
- * DELETED. Rejects before the first frame with 410, 400, 422 or 429; later failures are an ERROR frame. Ends at its time or when `signal` aborts.
+ * DELETED. Rejects before the first frame with 400, 422 or 429; a revision too old, and later failures, are an ERROR frame. Ends at its time or when `signal` aborts.
  */
 export async function watchObjects(
   call: Call,
