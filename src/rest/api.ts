@@ -5,10 +5,11 @@ import { carryChange } from './carry-change.ts';
 import type { Author, Change } from './change.ts';
 import { failure, text } from './answer.ts';
 import { deniedError } from './denied.ts';
+import { impersonated } from './impersonate.ts';
 import { createPages, type Pages } from './pages.ts';
 import { prettyForPeople } from './pretty.ts';
 import type { ApiOptions } from './options.ts';
-import { ANONYMOUS, type Answer, type HttpRequest, type Target } from './request.ts';
+import { ANONYMOUS, type Answer, type HttpRequest, type RequestTarget } from './request.ts';
 import { route } from './route.ts';
 import { serveResource } from './serve.ts';
 
@@ -33,13 +34,15 @@ export function createApi(options: ApiOptions): Api {
   };
 }
 
-async function answerTo(options: ApiOptions, pages: Pages, request: HttpRequest, target: Target): Promise<Answer> {
+async function answerTo(options: ApiOptions, pages: Pages, asked: HttpRequest, target: RequestTarget): Promise<Answer> {
   const registry = options.registry();
-  const { allowed, reason } = await options.authorize(request.user, target);
+  const user = await impersonated(options, asked);
+  const request = { ...asked, user };
+  const { allowed, reason } = await options.authorize(user, target);
   if (!allowed)
-    throw request.user.name === ANONYMOUS.name && request.headers.authorization !== undefined
+    throw asked.user.name === ANONYMOUS.name && asked.headers.authorization !== undefined
       ? unauthorized()
-      : deniedError(request.user, target, reason);
+      : deniedError(user, target, reason);
   if (target.type === 'resource')
     return groupKnown(registry, target) ? serveResource(options, registry, request, target) : notFoundPage();
   const own = options.paths[`${request.method} ${request.path}`];
@@ -47,7 +50,7 @@ async function answerTo(options: ApiOptions, pages: Pages, request: HttpRequest,
   return pages.serve(registry, request) ?? notFoundPage();
 }
 
-function groupKnown(registry: Registry, target: Extract<Target, { readonly type: 'resource' }>): boolean {
+function groupKnown(registry: Registry, target: Extract<RequestTarget, { readonly type: 'resource' }>): boolean {
   return registry.groups.some(({ group, versions }) => group === target.group && versions.includes(target.version));
 }
 

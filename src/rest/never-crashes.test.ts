@@ -70,6 +70,8 @@ const headers = fc.record(
     'user-agent': fc.constantFrom('curl/8', 'kubectl/v1.36', ''),
     'if-none-match': fc.string(),
     authorization: fc.string(),
+    'impersonate-user': fc.string(),
+    'impersonate-extra-%': fc.string(),
   },
   { requiredKeys: [] },
 );

@@ -58,6 +58,8 @@ const SENT: Readonly<Record<string, Sent>> = {
   'patch rv conflict': { body: { metadata: { resourceVersion: '1' }, data: { a: 'c' } }, headers: mergePatch },
   '401': { headers: { authorization: 'Bearer wrong', ...AS_ANONYMOUS } },
   'anon 403': { headers: AS_ANONYMOUS },
+  'imp 403': { headers: { 'impersonate-user': 'jane' } },
+  'imp create 403': { body: {}, headers: { 'impersonate-user': 'jane' } },
   'dryRun create': { body: configMap('dr') },
   'bad dryRun': { body: configMap('c5') },
 };

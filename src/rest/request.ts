@@ -7,7 +7,7 @@ export type { Verb } from '#api/resource.ts';
 export const ANONYMOUS: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
 
 /** What is asked for: an object or list of a resource, or a path that is none (`/healthz`). As upstream's RequestInfo. */
-export type Target =
+export type RequestTarget =
   | {
       readonly type: 'resource';
       readonly verb: Verb;
@@ -19,6 +19,20 @@ export type Target =
       readonly name: string;
     }
   | { readonly type: 'path'; readonly verb: string; readonly path: string };
+
+/** What the authorizer is asked: may it be done, or may the user be somebody else? */
+export type Target =
+  | RequestTarget
+  | {
+      readonly type: 'impersonation';
+      readonly group: string;
+      /** users, groups, serviceaccounts, userextras, uids. */
+      readonly resource: string;
+      /** The key of an extra. */
+      readonly subresource: string;
+      readonly namespace: string;
+      readonly name: string;
+    };
 
 /** One HTTP request, parsed at the edge (src/rest/http.ts) and a plain value from there on. */
 export type HttpRequest = {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startApiWorld, type ApiWorld, type Reply } from '../../test/support/api-world.ts';
+import { AS_ANONYMOUS, startApiWorld, type ApiWorld, type Reply } from '../../test/support/api-world.ts';
 
 /** The pipeline over HTTP: what the recorded answers do not show. */
 const MAPS = '/api/v1/namespaces/default/configmaps';
@@ -349,4 +349,37 @@ test('a Scale has columns of its own', async () => {
   await checkRefused(put({ uid: 'of-another' }), 409, /UID in precondition: of-another/);
   await checkRefused(put({ resourceVersion: '1' }), 409, /has been modified/);
   expect((await put({})).json()).toMatchObject({ kind: 'Scale', spec: { replicas: 1 } });
+});
+
+test('who impersonates is somebody else altogether, or refused', async () => {
+  const as = (headers: Record<string, string>, method = 'GET', path = MAPS) =>
+    world.call(
+      method,
+      path,
+      undefined,
+      Object.fromEntries(Object.entries(headers).map(([name, value]) => [`Impersonate-${name}`, value])),
+    );
+  const cannot = (who: string) =>
+    `configmaps is forbidden: User "${who}" cannot list resource "configmaps" in API group "" in the namespace "default"`;
+  await checkRefused(as({ User: 'bob' }), 403, cannot('bob'));
+  await checkRefused(as({ User: 'bob', Group: 'dev', Uid: '7', 'Extra-Some%2Fkey': 'a' }), 403, cannot('bob'));
+  await checkRefused(as({ User: 'system:serviceaccount:default:sa' }), 403, cannot('system:serviceaccount:default:sa'));
+  await checkRefused(as({ User: 'system:anonymous' }, 'GET', '/apis'), 403, /cannot get path "\/apis"/);
+  expect((await as({ User: 'bob' }, 'GET', '/apis')).status).toBe(200);
+  expect((await as({ User: 'bob', Group: 'dev, system:masters' })).status).toBe(200);
+  await checkRefused(as({ Group: 'system:masters' }), 400, /without impersonating a user/);
+  await checkRefused(as({ 'Extra-x': 'y' }), 400, /without impersonating a user/);
+  const weak = async (headers: Record<string, string>) =>
+    world.call('GET', '/version', undefined, { ...headers, ...AS_ANONYMOUS });
+  const nobody = 'is forbidden: User "system:anonymous" cannot impersonate resource';
+  await checkRefused(
+    weak({ 'impersonate-user': 'kubernetes-admin', 'impersonate-group': 'system:masters' }),
+    403,
+    `users "kubernetes-admin" ${nobody} "users" in API group "" at the cluster scope`,
+  );
+  await checkRefused(
+    weak({ 'impersonate-user': 'system:serviceaccount:default:sa' }),
+    403,
+    `serviceaccounts "sa" ${nobody} "serviceaccounts" in API group "" in the namespace "default"`,
+  );
 });

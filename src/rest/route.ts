@@ -1,14 +1,14 @@
-import type { Target, Verb } from './request.ts';
+import type { RequestTarget, Verb } from './request.ts';
 
 /**
  * Method and path → what is asked for, as upstream's RequestInfo. `/api/v1/namespaces/x/pods/y/log`, `/apis/apps/v1/deployments`.
  * Namespaces themselves are cluster-scoped: `/api/v1/namespaces/x` names one, `/api/v1/namespaces/x/finalize` its subresource.
  */
-export function route(method: string, path: string, query: URLSearchParams): Target {
+export function route(method: string, path: string, query: URLSearchParams): RequestTarget {
   return resourceOf(method, path, query) ?? { type: 'path', verb: method.toLowerCase(), path };
 }
 
-function resourceOf(method: string, path: string, query: URLSearchParams): Target | undefined {
+function resourceOf(method: string, path: string, query: URLSearchParams): RequestTarget | undefined {
   const [door, ...segments] = segmentsOf(path);
   if (door !== 'api' && door !== 'apis') return undefined;
   const [group = '', version = '', ...rest] = door === 'api' ? ['', ...segments] : segments;

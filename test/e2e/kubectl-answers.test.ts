@@ -65,6 +65,10 @@ test('what is not there yet is told in words', async () => {
   await checkAnswer(['attach', 'web'], /^1 [^]*pods\/attach is not served by this release of Skerry/);
   const map = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'x' } });
   await checkAnswer(['apply', '--server-side', '-f', '-'], /^1 .*server-side apply is not supported by this release/, map);
+  await checkAnswer(
+    ['--as=jane', 'get', 'secrets'],
+    /^1 Error from server \(Forbidden\): secrets is forbidden: User "jane" cannot list resource "secrets" in API group "" in the namespace "default"/,
+  );
   await checkAnswer(['top', 'nodes'], /^1 error: Metrics API not available/);
   await checkAnswer(['get', 'nosuch'], /^1 error: the server doesn't have a resource type "nosuch"/);
   await checkAnswer(['auth', 'can-i', 'get', 'pods'], /^1 .*could not find the requested resource .*selfsubjectaccessreviews/);

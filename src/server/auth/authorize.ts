@@ -8,8 +8,18 @@ import type { Target, User } from '#rest/request.ts';
  */
 export function authorize(user: User, target: Target): Decision {
   if (user.groups.includes('system:masters')) return ALLOWED;
-  const allowed = target.type === 'path' ? mayUsePath(user, target) : mayUseResource(user, target);
-  return allowed ? ALLOWED : DENIED;
+  return may(user, target) ? ALLOWED : DENIED;
+}
+
+function may(user: User, target: Target): boolean {
+  switch (target.type) {
+    case 'path':
+      return mayUsePath(user, target);
+    case 'resource':
+      return mayUseResource(user, target);
+    case 'impersonation':
+      return false;
+  }
 }
 
 const ALLOWED: Decision = { allowed: true, reason: '' };
