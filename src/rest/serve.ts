@@ -95,7 +95,7 @@ async function dispatch(
 ): Promise<Answer> {
   const door = call.resource.subresources[call.subresource];
   if (door?.type === 'connect') return connect(call, name, request);
-  const form = negotiate(request.headers.accept, request.query);
+  const form = negotiate(request.headers.accept, request.query, verb === 'watch');
   const { query } = request;
   switch (verb) {
     case 'get':

@@ -10,15 +10,19 @@ export type Form =
   | { readonly as: 'table'; readonly version: string; readonly include: 'Metadata' | 'Object' | 'None' }
   | { readonly as: 'partial'; readonly version: string };
 
-const ACCEPTED = 'application/json, application/yaml, application/vnd.kubernetes.protobuf';
+/** In which upstream answers, too. */
+const OTHERS = ['application/vnd.kubernetes.protobuf', 'application/cbor'];
 
-/** Throws 406. Takes the first alternative that can be served, as upstream. */
-export function negotiate(accept: string | undefined, query: URLSearchParams): Form {
-  const alternatives = (accept === undefined || accept.trim() === '' ? '*/*' : accept).split(',').map(parseMedia);
-  const unserved = alternatives.filter((media) => media.parameters.has('as')).length;
+/** Throws 406. Takes the best alternative that can be served, as upstream: by weight, then in their order. No stream is YAML. */
+export function negotiate(accept: string | undefined, query: URLSearchParams, isStream = false): Form {
+  const alternatives = (accept === undefined || accept.trim() === '' ? '*/*' : accept)
+    .split(',')
+    .map(parseMedia)
+    .filter(({ weight }) => weight > 0)
+    .toSorted((a, b) => b.weight - a.weight);
   for (const { type, parameters } of alternatives) {
     const yaml = type === 'application/yaml';
-    if (!yaml && !['application/json', 'application/*', '*/*'].includes(type)) continue;
+    if (yaml ? isStream : !['application/json', 'application/*', '*/*'].includes(type)) continue;
     const as = parameters.get('as');
     const group = parameters.get('g');
     const version = parameters.get('v') ?? '';
@@ -27,20 +31,28 @@ export function negotiate(accept: string | undefined, query: URLSearchParams): F
     if (as === 'Table') return { as: 'table', version, include: includeOf(query.get('includeObject')) };
     if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList') return { as: 'partial', version };
   }
-  if (unserved > 0) throw apiError('NotAcceptable', `only the following media types are accepted: ${ACCEPTED}`);
-  throw apiError('NotAcceptable', '406: Not Acceptable', {});
+  const isKnown = isStream || alternatives.some(({ type, parameters }) => parameters.has('as') || OTHERS.includes(type));
+  throw isKnown
+    ? apiError(
+        'NotAcceptable',
+        `only the following media types are accepted: application/json${isStream ? '' : ', application/yaml'}`,
+      )
+    : apiError('NotAcceptable', '406: Not Acceptable', {});
 }
 
 function includeOf(text: string | null): 'Metadata' | 'Object' | 'None' {
   return text === 'Object' || text === 'None' ? text : 'Metadata';
 }
 
-function parseMedia(text: string): { readonly type: string; readonly parameters: ReadonlyMap<string, string> } {
+type Media = { readonly type: string; readonly parameters: ReadonlyMap<string, string>; readonly weight: number };
+
+function parseMedia(text: string): Media {
   const [type = '', ...rest] = text.split(';').map((part) => part.trim());
-  const parameters = rest
-    .map((part) => part.split('='))
-    .map(([key = '', value = '']) => [key.toLowerCase(), value.replaceAll('"', '')] as const);
-  return { type: type.toLowerCase(), parameters: new Map(parameters) };
+  const parameters = new Map(
+    rest.map((part) => part.split('=')).map(([key = '', value = '']) => [key.toLowerCase(), value.replaceAll('"', '')] as const),
+  );
+  const weight = Number(parameters.get('q') ?? 1);
+  return { type: type.toLowerCase(), parameters, weight: Number.isNaN(weight) ? 1 : weight };
 }
 
 export type ListMeta = { readonly resourceVersion: string; readonly continue?: string; readonly remainingItemCount?: number };
