@@ -31,11 +31,13 @@ export type AgentTunnelOptions = {
 
 const STREAMS_MAX = 64;
 const DIAL_MS_MAX = 8_000;
+/** How long a stream may take to say its end when the agent stops: its reader may read nothing for hours. */
+const STOP_MS_MAX = 1_000;
 
 export function createAgentTunnel({ target, serve, clock, log }: AgentTunnelOptions): AgentTunnel {
   const dialer = createDialer(target, clock);
   const stopping = new AbortController();
-  const running = new Set<Promise<void>>();
+  const running = new Map<Promise<void>, StreamSocket>();
   let dialling = 0;
   return {
     open: async (body, signal) => {
@@ -55,13 +57,17 @@ export function createAgentTunnel({ target, serve, clock, log }: AgentTunnelOpti
       const run = pump(stream, handler, params, stopping.signal).catch((error: unknown) =>
         log.debug({ err: error, stream: id, kind }, 'a stream ended early'),
       );
-      running.add(run);
+      running.set(run, stream);
       void run.finally(() => running.delete(run));
       return null;
     },
     stop: async () => {
       stopping.abort();
-      await Promise.all(running);
+      const cancel = clock.timer(STOP_MS_MAX, () => {
+        for (const stream of running.values()) stream.cut();
+      });
+      await Promise.all(running.keys());
+      cancel();
     },
   };
 }

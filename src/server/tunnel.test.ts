@@ -157,14 +157,7 @@ test('a slow reader holds the node back', async () => {
   });
   const stream = tunnel.openStream('n1', 'logs', null, never)[Symbol.asyncIterator]();
   await stream.next();
-  let before = -1;
-  // It has stopped once nothing more is given for a while.
-  await eventually(async () => {
-    const same = given === before;
-    before = given;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    return same && given > 0;
-  }, 'the node waits');
+  await untilStill(() => given);
   expect(given).toBeLessThan(32 * 1024 * 1024);
   let rest = 0;
   for (let next = await stream.next(); next.done !== true; next = await stream.next()) rest += next.value.length;
@@ -216,3 +209,31 @@ test('what is no stream command is refused', async () => {
   for (const body of [null, 'x', [], { id: 1, ticket: 'x', kind: 'logs' }, { id: 'x', ticket: 'x' }])
     expect(await failure(agent.open(body, never))).toContain('BadRequest');
 });
+
+test('an agent that stops does not wait for a reader that reads nothing', async () => {
+  let given = 0;
+  const { tunnel, agent } = await start({
+    logs: async function* (_, signal) {
+      for (; !signal.aborted; given += 1) yield Buffer.alloc(256 * 1024);
+    },
+  });
+  const stream = tunnel.openStream('n1', 'logs', null, never)[Symbol.asyncIterator]();
+  await stream.next();
+  await untilStill(() => given);
+  await agent.stop();
+  const rest = async () => {
+    for (let next = await stream.next(); next.done !== true;) next = await stream.next();
+  };
+  expect(await failure(rest())).toContain('Cut: ');
+});
+
+/** Until a count no longer grows, for a while. */
+async function untilStill(count: () => number): Promise<void> {
+  let before = -1;
+  await eventually(async () => {
+    const same = count() === before;
+    before = count();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    return same && count() > 0;
+  }, 'it stands still');
+}
