@@ -15,7 +15,7 @@ import { createAgentLink } from './link/agent-link.ts';
 import { logStream } from './log-stream.ts';
 import { createNetworkWatch } from './network-watch.ts';
 import { createNodeStatus } from './node-status.ts';
-import { readMachine, readWaysOut, takeReadings } from './node/machine.ts';
+import { findAddress, readMachine, readWaysOut, takeReadings } from './node/machine.ts';
 import { createPodLoop } from './pod-loop.ts';
 import { withRejoin } from './rejoin.ts';
 import { createDockerRuntime } from './runtime/docker-runtime.ts';
@@ -70,7 +70,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
   const volumes = createVolumes({ dataDir: agentDir, tmpfs: createTmpfs(), nodeHostname: machine.hostname });
   const status = createNodeStatus({
     nodeName: node,
-    ...(options.nodeIp === undefined ? {} : { nodeIp: options.nodeIp }),
+    findAddress: async () => options.nodeIp ?? findAddress(),
     labels,
     caps: options.capacity,
     takeReadings: () => takeReadings(dataDir),

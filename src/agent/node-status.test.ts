@@ -30,7 +30,7 @@ test('the node tells what it is, once, and then what changes', async () => {
   const runtime = engine.runtime('node-1');
   const status = createNodeStatus({
     nodeName: 'node-1',
-    nodeIp: '192.0.2.7',
+    findAddress: async () => '192.0.2.7',
     labels: { site: 'pier' },
     caps: { cpu: '1' },
     takeReadings: () => takeReadings(tmpdir()),
@@ -86,4 +86,49 @@ test('the node tells what it is, once, and then what changes', async () => {
   const { capacity, nodeInfo } = reports()[0]?.status ?? {};
   expect(reports()[1]?.status).toMatchObject({ capacity, nodeInfo });
   await status.stop();
+});
+
+test('a node without a network keeps the address it had, over a restart too', async () => {
+  const clock = manualClock();
+  const ledger = createMemoryLedger();
+  let found: string | undefined = '192.0.2.7';
+  let looks = 0;
+  const start = async () => {
+    const status = createNodeStatus({
+      nodeName: 'node-1',
+      findAddress: async () => {
+        looks += 1;
+        return found;
+      },
+      labels: { 'kubernetes.io/os': 'plan9' },
+      caps: {},
+      takeReadings: () => takeReadings(tmpdir()),
+      release: '0.1.0',
+      machine: await readMachine(),
+      ledger,
+      runtime: createFakeEngine(clock).runtime('node-1'),
+      health: () => ({ ready: true }),
+      noteEngine: () => undefined,
+      clock,
+      ids: seededIds(1),
+      log: silentLog,
+    });
+    status.start();
+    return status;
+  };
+  const reports = () => ledger.reports.length;
+  const first = await start();
+  await until(() => reports() === 1);
+  found = undefined;
+  first.look();
+  await until(() => looks === 2);
+  await first.stop();
+  expect(first.facts().hostAddress).toBe('192.0.2.7');
+  const second = await start();
+  expect(second.facts().hostAddress).toBe('192.0.2.7');
+  await until(() => looks === 3);
+  await second.stop();
+  expect(reports()).toBe(1);
+  // What the node knows of itself is not a matter of flags.
+  expect(ledger.reports[0]).toMatchObject({ body: { labels: { 'kubernetes.io/os': 'linux' } } });
 });

@@ -6,7 +6,7 @@ import type { Log } from '#lib/log.ts';
 import { createRunner, type Runner } from '#lib/runner.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { asJson } from './memory.ts';
-import { findAddress, type MachineFacts, type MachineReadings } from './node/machine.ts';
+import type { MachineFacts, MachineReadings } from './node/machine.ts';
 import { allocatableOf, nodeCapacity } from './node/capacity.ts';
 import { PRESSURE_HOLD_MS, nodeConditions, pressuresOf, type Pressure } from './node/node-conditions.ts';
 import { nodeItem } from './plan/items.ts';
@@ -21,8 +21,8 @@ import type { EngineHealth } from './sight.ts';
  */
 export type NodeStatusOptions = {
   readonly nodeName: string;
-  /** `--node-ip`; otherwise the address the default route starts from. */
-  readonly nodeIp?: string;
+  /** Undefined while there is none: then the last one counts on. */
+  readonly findAddress: () => Promise<string | undefined>;
   readonly labels: Readonly<Record<string, string>>;
   readonly caps: Readonly<Record<string, string>>;
   /** Of the machine, now. */
@@ -66,7 +66,7 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
   /** As it last said; `isAsked`: since it was last away. */
   let engine: EngineInfo | undefined;
   let isAsked = false;
-  let address = options.nodeIp;
+  let address = lastAddress(ledger);
   let storageBytes = 0;
   let images: NonNullable<NodeStatus['images']> = [];
 
@@ -101,7 +101,7 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
     const { signal } = stopping;
     const readings = await options.takeReadings();
     storageBytes = readings.diskBytes;
-    address = options.nodeIp ?? (await findAddress());
+    address = (await options.findAddress()) ?? address;
     // Its last answers go on counting.
     await askEngine(signal).catch(options.noteEngine);
     await report(heldPressures(pressuresOf(readings)));
@@ -110,10 +110,7 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
   const report = async (pressures: ReadonlySet<Pressure>) => {
     const health = options.health();
     if (health === undefined) return;
-    // Rows of this kind are written here alone.
-    const before = ledger.memory().rows(KIND).get(KEY) as unknown as
-      | { readonly conditions?: readonly NodeCondition[] }
-      | undefined;
+    const before = lastReport(ledger);
     const { capacity: had, allocatable } = capacity();
     const architecture = engine?.architecture ?? architectureOf(process.arch);
     const status: Partial<NodeStatus> = {
@@ -136,15 +133,15 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
       images,
     };
     const labels = {
+      ...options.labels,
       'kubernetes.io/hostname': nodeName,
       'kubernetes.io/os': 'linux',
       'kubernetes.io/arch': architecture,
       'beta.kubernetes.io/os': 'linux',
       'beta.kubernetes.io/arch': architecture,
-      ...options.labels,
     };
     const text = canonical(asJson({ ...status, labels }) ?? null);
-    if (before !== undefined && canonical(before as Json) === text) return;
+    if (before !== undefined && canonical(asJson(before) ?? null) === text) return;
     const value = JSON.parse(text) as Json;
     await ledger.commit([{ kind: KIND, key: KEY, value }], [{ class: 'state', key: 'node', body: { status, labels } }]);
   };
@@ -164,6 +161,17 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
     look: () => runner?.signal(KEY),
     facts: () => ({ nodeName, hostAddress: address, allocatable: allocatableOf(capacity()) }),
   };
+}
+
+type LastReport = { readonly conditions?: readonly NodeCondition[]; readonly addresses?: NodeStatus['addresses'] };
+
+function lastReport(ledger: Pick<Ledger, 'memory'>): LastReport | undefined {
+  // Rows of this kind are written here alone.
+  return ledger.memory().rows(KIND).get(KEY) as unknown as LastReport | undefined;
+}
+
+function lastAddress(ledger: Pick<Ledger, 'memory'>): string | undefined {
+  return lastReport(ledger)?.addresses?.find(({ type }) => type === 'InternalIP')?.address;
 }
 
 function imagesOf(

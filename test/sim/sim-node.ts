@@ -232,7 +232,7 @@ export class SimNode {
     });
     const status = createNodeStatus({
       nodeName: this.name,
-      nodeIp: '192.0.2.1',
+      findAddress: async () => '192.0.2.1',
       labels: {},
       caps: {},
       takeReadings: async () => READINGS,
