@@ -229,7 +229,7 @@ test('an agent that restarts touches nothing; a killed container is started at o
   await node.docker('kill', victim?.id ?? '');
   await until(() => node.status('uid-client')?.containerStatuses?.[0]?.restartCount === 1, 'the restart');
   await until(() => node.status('uid-client')?.containerStatuses?.[0]?.ready === true, 'the container to be ready');
-  expect(node.status('uid-client')?.containerStatuses?.[0]?.lastState?.terminated).toMatchObject({ exitCode: 137, signal: 9 });
+  expect(node.status('uid-client')?.containerStatuses?.[0]?.lastState?.terminated).toMatchObject({ exitCode: 137 });
 });
 
 test('an out-of-memory kill, a start that fails, and the log of the attempt before', async () => {

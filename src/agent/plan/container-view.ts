@@ -112,8 +112,8 @@ function sandboxDied(memory: ContainerMemory, pod: ObservedPod): boolean {
   return !pod.sandboxes.some(({ attempt, state }) => attempt === memory.sandbox && state === 'running');
 }
 
-const SIGNAL_EXIT_BASE = 128;
-const SIGNALS_MAX = 64;
+/** Upstream's CRI runtimes answer this for whatever could not be started. */
+const EXIT_NOT_STARTED = 128;
 
 function exitOf(observed: ObservedContainer, lost: boolean): Exit {
   const neverStarted = observed.state === 'created';
@@ -122,8 +122,7 @@ function exitOf(observed: ObservedContainer, lost: boolean): Exit {
     id: observed.id,
     image: observed.image,
     imageId: observed.imageId,
-    // Upstream's CRI runtimes answer 128 for whatever could not be started.
-    exitCode: neverStarted ? SIGNAL_EXIT_BASE : observed.exitCode,
+    exitCode: neverStarted ? EXIT_NOT_STARTED : observed.exitCode,
     reason: reasonOf(observed),
     ...(message === undefined || message === '' ? {} : { message }),
     ...(observed.startedWallMs === undefined ? {} : { startedWallMs: observed.startedWallMs }),
@@ -136,10 +135,4 @@ function reasonOf({ state, oomKilled, exitCode }: ObservedContainer): string {
   if (state === 'created') return 'StartError';
   if (exitCode === 0) return 'Completed';
   return oomKilled ? 'OOMKilled' : 'Error';
-}
-
-/** The signal that an exit code stands for, or undefined. */
-export function signalOf(exitCode: number): number | undefined {
-  const signal = exitCode - SIGNAL_EXIT_BASE;
-  return signal > 0 && signal <= SIGNALS_MAX ? signal : undefined;
 }

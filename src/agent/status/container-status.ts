@@ -2,7 +2,7 @@ import type { Container, ContainerStatus } from '#api/generated/types.ts';
 import { cutText } from '#lib/cut-text.ts';
 import { rfc3339 } from '#lib/time.ts';
 import type { Exit } from '../memory.ts';
-import { signalOf, type ContainerView } from '../plan/container-view.ts';
+import type { ContainerView } from '../plan/container-view.ts';
 import type { Waiting } from '../plan/draft.ts';
 
 /**
@@ -85,10 +85,8 @@ function terminated(
   messageBytesMax: number,
 ): NonNullable<NonNullable<ContainerStatus['state']>['terminated']> {
   if (exit === undefined) return { exitCode: 0 };
-  const signal = signalOf(exit.exitCode);
   return {
     exitCode: exit.exitCode,
-    ...(signal === undefined || exit.reason === 'StartError' ? {} : { signal }),
     reason: exit.reason,
     ...(exit.message === undefined ? {} : { message: cutText(exit.message, messageBytesMax) }),
     ...(exit.startedWallMs === undefined ? {} : { startedAt: rfc3339(exit.startedWallMs) }),
