@@ -4,7 +4,7 @@ import { containersOf } from '../plan/restart-policy.ts';
 import { containerName } from '../runtime/labels.ts';
 import type { ContainerSpec, ImageConfig, Mount, SandboxSpec } from '../runtime/runtime.ts';
 import { configError } from './config-error.ts';
-import { environmentOf } from './environment.ts';
+import { TEXTS_LENGTH_MAX, environmentOf } from './environment.ts';
 import { expand } from './expand.ts';
 import type { PodFacts } from './field-ref.ts';
 import { mountsOf, type VolumeSource } from './mounts.ts';
@@ -35,7 +35,14 @@ export function containerSpec(order: ContainerOrder): ContainerSpec {
   const container = containersOf(item).find((entry) => entry.container.name === order.container)?.container;
   if (container === undefined) throw configError(`the pod has no container "${order.container}"`);
   const environment = environmentOf(item, container, documents, facts);
-  const expandText = (text: string) => expand(text, (name) => environment.get(name));
+  let length = 0;
+  const expandText = (text: string) => {
+    const expanded = expand(text, (name) => environment.get(name));
+    length += expanded.length;
+    if (length > TEXTS_LENGTH_MAX)
+      throw configError(`its command and arguments are longer than ${TEXTS_LENGTH_MAX} bytes: more than a program can be given`);
+    return expanded;
+  };
   const targets = new Set((container.volumeMounts ?? []).map(({ mountPath }) => mountPath));
   return {
     name: containerName(metadata, container.name, attempt),

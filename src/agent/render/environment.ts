@@ -5,6 +5,9 @@ import { configError } from './config-error.ts';
 import { expand } from './expand.ts';
 import { fieldValue, resourceValue, type PodFacts } from './field-ref.ts';
 
+/** Of all names and values together, or of a command and its arguments: what the kernel gives a program room for (a quarter of its stack). */
+export const TEXTS_LENGTH_MAX = 2 * 1024 * 1024;
+
 /**
  * A container's environment: envFrom first, then env, which may refer to what came before it. A required ConfigMap, Secret or key
  * that is missing throws CreateContainerConfigError, in upstream's words.
@@ -17,6 +20,13 @@ export function environmentOf(
 ): ReadonlyMap<string, string> {
   const { namespace } = item.metadata;
   const values = new Map<string, string>();
+  let length = 0;
+  const set = (name: string, value: string) => {
+    values.set(name, value);
+    length += name.length + value.length;
+    if (length > TEXTS_LENGTH_MAX)
+      throw configError(`its environment is longer than ${TEXTS_LENGTH_MAX} bytes: more than a program can be given`);
+  };
   for (const { prefix = '', configMapRef, secretRef } of container.envFrom ?? []) {
     const data =
       configMapRef !== undefined
@@ -24,11 +34,11 @@ export function environmentOf(
         : secretRef !== undefined
           ? secretTexts(secretOf(documents, namespace, secretRef.name ?? '', secretRef.optional === true))
           : {};
-    for (const [key, value] of Object.entries(data)) values.set(`${prefix}${key}`, value);
+    for (const [key, value] of Object.entries(data)) set(`${prefix}${key}`, value);
   }
   for (const variable of container.env ?? []) {
     const value = valueOf(variable, item, container, documents, facts, values);
-    if (value !== undefined) values.set(variable.name, value);
+    if (value !== undefined) set(variable.name, value);
   }
   return values;
 }

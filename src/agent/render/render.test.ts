@@ -56,8 +56,7 @@ test('expansion by the rules of upstream', () => {
     ['$($$', '$($'],
   ] as const;
   for (const [input, expected] of cases) expect([input, expand(input, value)]).toEqual([input, expected]);
-  // As much as an object may hold: whoever may write a pod writes it.
-  const many = '$('.repeat(750_000);
+  const many = '$('.repeat(60_000);
   expect(expand(many, value)).toBe(many);
 });
 
@@ -194,4 +193,20 @@ test('hostnames', () => {
     'web.s.default.svc.cluster.local',
   );
   expect(hostnameOf(podItem(`${'a'.repeat(62)}-b`))).toBe('a'.repeat(62));
+});
+
+test('what no program could be given is refused before it fills the memory', () => {
+  const doubling = Array.from({ length: 40 }, (_, index) => ({
+    name: `V${index}`,
+    value: index === 0 ? 'xxxxxxxx' : `$(V${index - 1})$(V${index - 1})`,
+  }));
+  const tooLong = 'is longer than 131071 bytes once its references are expanded: more than a program can be given';
+  checkRefused({ env: doubling }, `a text of its command, arguments or environment ${tooLong}`);
+  const large = { name: 'A', value: 'x'.repeat(100_000) };
+  const many = Array.from({ length: 1_000 }, (_, index) => ({ name: `B${index}`, value: '$(A)' }));
+  checkRefused({ env: [large, ...many] }, 'its environment is longer than 2097152 bytes: more than a program can be given');
+  const item = podItem('web', { containers: [{ env: [large], args: many.map(({ value }) => value) }] });
+  const order = { item, container: 'app', attempt: 0, sandboxAttempt: 0, sandboxId: 's', hash: '', facts: FACTS, image: IMAGE };
+  const render = () => containerSpec({ ...order, documents: documentsOf([item]), volumes: new Map(), files: [] });
+  expect(render).toThrow('its command and arguments are longer than 2097152 bytes: more than a program can be given');
 });
