@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { manualClock } from '../../test/support/manual-clock.ts';
 import { SkerryError } from './error.ts';
 import { seededIds } from './ids.ts';
-import { silentLog } from './log.ts';
+import { silentLog, type Log } from './log.ts';
 import { BACKOFF_MS_MAX, BACKOFF_MS_MIN, backoffMs, createRunner, SIGNALLED_WAIT_MS_MAX, type RunnerOptions } from './runner.ts';
 
 /** A runner whose runs are written down as they begin (`+a`) and end (`-a`), each lasting `lastsMs`. */
@@ -42,6 +42,26 @@ test('no more keys run at once than allowed, in the order signalled', async () =
   expect(story).toEqual(['+a', '+b']);
   await clock.advance(100);
   expect(story).toEqual(['+a', '+b', '-a', '+c', '-b', '-c']);
+});
+
+test('a bug is told as one, the world’s failures as warnings, and neither floods the log however often its key is signalled', async () => {
+  const told: string[] = [];
+  const tell = (level: string) => (_: unknown, message: string) => void told.push(`${level}: ${message}`);
+  // Sound: the runner tells facts and a sentence, which is one of the forms that a log takes.
+  const log = { ...silentLog, error: tell('error'), warn: tell('warn'), child: () => log } as unknown as Log;
+  const run = async (key: string) => {
+    if (key === 'bug') throw new TypeError('undefined is not a function');
+    throw new SkerryError('Unavailable', 'reach the world');
+  };
+  const { clock, story, runner } = setUp({ run, log });
+  for (let second = 0; second < 600; second += 1) {
+    runner.signal('bug');
+    runner.signal('world');
+    await clock.advance(1_000);
+  }
+  expect(story.filter((step) => step === '+bug').length).toBeGreaterThan(300);
+  expect(new Set(told)).toEqual(new Set(['error: run failed by a bug', 'warn: run failed']));
+  expect(told.length).toBeLessThan(2 * (10 + 10));
 });
 
 test('a key that asks to be looked at again is, and no sooner', async () => {

@@ -43,6 +43,9 @@ export const BACKOFF_MS_MIN = 20;
 export const BACKOFF_MS_MAX = 60_000;
 /** A key that failed listens to signals again after this long, so that its own half-done work cannot keep it spinning. */
 export const SIGNALLED_WAIT_MS_MAX = 1_000;
+/** Of a key that goes on failing the log hears so often, and of its first failures each: it may be signalled every second. */
+export const TOLD_EVERY_MS = 60_000;
+const TOLD_FIRST = 5;
 const TURN_RUNS_MAX = 64;
 /** Of the queue's array, how many used-up places may stand before they are cut off. */
 const QUEUE_SLACK = 1_024;
@@ -52,6 +55,8 @@ type Entry = {
   phase: 'idle' | 'queued' | 'running' | 'waiting';
   again: boolean;
   failures: number;
+  /** When the log was told of a failure. */
+  toldMs: number;
   dueMs: number;
   cancel: () => void;
 };
@@ -93,7 +98,7 @@ export function createRunner(options: RunnerOptions, signal: AbortSignal): Runne
 
   const signalKey = (key: string) => {
     if (signal.aborted) return;
-    const entry = entries.get(key) ?? { phase: 'idle', again: false, failures: 0, dueMs: 0, cancel: NOTHING };
+    const entry = entries.get(key) ?? { phase: 'idle', again: false, failures: 0, toldMs: 0, dueMs: 0, cancel: NOTHING };
     entries.set(key, entry);
     if (entry.phase === 'running') entry.again = true;
     else if (entry.phase === 'idle' || (entry.phase === 'waiting' && entry.failures === 0)) enqueue(key, entry);
@@ -133,7 +138,7 @@ export function createRunner(options: RunnerOptions, signal: AbortSignal): Runne
     } catch (error) {
       entry.failures += 1;
       delayMs = backoffMs(entry.failures, options, ids.random());
-      if (!signal.aborted) logFailure(log, error, { key, failures: entry.failures, backoffMs: delayMs }, options.isOrdinary);
+      if (!signal.aborted) tell(error, { key, failures: entry.failures, backoffMs: delayMs }, entry);
     }
     running -= 1;
     if (signal.aborted) stop();
@@ -141,6 +146,13 @@ export function createRunner(options: RunnerOptions, signal: AbortSignal): Runne
     else if (delayMs !== undefined) wait(key, entry, entry.again ? Math.min(delayMs, SIGNALLED_WAIT_MS_MAX) : delayMs);
     else entries.delete(key);
     if (!drainDue) drain();
+  };
+
+  const tell = (error: unknown, facts: Readonly<Record<string, unknown>>, entry: Entry) => {
+    if (options.isOrdinary?.(error) === true) return log.debug({ ...facts, err: error }, 'run put off');
+    if (entry.failures > TOLD_FIRST && clock.monotonic() - entry.toldMs < TOLD_EVERY_MS) return;
+    entry.toldMs = clock.monotonic();
+    logFailure(log, error, facts);
   };
 
   const pass = () => {
@@ -172,13 +184,7 @@ export function backoffMs(
 }
 
 /** One key's bug must not stop the other keys, so it is logged as one and backed off; the world's failures are only warnings. */
-function logFailure(
-  log: Log,
-  error: unknown,
-  facts: Readonly<Record<string, unknown>>,
-  isOrdinary?: (error: unknown) => boolean,
-): void {
-  if (isOrdinary?.(error) === true) log.debug({ ...facts, err: error }, 'run put off');
-  else if (error instanceof SkerryError && error.code !== 'Bug') log.warn({ ...facts, err: error }, 'run failed');
+function logFailure(log: Log, error: unknown, facts: Readonly<Record<string, unknown>>): void {
+  if (error instanceof SkerryError && error.code !== 'Bug') log.warn({ ...facts, err: error }, 'run failed');
   else log.error({ ...facts, err: error }, 'run failed by a bug');
 }
