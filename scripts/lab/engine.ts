@@ -27,28 +27,30 @@ export type RunningContainer = {
 export async function containers(socketPath: string): Promise<readonly RunningContainer[]> {
   // JSON.parse gives any: these are the fields of the Engine API 1.41 that the lab reads.
   const listed = JSON.parse((await call(socketPath, 'GET', '/containers/json?all=1')).body) as readonly { readonly Id: string }[];
-  const inspected = await Promise.all(
-    listed.map(async ({ Id }) => (await call(socketPath, 'GET', `/containers/${Id}/json`)).body),
+  const inspected = await Promise.all(listed.map(({ Id }) => call(socketPath, 'GET', `/containers/${Id}/json`)));
+  return (
+    inspected
+      // Another may have been removed since they were listed.
+      .filter(({ status }) => status === 200)
+      .map(
+        ({ body }) =>
+          JSON.parse(body) as {
+            Id: string;
+            Name: string;
+            Config: { Labels: Record<string, string> };
+            State: { StartedAt: string; Pid: number; Running: boolean };
+          },
+      )
+      .map(({ Id, Name, Config, State }) => ({
+        id: Id,
+        name: Name.slice(1),
+        labels: Config.Labels,
+        startedAt: State.StartedAt,
+        pid: State.Pid,
+        running: State.Running,
+      }))
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
   );
-  return inspected
-    .map(
-      (text) =>
-        JSON.parse(text) as {
-          Id: string;
-          Name: string;
-          Config: { Labels: Record<string, string> };
-          State: { StartedAt: string; Pid: number; Running: boolean };
-        },
-    )
-    .map(({ Id, Name, Config, State }) => ({
-      id: Id,
-      name: Name.slice(1),
-      labels: Config.Labels,
-      startedAt: State.StartedAt,
-      pid: State.Pid,
-      running: State.Running,
-    }))
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 export async function killContainer(socketPath: string, id: string): Promise<void> {
