@@ -2,11 +2,20 @@
  * ReplicaSets: as many active pods as wanted. Pods on nodes that are out of reach are still there and still count (DESIGN "Offline
  * policy"); who must go first is decided by ./pod-ranking.ts.
  */
-import { availableAt, isActive, isPodAvailable, isPodReady, isTerminal, isTerminating, type Pod } from '#api/kinds/pod.ts';
+import {
+  availableAt,
+  isActive,
+  isPodAvailable,
+  isPodReady,
+  isTerminal,
+  isTerminating,
+  podCondition,
+  type Pod,
+} from '#api/kinds/pod.ts';
 import type { ReplicaSet, ReplicaSetCondition, ReplicaSetStatus } from '#api/kinds/replica-set.ts';
 import { matchesLabelSelector } from '#api/selectors/label-selector.ts';
 import { controllerOf } from '#api/object.ts';
-import { rfc3339 } from '#lib/time.ts';
+import { parseTime, rfc3339 } from '#lib/time.ts';
 import type { Change } from '#rest/change.ts';
 import type { View } from '../view.ts';
 import { controllerReference, deleteChange, omitZeros, statusChange } from './changes.ts';
@@ -19,6 +28,11 @@ import { podFromTemplate } from './pod-template.ts';
 const RESOURCE = 'replicasets.apps';
 /** Created or deleted in one run; the rest follows at once in the next. */
 export const BURST_MAX = 500;
+/** Pods that were evicted younger than this were made where they may not be, as those of a template that names a tainted node. */
+const EVICTED_YOUNG_MS = 10_000;
+/** So many of them are chance; more are a fight, in which this set waits ever longer before its next pod. */
+const EVICTED_YOUNG_MAX = 3;
+const FIGHT_WAIT_MS_MAX = 5 * 60_000;
 
 export const replicaSetController: Controller = {
   name: 'replicaset',
@@ -37,12 +51,14 @@ function reconcile(set: ReplicaSet, view: View, now: number): Outcome {
   const active = owned.filter(isActive);
   const going = set.metadata.deletionTimestamp !== undefined;
   const minReadySeconds = set.spec?.minReadySeconds ?? 0;
-  const next = active.map((pod) => availableAt(pod, minReadySeconds, now) - now).filter((ms) => ms > 0 && Number.isFinite(ms));
+  const waitMs = fightMs(owned, now);
+  const looks = active.map((pod) => availableAt(pod, minReadySeconds, now) - now).filter((ms) => ms > 0 && Number.isFinite(ms));
+  const next = waitMs > 0 ? [...looks, waitMs] : looks;
   const status = statusOf(set, owned, active, now);
   return {
     changes: [
       ...changes,
-      ...(going ? [] : scale(set, active, view, now)),
+      ...(going ? [] : scale(set, active, view, now).filter(({ verb }) => waitMs <= 0 || verb !== 'create')),
       ...statusChange(RESOURCE, set, withFailure(status, undefined)),
     ],
     refused: (refusal) => ({
@@ -50,6 +66,21 @@ function reconcile(set: ReplicaSet, view: View, now: number): Outcome {
     }),
     ...(next.length === 0 ? {} : { afterMs: Math.min(...next) }),
   };
+}
+
+/** Until the next pod may be made: somebody evicts them as fast as they are made, and where their node is away none of them ever goes. */
+function fightMs(owned: readonly Pod[], now: number): number {
+  const lost = owned.filter(wasEvictedYoung);
+  if (lost.length <= EVICTED_YOUNG_MAX) return 0;
+  const last = Math.max(...lost.map(({ metadata }) => parseTime(metadata.creationTimestamp) ?? 0));
+  const waitMs = Math.min(FIGHT_WAIT_MS_MAX, 1_000 * 2 ** (lost.length - EVICTED_YOUNG_MAX));
+  return Math.min(waitMs, last + waitMs - now);
+}
+
+function wasEvictedYoung(pod: Pod): boolean {
+  const since = parseTime(podCondition(pod, 'DisruptionTarget')?.lastTransitionTime);
+  const made = parseTime(pod.metadata.creationTimestamp);
+  return isTerminating(pod) && since !== undefined && made !== undefined && since - made < EVICTED_YOUNG_MS;
 }
 
 function scale(set: ReplicaSet, active: readonly Pod[], view: View, now: number): readonly Change[] {

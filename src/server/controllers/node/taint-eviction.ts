@@ -61,30 +61,33 @@ function disrupted(pod: Pod, now: number): Change {
   return conditionsPatch('pods', pod, [{ type, status, reason, message, lastTransitionTime: rfc3339(now) }]);
 }
 
-type Age = (taint: Taint) => number | undefined;
+/** Of something that began then, if anybody has said when. */
+type Age = (since: string | undefined) => number | undefined;
 
 /**
- * How long a taint has been there, as this process can vouch for: no longer than it runs. So a wall clock that jumps forwards, as boards
+ * How long something has been there, as this process can vouch for: no longer than it runs. So a wall clock that jumps forwards, as boards
  * without a clock of their own do after a boot, cuts nobody's patience short, and one that went back makes no pod stay for years.
  */
 function ageOf(view: View, now: number): Age {
   const upMs = view.sinceWriteMs('nodes', '', '');
-  return ({ timeAdded }) => {
-    const since = parseTime(timeAdded);
+  return (text) => {
+    const since = parseTime(text);
     if (since === undefined) return undefined;
     return since - now > FUTURE_MS_MAX ? upMs : Math.min(Math.max(0, now - since), upMs);
   };
 }
 
-/** Until the first of the taints has lasted longer than the pod bears; Infinity: it bears them all for ever. */
+/** Until the first of the taints has lasted longer than the pod, since it is there, bears; Infinity: it bears them all for ever. */
 function leftMs(pod: Pod, taints: readonly Taint[], age: Age): number {
+  const podMs = age(pod.metadata.creationTimestamp) ?? Number.POSITIVE_INFINITY;
   const left = taints.map((taint) => {
     const tolerations = pod.spec?.tolerations?.filter((toleration) => tolerates(toleration, taint)) ?? [];
     if (tolerations.length === 0) return Number.NEGATIVE_INFINITY;
     const seconds = tolerations.map(({ tolerationSeconds }) => tolerationSeconds ?? Number.POSITIVE_INFINITY);
-    const ageMs = age(taint);
+    const taintMs = age(taint.timeAdded);
     // A taint that nobody has timed yet is timed by the node's lifecycle in a moment; patience counts from then.
-    return ageMs === undefined ? Number.POSITIVE_INFINITY : Math.max(0, Math.min(...seconds)) * 1_000 - ageMs;
+    if (taintMs === undefined) return Number.POSITIVE_INFINITY;
+    return Math.max(0, Math.min(...seconds)) * 1_000 - Math.min(taintMs, podMs);
   });
   return Math.min(Number.POSITIVE_INFINITY, ...left);
 }
