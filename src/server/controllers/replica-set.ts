@@ -141,8 +141,10 @@ function failureOf({ change, why: message }: Refusal, now: number): ReplicaSetCo
 }
 
 function withFailure(status: ReplicaSetStatus, failure: ReplicaSetCondition | undefined): ReplicaSetStatus {
-  const others = (status.conditions ?? []).filter(({ type }) => type !== FAILURE);
-  return { ...status, conditions: [...others, ...(failure === undefined ? [] : [failure])] };
+  const { conditions: before = [], ...counts } = status;
+  const others = before.filter(({ type }) => type !== FAILURE);
+  const conditions = [...others, ...(failure === undefined ? [] : [failure])];
+  return { ...counts, ...(conditions.length === 0 ? {} : { conditions }) };
 }
 
 function keysOf(news: News, view: View): readonly string[] {
