@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Entry, Watcher } from '#rest/storage.ts';
+import { WATCHERS_MAX, type Entry, type Watcher } from '#rest/storage.ts';
 import { openTestStore } from '../../../test/support/store.ts';
 import type { Store } from './store.ts';
 
@@ -196,4 +196,16 @@ test('a watcher that throws or rejects is ended, the others hear on', async () =
   expect([throws.ends.length, rejects.ends.length, good.batches.length]).toEqual([1, 1, 2]);
   await store.close();
   expect(good.ends).toEqual(['the server is stopping']);
+});
+
+test('however many watch one resource, who watches all of them, as our own loops do, is let in', async () => {
+  const store = await openTestStore();
+  for (let count = 0; count < WATCHERS_MAX; count += 1) store.storage.watch(1, notes({ resource: 'pods' }).watcher);
+  expect(() => store.storage.watch(1, notes({ resource: 'pods' }).watcher)).toThrow(/watches are open/);
+  const { watcher, batches } = notes();
+  store.storage.watch(1, watcher);
+  await store.storage.commit([put('nodes', 'n')]);
+  await turn();
+  expect(batches).toEqual(['2 added n']);
+  await store.close();
 });

@@ -35,9 +35,9 @@ export class Watchers {
     this.#backlogMax = backlogMax;
   }
 
-  /** Throws Expired, or TooManyRequests. */
+  /** Throws Expired, or TooManyRequests: never to who watches all resources, for those are our own loops, which clients must not shut out. */
   watch(revision: number, watcher: Watcher): Watch {
-    if (this.#seats.size >= WATCHERS_MAX)
+    if (watcher.resource !== undefined && this.#seats.size >= WATCHERS_MAX)
       throw apiError('TooManyRequests', `${WATCHERS_MAX} watches are open, which is the most there may be; try again later`, {
         retryAfterSeconds: RETRY_AFTER_SECONDS,
       });
