@@ -7,6 +7,8 @@ export type Registry = {
   readonly groups: readonly { readonly group: string; readonly versions: readonly string[] }[];
   /** By URL: group, version and plural; undefined where this version does not serve it. */
   readonly find: (group: string, version: string, plural: string) => Served | undefined;
+  /** All that one version of a group serves, in serving order. */
+  readonly inVersion: (group: string, version: string) => readonly Served[];
   readonly byId: (id: string) => Resource | undefined;
   /** By the `kind` and `apiVersion` of an owner reference or a body. */
   readonly byKind: (apiVersion: string, kind: string) => Served | undefined;
@@ -31,6 +33,7 @@ export function createRegistry(resources: readonly Resource[]): Registry {
     resources,
     groups,
     find: (group, version, plural) => byUrl.get(`${group}/${version}/${plural}`),
+    inVersion: (group, version) => served.filter((entry) => entry.resource.group === group && entry.version.version === version),
     byId: (id) => byId.get(id),
     byKind: (version, kind) => byKind.get(`${version}/${kind}`),
   };

@@ -1,5 +1,5 @@
 import { apiVersion, type Registry } from '#api/registry.ts';
-import type { Resource, ResourceVersion, Subresource } from '#api/resource.ts';
+import type { Resource, Subresource } from '#api/resource.ts';
 import { SCALE } from './scale.ts';
 import { verbsOf } from './verbs.ts';
 
@@ -26,7 +26,7 @@ function groupOf(registry: Registry, group: string): Readonly<Record<string, unk
 }
 
 export function apiResourceList(registry: Registry, group: string, version: string): unknown {
-  const resources = served(registry, group, version).flatMap(({ resource }) => [
+  const resources = registry.inVersion(group, version).flatMap(({ resource }) => [
     {
       name: resource.plural,
       singularName: resource.singular,
@@ -63,7 +63,7 @@ export function aggregated(registry: Registry, door: 'api' | 'apis', version: 'v
       versions: versions.map((entry) => ({
         version: entry,
         freshness: 'Current',
-        resources: served(registry, group, entry).map(({ resource }) => aggregatedResource(resource, entry)),
+        resources: registry.inVersion(group, entry).map(({ resource }) => aggregatedResource(resource, entry)),
       })),
     })),
   };
@@ -85,17 +85,6 @@ function aggregatedResource(resource: Resource, version: string): unknown {
     ...namesOf(resource),
     ...(subresources.length === 0 ? {} : { subresources }),
   };
-}
-
-function served(
-  registry: Registry,
-  group: string,
-  version: string,
-): readonly { readonly resource: Resource; readonly version: ResourceVersion }[] {
-  return registry.resources.flatMap((resource) => {
-    const found = resource.group === group ? resource.versions.find((entry) => entry.version === version) : undefined;
-    return found === undefined ? [] : [{ resource, version: found }];
-  });
 }
 
 function namesOf({ shortNames, categories }: Resource): Readonly<Record<string, unknown>> {

@@ -1,6 +1,6 @@
-import { apiVersion, type Registry } from '#api/registry.ts';
+import { apiVersion, type Registry, type Served } from '#api/registry.ts';
 import { omit } from '#api/omit.ts';
-import type { Resource, ResourceVersion, Subresource, Verb } from '#api/resource.ts';
+import type { Subresource, Verb } from '#api/resource.ts';
 import type { Schema } from '#api/schema/schema.ts';
 import { SCALE, SCALE_DEFINITION } from '../scale.ts';
 import { verbsOf } from '../verbs.ts';
@@ -75,10 +75,10 @@ const DELETE: readonly Parameter[] = [
 
 /** All operations of one group version, but for those of kinds whose shape the schema does not know. */
 export function operationsOf(registry: Registry, schema: Schema, group: string, version: string): readonly Operation[] {
-  return registry.resources.flatMap((resource) => {
-    const served = resource.group === group ? resource.versions.find((entry) => entry.version === version) : undefined;
-    return served === undefined || schema.definition(served.definition) === undefined ? [] : resourceOperations(resource, served);
-  });
+  return registry
+    .inVersion(group, version)
+    .filter(({ version: { definition } }) => schema.definition(definition) !== undefined)
+    .flatMap((served) => resourceOperations(served));
 }
 
 /** What is shown at a place: the kind and the definitions of what goes in and out. */
@@ -89,7 +89,7 @@ type Place = Pick<Operation, 'path' | 'group' | 'version' | 'kind'> & {
   readonly parameters: readonly Parameter[];
 };
 
-function resourceOperations(resource: Resource, { version, definition }: ResourceVersion): readonly Operation[] {
+function resourceOperations({ resource, version: { version, definition } }: Served): readonly Operation[] {
   const { group, plural, kind, namespaced } = resource;
   const root = `/${group === '' ? 'api' : 'apis'}/${apiVersion(group, version)}`;
   const collection = namespaced ? `${root}/namespaces/{namespace}/${plural}` : `${root}/${plural}`;
