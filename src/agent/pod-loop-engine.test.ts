@@ -79,3 +79,13 @@ test('a container that does not die is killed again and again, and that is told 
   await node.advance(120_000);
   expect(node.report('uid-web')?.gone).toBe(true);
 });
+
+test('rules that can not be kept have the node looked at no more than before', async () => {
+  const node = await nodeWith([podItem('web')]);
+  node.rulesFault = new SkerryError('ToolMissing', 'iptables is not installed on this node');
+  await node.advance(60_000);
+  const calls = node.calls();
+  await node.advance(600_000);
+  expect(node.calls() - calls).toBeLessThan(200);
+  expect(node.loop().health()).toEqual({ ready: true });
+});

@@ -127,7 +127,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
   };
 
   const rounds = createPodRounds(
-    { ledger, memory, time, commits, network, context, portsChanged: () => runners[1]?.signal(NODE), clock, log },
+    { ledger, memory, time, commits, network, context, portsChanged: () => runners[2]?.signal(NODE), clock, log },
     signal,
   );
 
@@ -137,14 +137,8 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
     } finally {
       noteHealth();
     }
-    // A node whose rules cannot be kept still runs what needs none; the failure is told and tried again.
-    const rules = await network.ensure(signal).then(
-      () => undefined,
-      (error: unknown) => ({ error }),
-    );
     forgetGone();
     for (const uid of uids()) signalPod(uid);
-    if (rules !== undefined) throw rules.error;
     const deadlines = uids().some((uid) => podItem(ledger.documents(), uid)?.spec.activeDeadlineSeconds !== undefined);
     const running = deadlines ? time.due(LOOK_AT_ALL_MS) : undefined;
     if (running !== undefined) await ledger.commit([running], []);
@@ -209,7 +203,18 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
       { ...ordinary, name: 'engine-events', run: () => listen(), keys: () => [NODE], backoffMsMax: ENGINE_BACKOFF_MS_MAX },
       signal,
     );
-    runners = [pods, looks, ears];
+    // By themselves: a node whose rules cannot be kept still runs what needs none, and is looked at as ever.
+    const rules = createRunner(
+      {
+        ...ordinary,
+        name: 'node-network',
+        run: () => network.ensure(signal).then(() => undefined),
+        keys: () => [NODE],
+        periodMs: LOOK_AT_ALL_MS,
+      },
+      signal,
+    );
+    runners = [pods, looks, rules, ears];
     let before = ledger.documents();
     stopListening = ledger.onDocuments(() => {
       const after = ledger.documents();
@@ -217,7 +222,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
       before = after;
       // What was missing may be there now.
       sight.failures.clear();
-      if (changed.has('node')) looks.signal(NODE);
+      if (changed.has('node')) rules.signal(NODE);
       for (const uid of concernedPods(changed) ?? uids()) signalPod(uid);
     });
   };
@@ -232,6 +237,6 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
     health: sight.health,
     onHealth: (changed) => healthListeners.push(changed),
     noteEngine,
-    idle: () => runners.slice(0, 2).every((runner) => runner.idle()) && commits.idle(),
+    idle: () => runners.slice(0, 3).every((runner) => runner.idle()) && commits.idle(),
   };
 }

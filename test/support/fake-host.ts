@@ -14,6 +14,8 @@ export type FakeHost = {
   readonly wired: Map<string, Wired>;
   readonly volumes: Map<string, string>;
   readonly network: () => NodeNetwork | undefined;
+  /** The node's rules can not be made. */
+  rulesFault: Error | undefined;
   readonly runtime: (life: Life) => Runtime;
   readonly wiring: (life: Life) => Wiring;
   readonly volumesOf: (life: Life) => Volumes;
@@ -29,11 +31,12 @@ export function createFakeHost(clock: Clock, node: string): FakeHost {
   const wired = new Map<string, Wired>();
   const volumes = new Map<string, string>();
   let network: NodeNetwork | undefined;
-  return {
+  const host: FakeHost = {
     engine,
     wired,
     volumes,
     network: () => network,
+    rulesFault: undefined,
     runtime: (life) => mortalRuntime(engine.runtime(node), life),
     wiring: (life) => ({
       observe: () => mortal(life, async () => new Map(wired)),
@@ -47,6 +50,7 @@ export function createFakeHost(clock: Clock, node: string): FakeHost {
         }),
       ensureNode: (next) =>
         mortal(life, async () => {
+          if (host.rulesFault !== undefined) throw host.rulesFault;
           network = next;
         }),
     }),
@@ -71,6 +75,7 @@ export function createFakeHost(clock: Clock, node: string): FakeHost {
       wired.clear();
     },
   };
+  return host;
 }
 
 /** A new one each time: what waits for a promise is kept for as long as the promise is. */

@@ -39,6 +39,8 @@ export type FakeNode = {
   readonly calls: () => number;
   /** A commit fails with this. */
   failCommits: Error | undefined;
+  /** The node's rules fail with this. */
+  rulesFault: Error | undefined;
 };
 
 export const NODE_NAME = 'node-1';
@@ -158,6 +160,12 @@ export function createFakeNode(): FakeNode {
     },
     calls: () => calls,
     failCommits: undefined,
+    get rulesFault() {
+      return host.rulesFault;
+    },
+    set rulesFault(fault) {
+      host.rulesFault = fault;
+    },
   };
   return node;
 }
