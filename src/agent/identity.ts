@@ -4,7 +4,7 @@ import { parseJoinAnswer, parseJson, type JoinAnswer, type JoinRequest } from '#
 import { isSignedMembership } from '#api/link/membership.ts';
 import { parseJoinToken } from '#api/join-token.ts';
 import type { Clock } from '#lib/clock.ts';
-import { makePrivateFolder, readFileIfThere, writeDurableFile } from '#lib/durable-file.ts';
+import { createDurableFile, makePrivateFolder, readFileIfThere, writeDurableFile } from '#lib/durable-file.ts';
 import { SkerryError } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
 import { newKey, selfSignedCertificate } from '#net/tls/certificates.ts';
@@ -103,8 +103,8 @@ async function ownKey(folder: string, { nodeName, ids }: IdentityOptions, isJoin
       keyFile,
       'it is missing, although this node has joined; put it back, or remove identity.json and join again with a token',
     );
-  const key = there ?? newKey();
-  if (there === undefined) writeDurableFile(keyFile, key);
+  // Of two agents that are started at once only one key may be shown to the server.
+  const key = there ?? createDurableFile(keyFile, newKey());
   try {
     createPrivateKey(key);
   } catch (cause) {

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { makePrivateFolder, readFileIfThere, writeDurableFile } from './durable-file.ts';
+import { createDurableFile, makePrivateFolder, readFileIfThere, writeDurableFile } from './durable-file.ts';
 import { explain } from './error.ts';
 
 let home = '';
@@ -39,4 +39,11 @@ test('a durable file replaces the one that was there, with its mode', () => {
   writeFileSync(file, 'old', { mode: 0o644 });
   writeDurableFile(file, 'new');
   expect([readFileIfThere(file), modeOf(file)]).toEqual(['new', '600']);
+});
+
+test('of two that create a durable file the first one’s stands, and both are told what it holds', () => {
+  const file = join(home, 'key');
+  expect(createDurableFile(file, 'first')).toBe('first');
+  expect(createDurableFile(file, 'second')).toBe('first');
+  expect([readFileIfThere(file), modeOf(file), readdirSync(home)]).toEqual(['first', '600', ['key']]);
 });

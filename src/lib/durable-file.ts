@@ -1,4 +1,16 @@
-import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { SkerryError } from './error.ts';
 
@@ -6,20 +18,31 @@ import { SkerryError } from './error.ts';
 export function writeDurableFile(file: string, content: string | Uint8Array, mode = 0o600): void {
   const beside = `${file}.new`;
   try {
-    const handle = openSync(beside, 'w', mode);
-    try {
-      const bytes = Buffer.from(content);
-      for (let written = 0; written < bytes.length;) written += writeSync(handle, bytes, written);
-      fsyncSync(handle);
-    } finally {
-      closeSync(handle);
-    }
-    // A file of that name may be left over with another mode.
-    chmodSync(beside, mode);
+    writeSynced(beside, content, mode);
     renameSync(beside, file);
     syncFolder(dirname(file));
   } catch (cause) {
     throw new SkerryError('DiskError', `write ${file}`, { cause });
+  }
+}
+
+/** The same where none is there yet; gives what the file holds, which another process may have made in the same moment. */
+export function createDurableFile(file: string, content: string, mode = 0o600): string {
+  const beside = `${file}.${process.pid}.new`;
+  try {
+    writeSynced(beside, content, mode);
+    try {
+      linkSync(beside, file);
+    } catch (error) {
+      if (!isThere(error)) throw error;
+      return readFileSync(file, 'utf8');
+    } finally {
+      unlinkSync(beside);
+    }
+    syncFolder(dirname(file));
+    return content;
+  } catch (cause) {
+    throw new SkerryError('DiskError', `create ${file}`, { cause });
   }
 }
 
@@ -51,7 +74,7 @@ function makeFolder(folder: string): void {
     mkdirSync(folder, { mode: 0o700 });
   } catch (error) {
     // Another process of ours was faster.
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if (!isThere(error)) throw error;
   }
   // A file is only there after a power cut if every folder on the way to it is.
   syncFolder(dirname(folder));
@@ -64,4 +87,21 @@ function syncFolder(folder: string): void {
   } finally {
     closeSync(handle);
   }
+}
+
+function writeSynced(file: string, content: string | Uint8Array, mode: number): void {
+  const handle = openSync(file, 'w', mode);
+  try {
+    const bytes = Buffer.from(content);
+    for (let written = 0; written < bytes.length;) written += writeSync(handle, bytes, written);
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+  // A file of that name may be left over with another mode.
+  chmodSync(file, mode);
+}
+
+function isThere(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EEXIST';
 }
