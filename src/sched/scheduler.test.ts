@@ -76,6 +76,13 @@ test('the host ports of a sidecar are taken, those of an init container that end
   ]);
 });
 
+test('a wish without a term, which Go takes for one that nothing meets, keeps nobody waiting', () => {
+  const affinity = { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1 }] } };
+  // Sound: validation lets it pass, as upstream's does; only the type says that it is always there.
+  const odd = { spec: { affinity } } as unknown as PodWords;
+  checkDecisions({ nodes: { a: {} }, pods: { first: odd, second: {} } }, ['first to a', 'second to a']);
+});
+
 test('without any node the event says so', () => {
   checkDecisions({ pods: { web: {} } }, ['web waits: no nodes available to schedule pods']);
 });

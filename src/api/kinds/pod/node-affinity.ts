@@ -15,7 +15,9 @@ export function matchesRequiredAffinity(spec: PodSpec, node: SelectableNode): bo
 /** The weights of the preferred terms that match, summed. */
 export function preferredAffinityWeight(spec: PodSpec, node: SelectableNode): number {
   const terms = spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
-  return terms.reduce((total, { weight, preference }) => total + (matchesNodeSelectorTerm(preference, node) ? weight : 0), 0);
+  // A term that is left out is empty: in Go there is no other way.
+  const matches = ({ preference = {} }: { readonly preference?: NodeSelectorTerm }) => matchesNodeSelectorTerm(preference, node);
+  return terms.reduce((total, term) => total + (matches(term) ? term.weight : 0), 0);
 }
 
 /** Any of the terms. */
