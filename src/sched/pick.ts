@@ -3,6 +3,7 @@
  * is looked at (never a sample), ties go to the name that comes first; what is decided is assumed in the state at once.
  */
 import type { Pod } from '#api/kinds/pod.ts';
+import { explain } from '#lib/error.ts';
 import { explainUnplaced, rejectionsOf } from './explain.ts';
 import { FILTERS } from './filters.ts';
 import type { NodeTable } from './node-table.ts';
@@ -19,7 +20,13 @@ export type Bind = { readonly pod: Pod; readonly node: string };
 /** What commits together, or why the unit waits: the message of its FailedScheduling event. */
 export type Decision =
   | { readonly type: 'placed'; readonly unit: Unit; readonly binds: readonly Bind[] }
-  | { readonly type: 'waits'; readonly unit: Unit; readonly message: string };
+  | {
+      readonly type: 'waits';
+      readonly unit: Unit;
+      readonly message: string;
+      /** What was thrown at it: a bug of ours, which must not keep the other units waiting. */
+      readonly bug?: unknown;
+    };
 
 const NONE = -1;
 
@@ -27,24 +34,33 @@ const NONE = -1;
 export function pick(state: SchedulerState, units: readonly Unit[], templates: Templates = new Templates()): readonly Decision[] {
   const refused = new Map<string, string>();
   return units.map((unit) => {
-    const binds: Bind[] = [];
-    for (const pod of unit.pods) {
-      const facts = podFacts(pod);
-      // Room only shrinks while units are placed, so what one pod was refused its kin need not ask for again.
-      const known = refused.get(facts.kin);
-      const slot = known === undefined ? bestSlot(state, facts, templates) : NONE;
-      const node = state.nodes.facts[slot]?.name;
-      if (node === undefined) {
-        const message = known ?? explainUnplaced(state, facts);
-        if (binds.length === 0) refused.set(facts.kin, message);
-        for (const bind of binds) state.forget(bind.pod.metadata.uid ?? '');
-        return { type: 'waits', unit, message };
-      }
-      state.assume(facts, node);
-      binds.push({ pod, node });
+    try {
+      return place(state, unit, templates, refused);
+    } catch (bug) {
+      for (const { metadata } of unit.pods) state.forget(metadata.uid ?? '');
+      return { type: 'waits', unit, message: `the scheduler failed at this pod: ${explain(bug)}`, bug };
     }
-    return { type: 'placed', unit, binds };
   });
+}
+
+/** `refused`: what was told to a kin of pods. Room only shrinks while units are placed, so they need not ask again. */
+function place(state: SchedulerState, unit: Unit, templates: Templates, refused: Map<string, string>): Decision {
+  const binds: Bind[] = [];
+  for (const pod of unit.pods) {
+    const facts = podFacts(pod);
+    const known = refused.get(facts.kin);
+    const slot = known === undefined ? bestSlot(state, facts, templates) : NONE;
+    const node = state.nodes.facts[slot]?.name;
+    if (node === undefined) {
+      const message = known ?? explainUnplaced(state, facts);
+      if (binds.length === 0) refused.set(facts.kin, message);
+      for (const bind of binds) state.forget(bind.pod.metadata.uid ?? '');
+      return { type: 'waits', unit, message };
+    }
+    state.assume(facts, node);
+    binds.push({ pod, node });
+  }
+  return { type: 'placed', unit, binds };
 }
 
 function bestSlot(state: SchedulerState, pod: PodFacts, templates: Templates): number {

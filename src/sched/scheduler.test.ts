@@ -83,6 +83,14 @@ test('a wish without a term, which Go takes for one that nothing meets, keeps no
   checkDecisions({ nodes: { a: {} }, pods: { first: odd, second: {} } }, ['first to a', 'second to a']);
 });
 
+test('a pod at which the scheduler fails is told so, and keeps nobody waiting', () => {
+  const broken = { spec: { tolerations: 7 } } as unknown as PodWords;
+  expect(sentences(schedulerOf({ nodes: { a: {} }, pods: { broken, fine: {} } }).decide())).toEqual([
+    expect.stringMatching(/^broken waits: the scheduler failed at this pod: .*is not a function$/),
+    'fine to a',
+  ]);
+});
+
 test('without any node the event says so', () => {
   checkDecisions({ pods: { web: {} } }, ['web waits: no nodes available to schedule pods']);
 });

@@ -56,7 +56,11 @@ export function startSchedulerLoop(options: SchedulerLoopOptions, signal: AbortS
   };
 
   const commit = async (decided: Scheduler, decision: Decision, runSignal: AbortSignal): Promise<void> => {
-    if (decision.type === 'waits') return tellWhy(decision.unit.pods, decision.message, runSignal);
+    if (decision.type === 'waits') {
+      const { unit, message, bug } = decision;
+      if (bug !== undefined) log.error({ err: bug, pods: unit.pods.map(objectName) }, 'the scheduler failed at a pod');
+      return tellWhy(unit.pods, message, runSignal);
+    }
     await Promise.all(decision.binds.map((bind) => commitBind(decided, bind, runSignal)));
   };
 
