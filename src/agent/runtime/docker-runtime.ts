@@ -127,12 +127,18 @@ async function listContainers(engine: Engine, node: string, podUid: string | und
   const found = [];
   for (let from = 0; from < ids.length; from += INSPECTS_AT_ONCE) {
     const part = ids.slice(from, from + INSPECTS_AT_ONCE);
-    found.push(...(await Promise.all(part.map((id) => inspect(engine, node, id, signal)))));
+    found.push(...(await Promise.all(part.map((id) => observe(engine, node, id, signal)))));
   }
   return found.filter((container) => container !== undefined);
 }
 
-async function inspect(engine: Engine, node: string, id: string, signal: AbortSignal) {
+async function observe(engine: Engine, node: string, id: string, signal: AbortSignal) {
+  const found = await inspect(engine, id, signal);
+  return found === undefined ? undefined : parseContainer(node, found);
+}
+
+/** The engine's own words; undefined where it is gone. */
+async function inspect(engine: Engine, id: string, signal: AbortSignal): Promise<unknown> {
   const request = {
     what: `inspect container ${id}`,
     method: 'GET',
@@ -140,7 +146,7 @@ async function inspect(engine: Engine, node: string, id: string, signal: AbortSi
     timeoutMs: QUICK_CALL_MS_MAX,
   } as const;
   try {
-    return parseContainer(node, await engine.call(request, signal));
+    return await engine.call(request, signal);
   } catch (error) {
     if (hasCode(error, 'NotFound')) return undefined;
     throw error;
@@ -193,17 +199,7 @@ async function signalContainer(engine: Engine, id: string, name: string | undefi
 }
 
 async function stopSignalOf(engine: Engine, id: string, signal: AbortSignal): Promise<string> {
-  const request = {
-    what: `inspect container ${id}`,
-    method: 'GET',
-    path: `/containers/${id}/json`,
-    timeoutMs: QUICK_CALL_MS_MAX,
-  } as const;
-  const answer = await engine.call(request, signal).catch((error: unknown) => {
-    if (hasCode(error, 'NotFound')) return undefined;
-    throw error;
-  });
-  return text(field(field(answer, 'Config'), 'StopSignal')) || 'SIGTERM';
+  return text(field(field(await inspect(engine, id, signal), 'Config'), 'StopSignal')) || 'SIGTERM';
 }
 
 async function remove(engine: Engine, id: string, signal: AbortSignal): Promise<void> {
@@ -228,7 +224,7 @@ async function* logs(
   options: LogOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const inspected = await engine.call({ what: `inspect container ${id}`, method: 'GET', path: `/containers/${id}/json` }, signal);
+  const inspected = await inspect(engine, id, signal);
   const query = {
     stdout: '1',
     stderr: '1',

@@ -24,9 +24,8 @@ export function statusOf(
   said: Saying | undefined,
   now: number,
 ): DeploymentStatus {
-  const counted = countsOf(deployment, fresh, sets);
-  const noted = said === undefined ? conditionsOf(deployment) : setCondition(conditionsOf(deployment), 'Progressing', said, now);
-  const judged = progressed(deployment, counted, fresh, availability(deployment, counted, noted, now), now);
+  const { conditions: noted = [], ...counted } = plainStatusOf(deployment, fresh, sets, said, now);
+  const judged = progressed(deployment, counted, fresh, noted, now);
   const conditions = [...judged.filter(({ type }) => type !== FAILURE), ...failureOf(fresh, sets)];
   return { ...counted, ...(conditions.length === 0 ? {} : { conditions }) };
 }
