@@ -1,16 +1,15 @@
 import type { NodeCondition, NodeStatus } from '#api/generated/types.ts';
+import { canonicalText } from '#api/link/canonical-text.ts';
 import type { Json } from '#api/object.ts';
 import type { Clock } from '#lib/clock.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
 import { createRunner, type Runner } from '#lib/runner.ts';
 import type { Ledger } from './ledger/ledger.ts';
-import { asJson } from './memory.ts';
 import type { MachineFacts, MachineReadings } from './node/machine.ts';
 import { allocatableOf, nodeCapacity } from './node/capacity.ts';
 import { PRESSURE_HOLD_MS, nodeConditions, pressuresOf, type Pressure } from './node/node-conditions.ts';
 import { nodeItem } from './plan/items.ts';
-import { canonical } from './plan/spec-hash.ts';
 import type { PodFacts } from './render/field-ref.ts';
 import type { EngineInfo, Runtime } from './runtime/runtime.ts';
 import type { EngineHealth } from './sight.ts';
@@ -140,8 +139,8 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
       'beta.kubernetes.io/os': 'linux',
       'beta.kubernetes.io/arch': architecture,
     };
-    const text = canonical(asJson({ ...status, labels }) ?? null);
-    if (before !== undefined && canonical(asJson(before) ?? null) === text) return;
+    const text = canonicalText({ ...status, labels });
+    if (before !== undefined && canonicalText(before) === text) return;
     const value = JSON.parse(text) as Json;
     await ledger.commit([{ kind: KIND, key: KEY, value }], [{ class: 'state', key: 'node', body: { status, labels } }]);
   };

@@ -190,14 +190,9 @@ export function createFakeEngine(clock: Clock): FakeEngine {
         version: '20.10.24',
         apiVersion: '1.41',
         architecture: 'amd64',
-        os: 'linux',
-        osImage: 'Fake Linux',
-        kernelVersion: '6.1.0',
         cgroupDriver: 'cgroupfs',
-        rootDir: '',
         cpus: 2,
         memoryBytes: 4 * 1024 ** 3,
-        liveRestore: true,
       })),
     list: (podUid, signal) =>
       call('list', signal, () =>

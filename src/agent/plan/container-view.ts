@@ -29,7 +29,7 @@ const VANISHED: Pick<Exit, 'exitCode' | 'reason' | 'message'> = {
   message: 'The container could not be located when the pod was synced',
 };
 
-/** `memories` after settling (settle.ts). */
+/** `memories` after settleContainers. */
 export function viewContainers(
   item: PodItem,
   memories: Readonly<Record<string, ContainerMemory>>,

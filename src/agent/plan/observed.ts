@@ -69,7 +69,7 @@ export type Pull =
 
 export type StepFailure = { readonly reason: string; readonly message: string; readonly atMs: number; readonly failures: number };
 
-/** `runningMs`: time this node has been running (memory.ts); `wallMs`: what the clock says, for display only. */
+/** `runningMs`: time this node has been running (running-time.ts); `wallMs`: what the clock says, for display only. */
 export type Now = { readonly wallMs: number; readonly runningMs: number };
 
 export const NOTHING_OBSERVED: ObservedPod = { sandboxes: [], containers: [] };

@@ -1,5 +1,5 @@
 import type { PodItem } from '#api/link/items.ts';
-import type { Json } from '#api/object.ts';
+import { canonicalText } from '#api/link/canonical-text.ts';
 import type { Documents, Memory } from '../ledger/ledger.ts';
 import {
   ADDRESSES,
@@ -21,7 +21,6 @@ import { podNameOf, recentFailure, stop, tell, wakeIn, type Draft } from './draf
 import { imageReady } from './images.ts';
 import { nodeItem } from './items.ts';
 import { NOTHING_OBSERVED, type Now, type Observed, type ObservedContainer } from './observed.ts';
-import { canonical } from './spec-hash.ts';
 import { forgetTraces, planEnded, planTermination, reachVerdict } from './termination.ts';
 import { toleratedEvents, unsupportedFields } from './unsupported.ts';
 import { missingSource, volumesFingerprint } from './volumes.ts';
@@ -48,7 +47,7 @@ export function planPod(documents: Documents, ledger: Memory, observed: Observed
   });
   report(draft, status, ended);
   if (ended) forgetTraces(draft);
-  if (canonical(asJson(before ?? null) ?? null) !== canonical(asJson(draft.memory) ?? null)) {
+  if (before === undefined || canonicalText(before) !== canonicalText(draft.memory)) {
     draft.changes.push(rememberPod(draft.pod.uid, draft.memory));
   }
   return finish(draft);
@@ -63,8 +62,8 @@ function decide(draft: Draft, views: readonly ContainerView[]): boolean {
     planEnded(draft, views);
     return false;
   }
-  const deadlineMs = item.spec.activeDeadlineSeconds;
-  if (deadlineMs !== undefined) wakeIn(draft, draft.memory.seenMs + deadlineMs * 1000 - now.runningMs);
+  const { activeDeadlineSeconds } = item.spec;
+  if (activeDeadlineSeconds !== undefined) wakeIn(draft, draft.memory.seenMs + activeDeadlineSeconds * 1000 - now.runningMs);
   if (!refused(draft, views)) {
     for (const event of toleratedEvents(item)) tell(draft, event);
     run(draft, views);
@@ -235,9 +234,8 @@ function removeOld(draft: Draft, views: readonly ContainerView[]): void {
 function report(draft: Draft, status: ReturnType<typeof podStatus>, gone: boolean): void {
   const { uid, namespace, name } = draft.pod;
   const known = draft.ledger.rows(STATUSES).get(uid);
-  // A status is JSON built here.
-  if (!gone && known !== undefined && canonical(known) === canonical(status as Json)) return;
-  if (!gone) draft.changes.push({ kind: STATUSES, key: uid, value: status as Json });
+  if (!gone && known !== undefined && canonicalText(known) === canonicalText(status)) return;
+  if (!gone) draft.changes.push({ kind: STATUSES, key: uid, value: asJson(status) });
   const body = { uid, namespace, name, status, ...(gone ? { gone: true as const } : {}) };
   draft.reports.push({ class: 'state', key: `pods/${uid}`, body });
 }

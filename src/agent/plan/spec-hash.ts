@@ -1,5 +1,5 @@
 import type { Container } from '#api/generated/types.ts';
-import type { Json } from '#api/object.ts';
+import { canonicalText } from '#api/link/canonical-text.ts';
 
 /**
  * Which container this is, so that a later release, or a restart, finds that nothing changed. Version 1 covers the fields of the item as
@@ -13,24 +13,13 @@ const FIELDS_BY_VERSION: Readonly<Record<number, readonly (keyof Container)[]>> 
 /** `1:9f86d081884c7d65`. */
 export function specHash(container: Container, version: number = HASH_VERSION): string {
   const fields = FIELDS_BY_VERSION[version] ?? [];
-  // An item is parsed JSON, and so are its fields.
-  const picked = fields.map((field) => [field, (container[field] ?? null) as Json]);
-  return `${version}:${digest(canonical(picked as Json))}`;
+  return `${version}:${digest(canonicalText(fields.map((field) => [field, container[field] ?? null])))}`;
 }
 
 /** True only where the hash is of a version we know and differs. */
 export function isChanged(container: Container, hash: string): boolean {
   const version = Number(hash.slice(0, hash.indexOf(':')));
   return version in FIELDS_BY_VERSION && specHash(container, version) !== hash;
-}
-
-/** JSON with sorted keys. */
-export function canonical(value: Json): string {
-  if (value === null || typeof value !== 'object') return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map((entry: Json) => canonical(entry)).join(',')}]`;
-  const entries = Object.entries(value as Readonly<Record<string, Json>>).filter(([, entry]) => entry !== undefined);
-  const sorted = entries.toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return `{${sorted.map(([key, entry]) => `${JSON.stringify(key)}:${canonical(entry)}`).join(',')}}`;
 }
 
 /** 64 bits by two 32-bit FNV-1a runs of different starts: tells changes apart, guards against nobody. */

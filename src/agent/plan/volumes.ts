@@ -1,8 +1,8 @@
 import type { Volume } from '#api/generated/types.ts';
+import { canonicalText } from '#api/link/canonical-text.ts';
 import type { PodItem } from '#api/link/items.ts';
-import type { Json } from '#api/object.ts';
 import type { Documents } from '../ledger/ledger.ts';
-import { canonical, digest } from './spec-hash.ts';
+import { digest } from './spec-hash.ts';
 
 /** Which documents a pod's volumes and environment are made of, and a text that changes when any of them does. */
 
@@ -27,7 +27,7 @@ export function missingSource(
 export function volumesFingerprint(item: PodItem, documents: Documents, address: string | undefined): string {
   const sources = volumeKeys(item).map((key) => `${key}=${documents.items.get(key)?.hash ?? ''}`);
   // Labels and annotations are what a downward volume may show; the address goes into the hosts file.
-  const own = canonical([item.metadata.labels ?? {}, item.metadata.annotations ?? {}, address ?? ''] as unknown as Json);
+  const own = canonicalText([item.metadata.labels ?? {}, item.metadata.annotations ?? {}, address ?? '']);
   return digest(`${sources.join('\n')}\n${own}`);
 }
 

@@ -85,14 +85,9 @@ async function readInfo(engine: Engine, signal: AbortSignal): Promise<EngineInfo
     version: text(field(version, 'Version')),
     apiVersion: text(field(version, 'ApiVersion')),
     architecture: text(field(version, 'Arch')),
-    os: text(field(version, 'Os')) || 'linux',
-    osImage: text(field(info, 'OperatingSystem')),
-    kernelVersion: text(field(info, 'KernelVersion')),
     cgroupDriver: text(field(info, 'CgroupDriver')),
-    rootDir: text(field(info, 'DockerRootDir')),
     cpus: number(field(info, 'NCPU')),
     memoryBytes: number(field(info, 'MemTotal')),
-    liveRestore: field(info, 'LiveRestoreEnabled') === true,
   };
 }
 

@@ -48,15 +48,9 @@ export type EngineInfo = {
   readonly apiVersion: string;
   /** As GOARCH: amd64, arm64. */
   readonly architecture: string;
-  readonly os: string;
-  readonly osImage: string;
-  readonly kernelVersion: string;
   readonly cgroupDriver: string;
-  /** Where it keeps images and containers; '' if it does not say. */
-  readonly rootDir: string;
   readonly cpus: number;
   readonly memoryBytes: number;
-  readonly liveRestore: boolean;
 };
 
 export type ImageConfig = { readonly id: string; readonly user: string; readonly sizeBytes: number };
@@ -135,6 +129,6 @@ export type LogOptions = {
   readonly follow: boolean;
   readonly timestamps: boolean;
   readonly tailLines?: number;
-  /** RFC 3339 or undefined for all. */
+  /** Milliseconds since the epoch, by the node's clock. */
   readonly sinceMs?: number;
 };

@@ -29,10 +29,6 @@ export function isNodeName(text: string): boolean {
   return text.length <= NODE_CHARACTERS_MAX && NODE.test(text);
 }
 
-export function isKind(text: string): boolean {
-  return KIND.test(text);
-}
-
 /** Why the server ends a connection. Unauthorized: this key is not welcome. Replaced: the node connected anew. Closed: the rest. */
 export type Bye = { readonly code: 'Unauthorized' | 'Replaced' | 'Closed'; readonly reason: string };
 

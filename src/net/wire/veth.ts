@@ -42,7 +42,7 @@ export function aliasOf({ podUid, sandboxId, address }: WireRequest): string {
   return `skerry ${podUid} ${sandboxId} ${address}`;
 }
 
-/** From `ip -json link show type veth` and `ip -json route show`: pods whose link is whole. */
+/** From `ip -json link show` and `ip -json route show`: pods whose link is whole. */
 export function parseWired(links: string, routes: string): ReadonlyMap<string, Wired> {
   const routed = new Map(records(routes).map((route) => [text(route, 'dst'), text(route, 'dev')]));
   const wired = new Map<string, Wired>();
