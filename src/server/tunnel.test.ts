@@ -158,7 +158,8 @@ test('a slow reader holds the node back', async () => {
   const stream = tunnel.openStream('n1', 'logs', null, never)[Symbol.asyncIterator]();
   await stream.next();
   await untilStill(() => given);
-  expect(given).toBeLessThan(32 * 1024 * 1024);
+  // What the kernel's buffers hold, here of two connections: up to some ten megabytes each.
+  expect(given).toBeLessThan((2_000 * chunk.length) / 2);
   let rest = 0;
   for (let next = await stream.next(); next.done !== true; next = await stream.next()) rest += next.value.length;
   expect(rest + chunk.length).toBe(2_000 * chunk.length);
