@@ -26,6 +26,7 @@ export function createFirewall(run: Command): Firewall {
   /** Forwarding was off before us: what is not ours must not be forwarded on our account. */
   let guard = false;
   let backend: 'nft' | 'iptables' | undefined;
+  let before: Promise<unknown> = Promise.resolve();
 
   const succeeds = async (file: string, args: readonly string[], input: string, signal: AbortSignal): Promise<boolean> => {
     try {
@@ -45,10 +46,6 @@ export function createFirewall(run: Command): Firewall {
     backend === 'nft'
       ? succeeds('nft', ['list', 'chain', 'ip', TABLE, GUARD_CHAIN], '', signal)
       : succeeds('iptables', ['-w', '-C', FORWARD_CHAIN, '-j', 'DROP'], '', signal);
-
-  const lookForGuard = async (signal: AbortSignal) => {
-    guard ||= !(await forwards(signal)) || (await hasGuard(signal));
-  };
 
   const turnOn = async (signal: AbortSignal) => {
     if (await forwards(signal)) return;
@@ -91,17 +88,24 @@ export function createFirewall(run: Command): Firewall {
     await ensureJump('filter', 'FORWARD', FORWARD_CHAIN, signal);
   };
 
+  const ensure = async (node: NodeNetwork, signal: AbortSignal) => {
+    // The kernel's or the tool's refusal of the real rules is what decides, not a version.
+    backend ??= (await succeeds('nft', ['-c', '-f', '-'], nftRules(node, true), signal)) ? 'nft' : 'iptables';
+    if (!guard) guard = !(await forwards(signal)) || (await hasGuard(signal));
+    if (backend === 'nft') {
+      await ensureNft(node, signal);
+      await ensureForwardAccept(signal);
+    } else await ensureIptables(node, signal);
+    // Last: what must not be forwarded is dropped before anything is.
+    await turnOn(signal);
+  };
+
   return {
-    ensure: async (node, signal) => {
-      // The kernel's or the tool's refusal of the real rules is what decides, not a version.
-      backend ??= (await succeeds('nft', ['-c', '-f', '-'], nftRules(node, true), signal)) ? 'nft' : 'iptables';
-      await lookForGuard(signal);
-      if (backend === 'nft') {
-        await ensureNft(node, signal);
-        await ensureForwardAccept(signal);
-      } else await ensureIptables(node, signal);
-      // Last: what must not be forwarded is dropped before anything is.
-      await turnOn(signal);
+    // One at a time: what one finds, and does, is what the next goes by.
+    ensure: (node, signal) => {
+      const turn = before.then(() => ensure(node, signal));
+      before = turn.catch(() => undefined);
+      return turn;
     },
   };
 }

@@ -142,3 +142,19 @@ test('a guard of iptables outlives the agent that put it up', async () => {
   await createFirewall(run).ensure(NODE, signal);
   expect(restored).toEqual([forwardRulesGuarded()]);
 });
+
+test('asked twice at once, while an engine turns forwarding on, it keeps its guard', async () => {
+  const { signal } = new AbortController();
+  const made: string[] = [];
+  let reads = 0;
+  const run: Command = async (file, args, input) => {
+    const line = [file, ...args].join(' ');
+    if (line.startsWith('cat')) return (reads += 1) === 1 ? '0\n' : '1\n';
+    if (line.startsWith('nft list')) throw new SkerryError('CommandFailed', line);
+    if (line === 'nft -f -') made.push(input);
+    return line === 'iptables -w -S FORWARD' ? '-P FORWARD ACCEPT\n' : '';
+  };
+  const firewall = createFirewall(run);
+  await Promise.all([firewall.ensure(NODE, signal), firewall.ensure(NODE, signal)]);
+  expect(made).toEqual([nftRules(NODE, true), nftRules(NODE, true)]);
+});
