@@ -28,6 +28,8 @@ export async function startNetns(): Promise<Netns> {
   const { signal } = new AbortController();
   const run = (...[file = '', ...args]: readonly string[]) => command(file, args, '', signal);
   await run('ip', 'link', 'set', 'lo', 'up');
+  // As on a fresh machine. It is inherited from the one that runs the tests, where some engine may have turned it on.
+  await command('tee', ['/proc/sys/net/ipv4/ip_forward'], '0\n', signal);
   return { pid, command, run, stop: () => void holder.kill('SIGKILL') };
 }
 
