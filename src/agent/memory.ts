@@ -1,4 +1,5 @@
 import type { PodStatus } from '#api/generated/types.ts';
+import type { PodEnd } from '#api/link/items.ts';
 import type { Json } from '#api/object.ts';
 import type { Memory, MemoryChange } from './ledger/ledger.ts';
 
@@ -61,7 +62,7 @@ export type Exit = {
 };
 
 export type Termination = { readonly sinceMs: number; readonly graceMs: number };
-export type Verdict = { readonly phase: 'Succeeded' | 'Failed'; readonly reason: string; readonly message: string };
+export type Verdict = PodEnd;
 
 export const ADDRESSES = 'addresses';
 export const PODS = 'pods';

@@ -208,6 +208,14 @@ test('what nobody desires is stopped and removed, unless removals are not allowe
   checkPlan({ items: [NODE_ITEM], containers, removalsAllowed: false }, []);
 });
 
+test('a pod that the server knows to have ended is not run again, also where the ledger has forgotten it', () => {
+  const ended = { phase: 'Failed', reason: 'DeadlineExceeded', message: '' } as const;
+  const items = [NODE_ITEM, { ...WEB, ended }];
+  checkPlan({ items }, []);
+  checkPlan({ items, containers: [SANDBOX, seen('web-1', 'app')] }, ['stop web-1/app grace 30']);
+  checkPlan({ items, containers: [dead('web-1', 'app', 137)] }, []);
+});
+
 test('a verdict outranks the document', () => {
   const verdict = { phase: 'Failed', reason: '', message: '' };
   const rows = standing({ id: 'web-1-app-0', exit: EXIT }, { verdict });

@@ -262,6 +262,7 @@ export class Faults {
     this.#tell('the operator confirms the database');
     // From now on it counts; the call may end without a word.
     history.confirmed();
+    this.#world.noteReleases();
     void server.confirm().catch(() => undefined);
   }
 

@@ -231,15 +231,19 @@ export class World {
         this.server = server;
         this.#servers.push(server);
         this.history.opened(server.store);
-        // What this database does not have, or has elsewhere, is let go from its first moment on.
-        for (const { name, host } of this.nodes)
-          for (const { podUid } of host.engine.containers()) this.history.isReleased(podUid, name);
+        this.noteReleases();
         this.joinNodes();
         this.#spoil.server?.(server);
         this.tell('the server runs');
       },
       (error: unknown) => this.violate(`the server does not start: ${explain(error)}`),
     );
+  }
+
+  /** What a database does not have, or has elsewhere, is let go from the first moment that it counts. */
+  noteReleases(): void {
+    for (const { name, host } of this.nodes)
+      for (const { podUid } of host.engine.containers()) this.history.isReleased(podUid, name);
   }
 
   /** Nothing where it runs already: several troubles may end with its start. */

@@ -72,10 +72,14 @@ function decide(draft: Draft, views: readonly ContainerView[]): boolean {
   return false;
 }
 
-/** A pod that has run to its end, or out of its time, gets its verdict. */
+/** A pod that has run to its end, or out of its time, gets its verdict. One that the server knows to have ended has had it, before a ledger was lost. */
 function judge(draft: Draft, views: readonly ContainerView[]): void {
   const { item, memory, now } = draft;
   if (memory.verdict !== undefined) return;
+  if (item.ended !== undefined) {
+    draft.memory = { ...memory, verdict: item.ended };
+    return;
+  }
   const { activeDeadlineSeconds } = item.spec;
   if (activeDeadlineSeconds !== undefined && now.runningMs - memory.seenMs >= activeDeadlineSeconds * 1000) {
     const message = 'Pod was active on the node longer than the specified deadline';

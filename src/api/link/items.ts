@@ -3,9 +3,10 @@ import type { Pod } from '../kinds/pod.ts';
 import type { Secret } from '../kinds/secret.ts';
 
 /**
- * What a node's document is made of. An item is the projection of an API object that a node acts on: never status, managedFields or
- * resourceVersion. Its bytes are canonical JSON (src/api/link/canonical.ts), its name in the index is the SHA-256 of those bytes, so
- * that any release of the server gives the same item the same name. Unknown item kinds and fields are kept as received.
+ * What a node's document is made of. An item is the projection of an API object that a node acts on: never managedFields or
+ * resourceVersion, and of a pod's status only its end. Its bytes are canonical JSON (src/api/link/canonical.ts), its name in the index is
+ * the SHA-256 of those bytes, so that any release of the server gives the same item the same name. Unknown item kinds and fields are kept
+ * as received.
  *
  * Keys in the index: `node` (the node itself), `pods/<uid>`, `configmaps/<namespace>/<name>`, `secrets/<namespace>/<name>`.
  */
@@ -23,12 +24,16 @@ export type PodItem = {
     readonly deletionGracePeriodSeconds?: number;
   };
   readonly spec: NonNullable<Pod['spec']>;
+  /** It has run to its end, or was ended: a node whose ledger was lost does not run it again. */
+  readonly ended?: PodEnd;
   /**
    * Names of abilities a node must have to act on this item; one it does not know is refused with an event, never ignored. A later
    * release's fields (the uid that a pod takes over from, say) come with the name of one.
    */
   readonly features?: readonly string[];
 };
+
+export type PodEnd = { readonly phase: 'Succeeded' | 'Failed'; readonly reason: string; readonly message: string };
 
 export type ConfigMapItem = {
   readonly kind: 'ConfigMap';

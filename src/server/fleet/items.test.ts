@@ -75,7 +75,7 @@ test('what a node does not act on changes no hash', () => {
   const hash = encoder.hash('pods', pod);
   const { metadata } = pod;
   const same: readonly KubeObject[] = [
-    { ...pod, status: { phase: 'Failed' } },
+    { ...pod, status: { phase: 'Pending', reason: 'x' } },
     {
       ...pod,
       metadata: { ...metadata, resourceVersion: '9', generation: 4, managedFields: [], finalizers: [], ownerReferences: [] },
@@ -87,6 +87,7 @@ test('what a node does not act on changes no hash', () => {
     { ...pod, metadata: { ...metadata, deletionTimestamp: '2026-11-20T18:40:00Z' } },
     { ...pod, metadata: { ...metadata, labels: { app: 'web' } } },
     { ...pod, spec: { ...(pod['spec'] as object), later: {} } },
+    { ...pod, status: { phase: 'Failed' } },
   ];
   for (const each of other) expect(encoder.hash('pods', each)).not.toBe(hash);
   expect(hashOf(encoder.bytes('pods', pod))).toBe(hash);

@@ -25,7 +25,7 @@ export function itemOf(resource: string, object: KubeObject, clusterCIDR: string
   }
 }
 
-function podItem({ metadata, spec }: Pod): PodItem {
+function podItem({ metadata, spec, status }: Pod): PodItem {
   const { namespace = '', name = '', uid = '', labels, annotations, deletionTimestamp, deletionGracePeriodSeconds } = metadata;
   return {
     kind: 'Pod',
@@ -40,7 +40,12 @@ function podItem({ metadata, spec }: Pod): PodItem {
       ...(deletionGracePeriodSeconds === undefined ? {} : { deletionGracePeriodSeconds }),
     },
     spec: spec ?? { containers: [] },
+    ...endOf(status),
   };
+}
+
+function endOf({ phase, reason = '', message = '' }: NonNullable<Pod['status']> = {}): Pick<PodItem, 'ended'> {
+  return phase === 'Succeeded' || phase === 'Failed' ? { ended: { phase, reason, message } } : {};
 }
 
 function configMapItem({ metadata, data, binaryData }: ConfigMap): ConfigMapItem {
