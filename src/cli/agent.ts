@@ -1,6 +1,6 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { DATA_DIR, type AgentFlags, type Context } from './context.ts';
-import { capacity, httpsUrl, ipAddress, keepalive, labels, logLevel, unixSocket } from './flags.ts';
+import { capacity, httpsUrl, ipAddress, keepalive, labels, logLevel, parsedOption, unixSocket } from './flags.ts';
 
 export function agentCommand(context: Context): Command {
   return new Command('agent')
@@ -9,11 +9,17 @@ export function agentCommand(context: Context): Command {
     .option('--token <token>', 'a join token from `skerry token create`; needed once')
     .option('--data-dir <dir>', 'where all state is kept', DATA_DIR)
     .option('--node-name <name>', 'name of the node', context.hostname().toLowerCase())
-    .option('--docker <socket>', 'the Docker-compatible engine', unixSocket, '/var/run/docker.sock')
-    .option('--keepalive <duration>', 'how often an idle link is probed; 240s suits a metered one', keepalive, 30_000)
+    .addOption(parsedOption('--docker <socket>', 'the Docker-compatible engine', unixSocket, 'unix:///var/run/docker.sock'))
+    .addOption(
+      parsedOption('--keepalive <duration>', 'how often an idle link is probed; 240s suits a metered one', keepalive, '30s'),
+    )
     .option('--node-ip <address>', 'the address that the node reports (default: that of the default route)', ipAddress)
-    .option('--labels <k=v,…>', 'labels of the node', labels, {})
-    .option('--capacity <k=v,…>', 'caps what the node offers: cpu, memory, ephemeral-storage, pods', capacity, {})
+    .addOption(new Option('--labels <k=v,…>', 'labels of the node').argParser(labels).default({}, 'none'))
+    .addOption(
+      new Option('--capacity <k=v,…>', 'caps what the node offers: cpu, memory, ephemeral-storage, pods')
+        .argParser(capacity)
+        .default({}, 'what the machine has'),
+    )
     .option('--log-level <level>', 'debug, info, warn, error or silent', logLevel, 'info')
     .addHelpText(
       'after',

@@ -15,7 +15,8 @@ Example:
   skerry confirm
 
 After a database was lost or restored from a backup, nodes go on running everything they run and only add and change.
-Look at \`kubectl get pods -A\` first: what is missing there is removed from the nodes by this command.`,
+Look at \`kubectl get pods -A\` first: what is missing there is removed from the nodes by this command.
+Wait for the nodes, too: one that a lost database no longer knows comes back by itself until then, and needs a new token after.`,
     )
     .action(async ({ dataDir }: { readonly dataDir: string }) => {
       const client = createApiClient(readKubeconfig(join(dataDir, 'admin.kubeconfig')));

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { parseIp } from '#api/ip.ts';
 import { labelValueProblems, qualifiedNameProblems } from '#api/names.ts';
 import { ZERO_QUANTITY, compareQuantities, quantityOf, quantityValue, tryParseQuantity } from '#api/quantity.ts';
@@ -6,6 +6,11 @@ import { LOG_LEVELS, type LogLevel } from '#lib/log.ts';
 import { KEEPALIVE_SECONDS_MAX } from '#net/link/transport.ts';
 
 /** Parsers of flag values: each takes what the user typed and gives the value, or says what would have been right. */
+
+/** An option whose default is written, in the help too, as a user would write it. */
+export function parsedOption<T>(flags: string, description: string, parse: (text: string) => T, byDefault: string): Option {
+  return new Option(flags, description).argParser(parse).default(parse(byDefault), byDefault);
+}
 
 /** `30s`, `5m`, `24h`, `1h30m`, `500ms` → milliseconds. */
 export function duration(text: string): number {

@@ -41,7 +41,13 @@ Examples:
   kubectl --kubeconfig /var/lib/skerry/admin.kubeconfig get nodes`,
     );
   for (const verb of [serverCommand, agentCommand, tokenCommand, confirmCommand, versionCommand]) {
-    root.addCommand(verb(context).copyInheritedSettings(root));
+    root.addCommand(verb(context));
   }
+  handDown(root);
   return root;
+}
+
+/** Commander hands settings down only to commands that it makes itself. */
+function handDown(parent: Command): void {
+  for (const command of parent.commands) handDown(command.copyInheritedSettings(parent));
 }

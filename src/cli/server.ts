@@ -1,12 +1,12 @@
 import { Command } from 'commander';
 import { DATA_DIR, type Context, type ServerFlags } from './context.ts';
-import { hostPort, logLevel } from './flags.ts';
+import { hostPort, logLevel, parsedOption } from './flags.ts';
 
 export function serverCommand(context: Context): Command {
   return new Command('server')
     .description('Run the server: the Kubernetes API, the scheduler and the link to the nodes, and an agent for its own node.')
     .option('--data-dir <dir>', 'where all state is kept', DATA_DIR)
-    .option('--listen <host:port>', 'address of the one port', hostPort, { host: '0.0.0.0', port: 6443 })
+    .addOption(parsedOption('--listen <host:port>', 'address of the one port', hostPort, '0.0.0.0:6443'))
     .option('--no-agent', 'do not run an agent on the own node')
     .option('--log-level <level>', 'debug, info, warn, error or silent', logLevel, 'info')
     .addHelpText(

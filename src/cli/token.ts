@@ -4,20 +4,21 @@ import { Command } from 'commander';
 import { newJoinToken } from '#api/join-token.ts';
 import { createApiClient } from './api-client.ts';
 import { DATA_DIR, type Context } from './context.ts';
-import { count, duration } from './flags.ts';
+import { count, duration, parsedOption } from './flags.ts';
 import { readKubeconfig } from './kubeconfig.ts';
 
 export function tokenCommand(context: Context): Command {
-  const token = new Command('token').description('Join tokens, by which new nodes are let in.');
-  token.addCommand(createCommand(context).copyInheritedSettings(token));
-  return token;
+  return new Command('token')
+    .description('Join tokens, by which new nodes are let in.')
+    .addHelpText('after', '\nExample:\n  skerry token create')
+    .addCommand(createCommand(context));
 }
 
 function createCommand(context: Context): Command {
   return new Command('create')
     .description('Make a join token and print it. The server keeps only a hash of it.')
     .option('--data-dir <dir>', "the server's data directory", DATA_DIR)
-    .option('--ttl <duration>', 'how long it is good for', duration, 86_400_000)
+    .addOption(parsedOption('--ttl <duration>', 'how long it is good for', duration, '24h'))
     .option('--uses <n>', 'how many nodes may join with it', count, 1)
     .addHelpText('after', '\nExamples:\n  skerry token create\n  skerry token create --ttl 1h --uses 20')
     .action(async ({ dataDir, ttl, uses }: { readonly dataDir: string; readonly ttl: number; readonly uses: number }) => {
