@@ -460,6 +460,31 @@ test('a database that is confirmed before any node of the one before is there st
   expect(world.store.incarnation()).toMatchObject({ id, confirmed: true });
 });
 
+test('a node that has left a database never confirmed is heard when a copy of that is restored', async () => {
+  const [one] = await begin(25, ['n1']);
+  await world.killServer();
+  for (const more of ['', '-wal', '-shm']) rmSync(world.databaseFile + more, { force: true });
+  const isHeard = () => one?.ledger?.held()?.signed.statement.incarnation === world.store.incarnation().id;
+  await world.startServer();
+  await world.until('the node is in line with the new one', isHeard);
+  await world.killServer();
+  world.copyDatabase('copy.db');
+  await world.startServer();
+  await world.addPod('n1', 'new');
+  await world.until('the node goes on', () => itemsOf(one).includes('pods/uid-new'));
+  const restore = async () => {
+    await world.killServer();
+    world.restoreDatabase('copy.db');
+    await world.startServer();
+  };
+  const { id } = world.store.incarnation();
+  await restore();
+  await world.until('the copy is found out, and left', () => isHeard() && world.store.incarnation().id !== id);
+  await restore();
+  expect(world.store.incarnation().id).toBe(id);
+  await world.until('the copy is heard once more', isHeard);
+});
+
 test('a deleted node that is still heard gets no Lease any more, which nobody would collect', async () => {
   await begin(25, ['n1']);
   const lease = () => world.store.view().get('leases.coordination.k8s.io', 'kube-node-lease', 'n1');

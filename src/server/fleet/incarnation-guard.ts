@@ -49,11 +49,7 @@ export class IncarnationGuard {
     await receipts.learn(current.id);
     const why = await this.objection(node, held, current);
     if (why === undefined) return false;
-    // A database that is not confirmed removes nothing anyway; what it hears of is remembered, for when it is confirmed.
-    if (held.incarnation !== current.id && !current.confirmed) {
-      await receipts.learn(held.incarnation);
-      return false;
-    }
+    // Also where this one is not confirmed, and so removes nothing: the node may have left it for the one it holds, and never goes back.
     await newIncarnation();
     await receipts.learn(held.incarnation);
     await receipts.learn(incarnation().id);
