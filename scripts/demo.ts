@@ -1,3 +1,4 @@
+import { parseArgs } from 'node:util';
 import { explain } from '#lib/error.ts';
 import { createStage } from './demo/stage.ts';
 import { STEPS, seconds } from './demo/steps.ts';
@@ -7,14 +8,32 @@ import { KUBECTL, LAB, ensure, findProgram } from './lab/requirements.ts';
 
 /** `npm run demo`: the story of the product, told with stock kubectl on hosts made of namespaces; `-- --keep` leaves them running. */
 
-const keep = process.argv.includes('--keep');
+const HELP = `npm run demo [-- --keep]
+
+Tells the story of the product on hosts made of namespaces, and takes them away again.
+  --keep   leave the lab running at the end, and say how to reach it
+
+Example:
+  npm run demo -- --keep`;
+
+const { keep, help } = flags();
 const colour = process.stdout.isTTY;
 const bold = (text: string) => (colour ? `\u001b[1m${text}\u001b[0m` : text);
 const dim = (text: string) => (colour ? `\u001b[2m${text}\u001b[0m` : text);
 const say = (text: string) => console.log(text.replaceAll(/^/gm, '    '));
 
 // Steps that were interrupted may still wait for something that will never be: nobody waits for them.
-process.exit(await demo());
+process.exit(help ? (console.log(HELP), 0) : await demo());
+
+function flags(): { readonly keep: boolean; readonly help: boolean } {
+  const off = { type: 'boolean', default: false } as const;
+  try {
+    return parseArgs({ options: { keep: off, help: { ...off, short: 'h' } } }).values;
+  } catch (error) {
+    console.error(`demo: ${explain(error)}\n\n${HELP}`);
+    return process.exit(2);
+  }
+}
 
 async function demo(): Promise<number> {
   const stop = abortedBySignals();
@@ -26,7 +45,7 @@ async function demo(): Promise<number> {
     await tell(lab, stop);
     code = 0;
   } catch (error) {
-    if (lab !== undefined) console.error(`    logs of the server and the agents: ${await tailLogs(lab)}`);
+    if (lab !== undefined && !stop.aborted) console.error(`    logs of the server and the agents: ${await tailLogs(lab)}`);
     console.error(`demo: ${explain(error)}`);
   }
   try {

@@ -134,7 +134,9 @@ async function cutTheLink(stage: Stage): Promise<void> {
     `${victim.pod} was killed and runs again ${seconds(performance.now() - killed)} later as ${again.id.slice(0, 12)}, by the node itself`,
   );
 
-  await new Promise((resolve) => setTimeout(resolve, Math.max(0, CUT_MS - (performance.now() - since))));
+  const restMs = Math.max(0, CUT_MS - (performance.now() - since));
+  say(`the link stays cut for another ${seconds(restMs)}`);
+  await new Promise((resolve) => setTimeout(resolve, restMs));
   await stage.show('get', 'nodes');
   await lab.lan.setCable(host.index, 'up');
   const healed = performance.now();

@@ -98,13 +98,9 @@ export async function createHost(labId: string, index: number, name: string, roo
     if (pid !== 0 && existsSync(`/proc/${pid}`)) process.kill(pid, 'SIGKILL');
     await waitFor(`${name} to lose power`, () => (pid !== 0 && existsSync(`/proc/${pid}`) ? undefined : true), 10_000, 5);
     child.kill('SIGKILL');
-    // The network namespace outlives the power: take the cable out and the addresses with it, as a boot makes them anew.
+    // The network namespace outlives the power, and for minutes what its connections still want to say over a cable that is cut.
+    await lan.unplug(index);
     await tryRun('ip', ['netns', 'del', namespace]);
-    await waitFor(
-      `the cable of ${name} to be gone`,
-      async () => ((await tryRun('ip', ['-n', lan.namespace, 'link', 'show', `l${index}`])).code === 0 ? undefined : true),
-      10_000,
-    );
   };
 
   const boot = async ({ engine: withEngine }: { readonly engine: boolean }) => {

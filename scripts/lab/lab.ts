@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
 import { run, tryRun, waitFor } from './exec.ts';
@@ -112,11 +112,25 @@ export async function createLab(options: LabOptions): Promise<Lab> {
       over = true;
       // What runs on them goes with their power.
       running.clear();
-      for (const host of [...nodes, server]) await host.remove();
-      await lan.remove();
-      removeCgroups(`/skerry-lab-${id}`);
+      // Each is tried, whatever becomes of the others.
+      const failures: unknown[] = [];
+      const attempt = async (what: () => Promise<void> | void) => {
+        try {
+          await what();
+        } catch (error) {
+          failures.push(error);
+        }
+      };
+      for (const host of [...nodes, server]) await attempt(host.remove);
+      await attempt(lan.remove);
+      await attempt(() => removeCgroups(`/skerry-lab-${id}`));
       await building;
-      if (existsSync(root)) rmSync(root, { recursive: true, force: true });
+      await attempt(() => rmSync(root, { recursive: true, force: true }));
+      if (failures.length > 0)
+        throw new AggregateError(
+          failures,
+          `not all of the lab could be removed; what is left bears the names sk${id}* and ${root}`,
+        );
     },
   };
 }

@@ -12,6 +12,8 @@ export type Lan = {
   readonly addressOf: (index: number) => string;
   /** Plugs a host's network namespace in, as its eth0. */
   readonly plug: (index: number, namespace: string) => Promise<void>;
+  /** The cable is gone, at both ends. */
+  readonly unplug: (index: number) => Promise<void>;
   readonly setCable: (index: number, state: 'up' | 'down') => Promise<void>;
   readonly remove: () => Promise<void>;
 };
@@ -51,6 +53,9 @@ export async function createLan(id: string): Promise<Lan> {
       await inside(host, ['addr', 'add', `${prefix}.${index}/24`, 'dev', 'eth0']);
       await inside(host, ['link', 'set', 'eth0', 'up']);
       await inside(host, ['route', 'add', 'default', 'via', `${prefix}.254`]);
+    },
+    unplug: async (index) => {
+      await tryRun('ip', ['-n', namespace, 'link', 'del', `l${index}`]);
     },
     setCable: (index, state) => inside(namespace, ['link', 'set', `l${index}`, state]),
     remove,

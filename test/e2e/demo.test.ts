@@ -39,7 +39,7 @@ async function checkNothingLeft({ id, output }: Demo, groups: readonly string[] 
   expect(presentGroups(groups)).toEqual([]);
 }
 
-test.each(['start a server', 'boot three edge nodes', 'apply a DaemonSet', 'roll out a new image'])(
+test.each(['start a server', 'boot three edge nodes', 'apply a DaemonSet', 'roll out a new image', 'cut the link of one node'])(
   'stopped at a random moment after "%s", it takes away what it made',
   async (title) => {
     const demo = startDemo();
@@ -62,6 +62,12 @@ test('when its own story fails it says where, and takes away what it made', asyn
   expect(await ended(demo)).toBe(1);
   expect(demo.output()).toMatch(/demo: .*apply.*no such luck/);
   await checkNothingLeft(demo);
+});
+
+test('it has help, and refuses what it does not know', async () => {
+  const ask = (flag: string) => tryRun(process.execPath, [DEMO, flag]);
+  expect(await ask('--help')).toMatchObject({ code: 0, stdout: expect.stringContaining('npm run demo -- --keep') });
+  expect(await ask('--kep')).toMatchObject({ code: 2, stderr: expect.stringContaining("Unknown option '--kep'") });
 });
 
 test('without root it says what it needs, and does nothing', async () => {
