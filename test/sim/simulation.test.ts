@@ -5,12 +5,12 @@ import type { SimNode } from './sim-node.ts';
 import { simulate } from './simulation.ts';
 import type { Spoil } from './spoil.ts';
 
-/** Seeds of every day; `node test/sim/main.ts --seed N` tells the story of one, `--seeds 1000` runs many. */
+/** Seeds of every day; `npm run sim -- --seed N` tells the story of one, `--seeds 1000` runs many. */
 const SEEDS = Array.from({ length: 60 }, (_, index) => index + 1);
 
 test.each(SEEDS)('seed %i: no promise is broken, and all converges', async (seed) => {
   const { violation } = await simulate(seed);
-  expect(violation, `node test/sim/main.ts --seed ${seed}`).toBeUndefined();
+  expect(violation, `npm run sim -- --seed ${seed}`).toBeUndefined();
 });
 
 test('the same seed tells the same story', async () => {

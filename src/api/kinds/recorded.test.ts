@@ -5,7 +5,7 @@ import { apiVersion } from '../registry.ts';
 import { builtinResources } from './builtin.ts';
 import { validateObjectMeta } from './meta.ts';
 
-/** What a real kube-apiserver 1.20 gave, replayed; where 1.36, DESIGN.md or another part of the server does it, the difference stands here. */
+/** What a real kube-apiserver 1.20 gave, replayed; where 1.36, ARCHITECTURE.md (Deviations) or another part of the server does it, the difference stands here. */
 type Recorded = Readonly<Record<string, { readonly in: KubeObject; readonly out: KubeObject }>>;
 
 function load<T>(file: string): T {
@@ -20,7 +20,7 @@ const SYSTEM = ['namespace', 'uid', 'resourceVersion', 'creationTimestamp', 'gen
 
 /** Path → why and what stands there instead of what was recorded. */
 const DIFFERENT: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
-  // The not-ready and unreachable tolerations are admission's, and without seconds (DESIGN.md).
+  // The not-ready and unreachable tolerations are admission's, and without seconds (ARCHITECTURE.md, Deviations).
   'Pod hostNetwork': { 'spec.tolerations': undefined },
   // An empty template creationTimestamp is no longer written.
   Deployment: { 'spec.template.metadata.creationTimestamp': undefined },

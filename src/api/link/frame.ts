@@ -22,7 +22,7 @@ const HEADER_BYTES = 2;
 const LENGTH_BYTES = 4;
 /** Below this no codec gains anything. */
 const COMPRESS_BYTES_MIN = 64;
-/** Where brotli overtakes the dictionary (facts/link.md §3e). */
+/** Where brotli overtakes the dictionary (measured). */
 const BROTLI_BYTES_MIN = 4_096;
 const BROTLI_QUALITY = 4;
 const EMPTY = new Uint8Array(0);

@@ -131,7 +131,7 @@ export type Command = {
   readonly signature: string;
 };
 
-/** Raw bytes of blobs in one chunk message: what a slow line can carry without holding up its pings (facts/link.md §4.3). */
+/** Raw bytes of blobs in one chunk message: what a slow line can carry without holding up its pings (measured). */
 export const CHUNK_BYTES_MAX = 32 * 1024;
 export const CHUNK_WINDOW_MAX = 4;
 /** Of a delta's items; what is larger is pulled in chunks. */

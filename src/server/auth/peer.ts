@@ -11,7 +11,7 @@ export type Peer =
 
 /**
  * A user only if the TLS layer says that the certificate is valid, which with our CA as the only one means that we issued it: no error code
- * is ever tolerated, for a self-signed certificate that has also expired reports only that (facts/link.md §0). A resumed session
+ * is ever tolerated, for a self-signed certificate that has also expired reports only that (measured). A resumed session
  * was checked when it began, so its dates are looked at again here. A node by its key alone.
  */
 export function peerOf(socket: TLSSocket, { nodeOf, nowMs }: { readonly nodeOf: NodeOf; readonly nowMs: number }): Peer {

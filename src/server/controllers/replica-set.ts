@@ -1,6 +1,6 @@
 /**
- * ReplicaSets: as many active pods as wanted. Pods on nodes that are out of reach are still there and still count (DESIGN "Offline
- * policy"); who must go first is decided by ./pod-ranking.ts.
+ * ReplicaSets: as many active pods as wanted. Pods on nodes that are out of reach are still there and still count
+ * (ARCHITECTURE.md, Deviations); who must go first is decided by ./pod-ranking.ts.
  */
 import {
   availableAt,

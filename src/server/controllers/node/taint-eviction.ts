@@ -1,6 +1,6 @@
 /**
  * Removes pods from nodes with NoExecute taints that they do not tolerate, or tolerate only for so many seconds (pkg/controller/
- * tainteviction). By default pods tolerate silence for ever (DESIGN "Offline policy"), so this concerns those who asked for it, and taints
+ * tainteviction). By default pods tolerate silence for ever (ARCHITECTURE.md, Deviations), so this concerns those who asked for it, and taints
  * that people set. When a whole zone falls silent, it is the way there that is broken, not the zone: then nobody is moved.
  */
 import { isNodeReady, TAINT_NOT_READY, TAINT_UNREACHABLE, type Node, type Taint } from '#api/kinds/node.ts';
