@@ -105,7 +105,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
         clock,
       }),
       identity,
-      { labels, release, clock, log },
+      { ...options, log },
     ),
     ledger,
     cluster,

@@ -54,7 +54,7 @@ export type IdentityOptions = {
 export async function loadOrJoin(options: IdentityOptions, signal: AbortSignal): Promise<Identity> {
   const folder = join(options.dataDir, 'agent');
   makePrivateFolder(folder);
-  const file = join(folder, 'identity.json');
+  const file = identityFile(options.dataDir);
   const there = readFileIfThere(file);
   const key = await ownKey(folder, options, there !== undefined);
   if (there !== undefined) return identityOf(parseIdentity(file, there, key.key), key, options.server);
@@ -72,7 +72,7 @@ export async function loadOrJoin(options: IdentityOptions, signal: AbortSignal):
     signal,
   );
   checkAnswer(answer, key.key);
-  writeDurableFile(file, `${JSON.stringify({ server: address, joined: answer }, null, 2)}\n`);
+  writeDurableFile(file, textOf({ server: address, joined: answer }));
   return identityOf({ server: address, joined: answer }, key, undefined);
 }
 
@@ -90,6 +90,33 @@ export async function rejoin(
   const request = requestOf({ ...options, networks: [], nodeName: node }, key, { membership: joined.membership });
   await askToJoin({ server, keyHashes: identity.pins, request, clock: options.clock }, signal);
 }
+
+/**
+ * For a node that was removed: joins as the node it was, with its key, by a token. What the server now says is kept for the next start; the rest of
+ * the identity must be as it was, since a running agent goes on with it.
+ */
+export async function joinAgain(
+  identity: Identity,
+  token: string,
+  options: Pick<IdentityOptions, 'dataDir' | 'labels' | 'release' | 'clock'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { server, key, node } = identity;
+  const { caKeyHash, id, secret } = parseJoinToken(token);
+  const request = requestOf({ ...options, networks: [], nodeName: node }, key, { token: { id, secret } });
+  const answer = await askToJoin({ server, caKeyHash, request, clock: options.clock }, signal);
+  checkAnswer(answer, key);
+  const { cluster, signingKey } = identity.joined;
+  if (answer.cluster !== cluster || answer.signingKey !== signingKey)
+    throw new SkerryError(
+      'BadAnswer',
+      `join node "${node}" again: the server is of another cluster, or has another signing key, than the one this node joined; to move it there, remove ${identityFile(options.dataDir)} and start the agent again`,
+    );
+  writeDurableFile(identityFile(options.dataDir), textOf({ server, joined: answer }));
+}
+
+const identityFile = (dataDir: string): string => join(dataDir, 'agent', 'identity.json');
+const textOf = (stored: Stored): string => `${JSON.stringify(stored, null, 2)}\n`;
 
 type OwnKey = { readonly key: string; readonly certificate: string };
 

@@ -7,7 +7,7 @@ import { eventually } from '../../test/support/eventually.ts';
 import { ADMIN, startJoinWorld, type JoinWorld } from '../../test/support/join-world.ts';
 import { loadOrJoin, rejoin, type Identity, type IdentityOptions } from '../agent/identity.ts';
 import { withRejoin } from '../agent/rejoin.ts';
-import { parseJoinToken } from '../api/join-token.ts';
+import { joinTokenName, parseJoinToken } from '../api/join-token.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import { explain } from '../lib/error.ts';
 import { silentLog } from '../lib/log.ts';
@@ -202,7 +202,7 @@ test('a server that lost its database lets its nodes in again; one that removed 
   stops.push(() => rmSync(dataDir, { recursive: true }));
   const first = await start({ dataDir });
   const identity = await joinNode(first);
-  const more = { labels: {}, release: '0.1.0', clock: systemClock };
+  const more = { dataDir, labels: {}, release: '0.1.0', clock: systemClock };
   await first.api.change({ verb: 'delete', resource: 'nodes', namespace: '', name: 'n1' }, ADMIN, never);
   const removed = await failure(rejoin(identity, more, never));
   expect(removed).toEqual({ code: 'Forbidden', text: expect.stringContaining('was removed') });
@@ -225,6 +225,57 @@ test('a server that lost its database lets its nodes in again; one that removed 
     key: newKey(),
   };
   expect(await failure(rejoin(forged, more, never))).toMatchObject({ code: 'Unauthorized' });
+});
+
+test('a node that was deleted comes back with the token it was started with, and never touches that while its identity is good', async () => {
+  const world = await start();
+  world.link.start({ connected() {}, disconnected() {}, seen() {}, message() {} });
+  const once = optionsOf(world, await world.token({ uses: 1 }));
+  const identity = await loadOrJoin(once, never);
+  const told: { readonly remedy?: string }[] = [];
+  // Only what is told here matters.
+  const log = {
+    ...silentLog,
+    warn: (facts: { readonly remedy?: string }) => void told.push(facts),
+  } as unknown as typeof silentLog;
+  const clock = { ...systemClock };
+  const connect = async (token: string | undefined) => {
+    const transport = createAgentTransport({ ...identity, ...identity.server, keepaliveSeconds: 30, clock });
+    const options = { ...without(once, 'token'), ...(token === undefined ? {} : { token }), log };
+    const link = withRejoin(transport, identity, { ...options, clock });
+    const connection = await link.connect({ message() {}, closed() {} }, never);
+    connection.close();
+  };
+  const secretOf = (token: string) => world.store.view().get('secrets', 'kube-system', joinTokenName(parseJoinToken(token).id));
+  await eventually(() => 'node' in world.keys.nodeOf(keyOf(identity)), 'its key is known');
+  const fresh = await world.token({ uses: 1 });
+  const before = secretOf(fresh);
+  await connect('no token at all');
+  await connect(fresh);
+  expect(before).toBeDefined();
+  expect(secretOf(fresh)).toBe(before);
+
+  await world.api.change({ verb: 'delete', resource: 'nodes', namespace: '', name: 'n1' }, ADMIN, never);
+  await world.api.change({ verb: 'delete', resource: 'secrets', namespace: 'kube-system', name: 'node-key-n1' }, ADMIN, never);
+  await eventually(() => !('node' in world.keys.nodeOf(keyOf(identity))), 'its key is revoked');
+  for (const [token, code] of [
+    [undefined, 'Forbidden'],
+    ['no token at all', 'BadToken'],
+    [typeof once.token === 'string' ? once.token : '', 'Forbidden'],
+  ] as const) {
+    expect((await failure(connect(token))).code).toBe('Unauthorized');
+    expect(told.splice(0)).toMatchObject([
+      {
+        err: { code },
+        remedy: expect.stringContaining(`skerry agent --server ${world.url} --token TOKEN --data-dir ${once.dataDir}`),
+      },
+    ]);
+  }
+  await connect(fresh);
+  expect(world.keys.nodeOf(keyOf(identity))).toEqual({ node: 'n1' });
+  expect(node(world)?.metadata.name).toBe('n1');
+  expect(keyOf(await loadOrJoin({ ...without(once, 'server', 'token') }, never))).toBe(keyOf(identity));
+  expect(told).toEqual([]);
 });
 
 test('a damaged file of the node is named, and nothing is overwritten', async () => {
