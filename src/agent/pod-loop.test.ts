@@ -373,7 +373,7 @@ test('what cannot be done is refused and said; probes are said and the pod runs'
   expect(node.engine.starts.some((name) => name.includes('odd'))).toBe(false);
   expect(node.status('uid-probed')?.phase).toBe('Running');
   const messages = node.events('Unsupported').map(({ message }) => message);
-  expect(messages).toContain('Unsupported: readinessProbe is not evaluated by this release');
+  expect(messages).toContain('readinessProbe is not evaluated by this release');
   expect(messages.length).toBe(2);
 });
 

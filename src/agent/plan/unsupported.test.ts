@@ -60,8 +60,8 @@ test('each thing that cannot be done is named by its path', () => {
 test('what a pod runs without is told of, each once', () => {
   const events = toleratedEvents(podItem('web', { containers: [{ readinessProbe: {}, livenessProbe: {} }] }));
   expect(events.map(({ message }) => message)).toEqual([
-    'Unsupported: livenessProbe is not evaluated by this release',
-    'Unsupported: readinessProbe is not evaluated by this release',
+    'livenessProbe is not evaluated by this release',
+    'readinessProbe is not evaluated by this release',
   ]);
   const limited = podItem('web', {
     containers: [{ resources: { limits: { 'ephemeral-storage': '1Gi' } } }],
@@ -74,7 +74,7 @@ test('what a pod runs without is told of, each once', () => {
     },
   });
   expect(toleratedEvents(limited).map(({ message }) => message)).toEqual([
-    'Unsupported: the limit of ephemeral-storage is not enforced by this release',
-    'Unsupported: the sizeLimit of volume "disk" is not enforced by this release',
+    'the limit of ephemeral-storage is not enforced by this release',
+    'the sizeLimit of volume "disk" is not enforced by this release',
   ]);
 });

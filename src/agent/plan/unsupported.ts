@@ -90,7 +90,7 @@ function tolerated(what: string, once: string, container?: string): PodEvent {
   return {
     type: 'Warning',
     reason: 'Unsupported',
-    message: `Unsupported: ${what} by this release`,
+    message: `${what} by this release`,
     ...(container === undefined ? {} : { container }),
     once: `unsupported/${once}`,
   };
