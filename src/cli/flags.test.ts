@@ -44,7 +44,8 @@ test('urls and sockets', () => {
     'https://a',
     'https://a:443',
   ]);
-  checkRefused(httpsUrl, 'http://a', 'a:6443');
+  checkRefused(httpsUrl, 'http://a', 'a:6443', 'https://u:p@a:6443', 'https://a:6443?x', 'https://a:6443/#x');
+  expect(() => httpsUrl('https://h:1/foo')).toThrow('no path (/foo): use https://h:1');
   expect(unixSocket('unix:///run/docker.sock')).toBe('/run/docker.sock');
   checkRefused(unixSocket, '/run/docker.sock', 'tcp://x');
 });

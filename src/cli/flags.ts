@@ -92,6 +92,11 @@ export function labels(text: string): Readonly<Record<string, string>> {
 export function httpsUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== 'https:') throw new InvalidArgumentError('Use an https URL, like https://server.example:6443.');
+  const more = `${url.pathname}${url.search}${url.hash}`;
+  if (more !== '/' || url.username !== '' || url.password !== '')
+    throw new InvalidArgumentError(
+      `A server is a host and a port, with no ${more === '/' ? 'user name' : `path (${more})`}: use https://${url.host}.`,
+    );
   // An origin leaves out the port that https has anyway, and without one the server's own is meant.
   return /:443\/*$/.test(text) ? `${url.origin}:443` : url.origin;
 }

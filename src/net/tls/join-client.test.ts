@@ -10,6 +10,6 @@ test('where a server is: 6443 unless another port is written, also where that is
     ['https://[2001:db8::443]:443', '2001:db8::443', 443],
   ] as const;
   for (const [url, host, port] of cases) expect(parseServerUrl(url), url).toEqual({ host, port });
-  for (const url of ['http://a', 'a:6443', 'https://', ''])
+  for (const url of ['http://a', 'a:6443', 'https://', '', 'https://a/foo', 'https://u@a', 'https://a?b'])
     expect(() => parseServerUrl(url), url).toThrow('must look like https://');
 });

@@ -26,8 +26,13 @@ const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
 /** Throws code Usage for anything but `https://host[:port]`. */
 export function parseServerUrl(text: string): ServerAddress {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol !== 'https:' || url.hostname === '')
-    throw new SkerryError('Usage', `read the server's URL ${JSON.stringify(text)}: it must look like https://10.0.0.1:6443`);
+  // What a server has none of must not be dropped in silence.
+  const isBare = url?.username === '' && url.password === '' && `${url.pathname}${url.search}${url.hash}` === '/';
+  if (url?.protocol !== 'https:' || url.hostname === '' || !isBare)
+    throw new SkerryError(
+      'Usage',
+      `read the server's URL ${JSON.stringify(text)}: it must look like https://10.0.0.1:6443, with no path and no user name`,
+    );
   // A URL forgets the port that https has anyway, also where it was written.
   const port = /:443\/*$/.test(text) ? '443' : url.port;
   // An IPv6 address stands in brackets.
