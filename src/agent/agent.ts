@@ -13,6 +13,7 @@ import { openLedger } from './ledger/node-ledger.ts';
 import { workerWriter } from './ledger/worker-writer.ts';
 import { createAgentLink } from './link/agent-link.ts';
 import { logStream } from './log-stream.ts';
+import { podMemory } from './memory.ts';
 import { createNetworkWatch } from './network-watch.ts';
 import { createNodeStatus } from './node-status.ts';
 import { findAddress, readMachine, readWaysOut, takeReadings } from './node/machine.ts';
@@ -65,7 +66,12 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     ids,
     log,
   });
-  const runtime = createDockerRuntime({ socketPath: docker, node, clock });
+  const runtime = createDockerRuntime({
+    socketPath: docker,
+    node,
+    ranHere: (uid) => podMemory(ledger.memory(), uid) !== undefined,
+    clock,
+  });
   const wiring = createWiring();
   const volumes = createVolumes({ dataDir: agentDir, tmpfs: createTmpfs(), nodeHostname: machine.hostname });
   const status = createNodeStatus({

@@ -10,8 +10,14 @@ runtimeContract('docker', async () => {
   const engine = await startEngine();
   await loadBusybox(engine.socketPath, 'busybox:1');
   return {
-    runtime: (node) =>
-      createDockerRuntime({ socketPath: engine.socketPath, node, clock: systemClock, cgroupParent: engine.cgroupParent }),
+    runtime: (node, ranHere = () => false) =>
+      createDockerRuntime({
+        socketPath: engine.socketPath,
+        node,
+        ranHere,
+        clock: systemClock,
+        cgroupParent: engine.cgroupParent,
+      }),
     image: 'busybox:1',
     until: (condition, what) => until(condition, what),
     stop: engine.stop,

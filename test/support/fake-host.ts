@@ -1,4 +1,5 @@
 import type { Ledger } from '#agent/ledger/ledger.ts';
+import type { Owner } from '#agent/runtime/labels.ts';
 import type { Runtime } from '#agent/runtime/runtime.ts';
 import type { Volumes } from '#agent/volumes/volumes.ts';
 import type { Clock } from '#lib/clock.ts';
@@ -16,7 +17,8 @@ export type FakeHost = {
   readonly network: () => NodeNetwork | undefined;
   /** The node's rules can not be made. */
   rulesFault: Error | undefined;
-  readonly runtime: (life: Life) => Runtime;
+  /** `as`: the agent's node goes by another name by now. */
+  readonly runtime: (life: Life, as?: Owner) => Runtime;
   readonly wiring: (life: Life) => Wiring;
   readonly volumesOf: (life: Life) => Volumes;
   /** The running containers and the wiring are gone. */
@@ -37,7 +39,7 @@ export function createFakeHost(clock: Clock, node: string): FakeHost {
     volumes,
     network: () => network,
     rulesFault: undefined,
-    runtime: (life) => mortalRuntime(engine.runtime(node), life),
+    runtime: (life, as = { node, ranHere: () => false }) => mortalRuntime(engine.runtime(as.node, as.ranHere), life),
     wiring: (life) => ({
       observe: () => mortal(life, async () => new Map(wired)),
       wire: ({ podUid, sandboxId, address }) =>

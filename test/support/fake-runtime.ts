@@ -1,6 +1,6 @@
 import { normalizeReference } from '#agent/images/reference.ts';
 import type { ObservedContainer, ObservedImage } from '#agent/plan/observed.ts';
-import { podOfName } from '#agent/runtime/labels.ts';
+import { podOfName, type Owner } from '#agent/runtime/labels.ts';
 import type { ContainerSpec, LogOptions, PodLabels, Runtime, RuntimeEvent } from '#agent/runtime/runtime.ts';
 import { sleep, type Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
@@ -11,7 +11,7 @@ import { SkerryError } from '#lib/error.ts';
  */
 export type FakeEngine = {
   /** The engine as one node's agent sees it. */
-  readonly runtime: (node: string) => Runtime;
+  readonly runtime: (node: string, ranHere?: Owner['ranHere']) => Runtime;
   readonly addImage: (reference: string) => void;
   /** What a registry would serve; pulled images are added. */
   readonly registry: Map<string, 'present' | 'denied' | 'unreachable'>;
@@ -65,12 +65,12 @@ type Container = {
 export function createFakeEngine(clock: Clock): FakeEngine {
   const containers = new Map<string, Container>();
   const images = new Map<string, ObservedImage>();
-  const listeners = new Set<{ readonly node: string; readonly push: (event: RuntimeEvent | undefined) => void }>();
+  const listeners = new Set<{ readonly owner: Owner; readonly push: (event: RuntimeEvent | undefined) => void }>();
   const starts: string[] = [];
   let serial = 0;
 
   const engine: FakeEngine = {
-    runtime: (node) => runtimeOf(node),
+    runtime: (node, ranHere = () => false) => runtimeOf(node, ranHere),
     addImage: (reference) => addImage(reference),
     registry: new Map(),
     fault: undefined,
@@ -111,8 +111,12 @@ export function createFakeEngine(clock: Clock): FakeEngine {
     return container;
   };
 
-  const say = ({ node, labels }: Container) => {
-    for (const listener of listeners) if (listener.node === node) listener.push({ type: 'container', podUid: labels.podUid });
+  const isOurs = (owner: Owner, { node, labels }: Pick<Container, 'node' | 'labels'>) =>
+    owner.node === node || owner.ranHere(labels.podUid);
+
+  const say = (container: Container) => {
+    const { podUid } = container.labels;
+    for (const { owner, push } of listeners) if (isOurs(owner, container)) push({ type: 'container', podUid });
   };
 
   const die = (container: Container, exitCode: number, oomKilled: boolean) => {
@@ -183,7 +187,7 @@ export function createFakeEngine(clock: Clock): FakeEngine {
     return id;
   };
 
-  const runtimeOf = (node: string): Runtime => ({
+  const runtimeOf = (node: string, ranHere: Owner['ranHere']): Runtime => ({
     info: (signal) =>
       call('info', signal, () => ({
         name: 'docker',
@@ -197,7 +201,9 @@ export function createFakeEngine(clock: Clock): FakeEngine {
     list: (podUid, signal) =>
       call('list', signal, () =>
         [...containers.values()]
-          .filter((container) => container.node === node && (podUid === undefined || container.labels.podUid === podUid))
+          .filter(
+            (container) => isOurs({ node, ranHere }, container) && (podUid === undefined || container.labels.podUid === podUid),
+          )
           .map(observe),
       ),
     images: (signal) => call('images', signal, () => new Map(images)),
@@ -263,7 +269,7 @@ export function createFakeEngine(clock: Clock): FakeEngine {
       }),
     removePodTraces: (_podUid, signal) => call('removePodTraces', signal, () => undefined),
     logs: (id, options, signal) => logsOf(id, options, signal),
-    events: (signal) => eventsOf(node, signal),
+    events: (signal) => eventsOf({ node, ranHere }, signal),
   });
 
   async function* logsOf(id: string, options: LogOptions, signal: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -284,7 +290,7 @@ export function createFakeEngine(clock: Clock): FakeEngine {
     }
   }
 
-  async function* eventsOf(node: string, signal: AbortSignal): AsyncGenerator<RuntimeEvent> {
+  async function* eventsOf(owner: Owner, signal: AbortSignal): AsyncGenerator<RuntimeEvent> {
     await call('events', signal, () => undefined);
     const queue: (RuntimeEvent | undefined)[] = [];
     let wake = (): void => undefined;
@@ -292,7 +298,7 @@ export function createFakeEngine(clock: Clock): FakeEngine {
       queue.push(event);
       wake();
     };
-    const listener = { node, push };
+    const listener = { owner, push };
     listeners.add(listener);
     const stop = () => push(undefined);
     signal.addEventListener('abort', stop, { once: true });

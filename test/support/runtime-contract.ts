@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ObservedContainer } from '#agent/plan/observed.ts';
-import { containerName } from '#agent/runtime/labels.ts';
+import { containerName, type Owner } from '#agent/runtime/labels.ts';
 import type { ContainerSpec, LogOptions, Runtime, SandboxSpec } from '#agent/runtime/runtime.ts';
 
 /** What every container engine must do for the agent: the same tests over the fake and over a real Docker. */
 export type ContractSetup = {
-  readonly runtime: (node: string) => Runtime;
+  readonly runtime: (node: string, ranHere?: Owner['ranHere']) => Runtime;
   /** Present on the engine, with a shell. */
   readonly image: string;
   /** Lets time pass until a condition holds, or fails after a while. */
@@ -91,6 +91,24 @@ export function runtimeContract(name: string, prepare: () => Promise<ContractSet
       const { uid } = await newPod();
       expect(await setup.runtime('node-2').list(undefined, signal)).toEqual([]);
       expect((await runtime.list(undefined, signal)).some((one) => one.podUid === uid)).toBe(true);
+    });
+
+    test('containers that ran here under another name of the node are seen, and heard of', async () => {
+      const { uid, sandboxId } = await newPod();
+      const stop = new AbortController();
+      const renamed = setup.runtime('node-2', (podUid) => podUid === uid);
+      expect((await renamed.list(undefined, signal)).map(({ podUid, id }) => [podUid, id])).toEqual([[uid, sandboxId]]);
+      const heard: string[] = [];
+      const listening = (async () => {
+        for await (const event of renamed.events(stop.signal)) heard.push(event.type === 'container' ? event.podUid : event.type);
+      })().catch(() => undefined);
+      await setup.until(async () => heard.includes('listening'), 'the engine to be heard');
+      await newPod();
+      await renamed.remove(sandboxId, signal);
+      await setup.until(async () => heard.includes(uid), 'the removal to be heard of');
+      stop.abort();
+      await listening;
+      expect(heard.filter((what) => what !== 'listening' && what !== uid)).toEqual([]);
     });
 
     test('an exit is told with its code and times', async () => {

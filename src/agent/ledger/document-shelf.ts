@@ -8,11 +8,12 @@ import type { LedgerRows, RowOp } from './rows.ts';
 
 /** The documents as committed, and drafts of the next ones. The rules are document-rules.ts; here they become rows and parsed items. */
 const SERVER = 'server';
+const NODE_KEY = 'node';
 
 export type DocumentDraft = {
   readonly ops: readonly RowOp[];
   /**
-   * Keys of whose state the server may know nothing though it was told: what the document names anew, and all of it once a database has been
+   * Keys of whose state the server may know nothing though it was told: what the document names anew, a new Node, and all of it once a database has been
    * confirmed, for before that it may not have had the pods where they were.
    */
   readonly untold: readonly string[];
@@ -96,7 +97,12 @@ export class DocumentShelf {
     };
     const isSettled =
       update.signed.statement.confirmed && before.signed !== undefined && !isSameLife(before.signed, update.signed);
-    const untold = [...next.index.keys()].filter((key) => isSettled || !before.index.has(key));
+    // Another object under an old key: the Node of a machine that was removed and has joined anew.
+    const isAnother = (key: string, hash: string, was: string) => key === NODE_KEY && uidOf(find(hash)) !== uidOf(find(was));
+    const untold = [...next.index].flatMap(([key, hash]) => {
+      const was = before.index.get(key);
+      return isSettled || was === undefined || isAnother(key, hash, was) ? [key] : [];
+    });
     return { ops: rowsOf(before, next, this.items, update, used), untold, done };
   }
 
@@ -173,6 +179,11 @@ function isSame(a: Documents, b: Documents): boolean {
 function isDeleting(item: Item | undefined): boolean {
   const metadata: Partial<Record<string, unknown>> | undefined = item?.kind === 'Pod' ? item.metadata : undefined;
   return metadata?.['deletionTimestamp'] !== undefined;
+}
+
+function uidOf(item: Item | undefined): unknown {
+  const metadata: Partial<Record<string, unknown>> | undefined = item?.kind === 'Node' ? item.metadata : undefined;
+  return metadata?.['uid'];
 }
 
 function signedOf({ sources }: LedgerRows): SignedStatement | undefined {

@@ -1,6 +1,6 @@
 import type { ObservedContainer } from '../plan/observed.ts';
 import { field, number, text } from './docker-engine.ts';
-import { podOfName, readLabels, writeLabels } from './labels.ts';
+import { asLabels, podOfName, readLabels, writeLabels, type Owner } from './labels.ts';
 import type { ContainerSpec, Mount, SandboxSpec } from './runtime.ts';
 
 /** The engine's containers in its own words: what is sent to make one, and what is read of one. */
@@ -93,10 +93,9 @@ function mountBody({ source, target, readOnly, propagation }: Mount): unknown {
 }
 
 /** What an inspect tells, or undefined if the container is not this node's. */
-export function parseContainer(node: string, inspected: unknown): ObservedContainer | undefined {
+export function parseContainer(owner: Owner, inspected: unknown): ObservedContainer | undefined {
   const config = field(inspected, 'Config');
-  // Labels are texts by the engine's own rules.
-  const labels = readLabels(node, (field(config, 'Labels') ?? {}) as Readonly<Record<string, string>>);
+  const labels = readLabels(owner, asLabels(field(config, 'Labels')));
   if (labels === undefined) return undefined;
   const state = field(inspected, 'State');
   const started = timeOf(field(state, 'StartedAt'));

@@ -7,7 +7,7 @@ import { inspectImage, listImages, loadImage, pullImage } from './docker-images.
 import { withoutFrames } from './docker-logs.ts';
 import { engineStream } from './engine-stream.ts';
 import { readJsonLines } from './json-lines.ts';
-import { NODE_LABEL, POD_LABEL } from './labels.ts';
+import { NODE_LABEL, POD_LABEL, asLabels, readLabels, type Owner } from './labels.ts';
 import { pauseImage } from './pause-image.ts';
 import type { ContainerSpec, EngineInfo, LogOptions, Runtime, RuntimeEvent, SandboxSpec } from './runtime.ts';
 
@@ -16,6 +16,8 @@ export type DockerRuntimeOptions = {
   readonly socketPath: string;
   /** Containers of other nodes' agents on the same engine are not ours. */
   readonly node: string;
+  /** See labels.ts; absent: none but those that bear its name. */
+  readonly ranHere?: Owner['ranHere'];
   readonly clock: Clock;
   /** Under which the pods' control groups stand. */
   readonly cgroupParent?: string;
@@ -24,7 +26,8 @@ export type DockerRuntimeOptions = {
 const INSPECTS_AT_ONCE = 16;
 
 export function createDockerRuntime(options: DockerRuntimeOptions): Runtime {
-  const { node, clock, cgroupParent = '/skerry' } = options;
+  const { node, ranHere = () => false, clock, cgroupParent = '/skerry' } = options;
+  const owner = { node, ranHere };
   const engine = createEngine(options);
   let known: { readonly info: EngineInfo; readonly pause: string } | undefined;
   let networkDisabled = true;
@@ -57,7 +60,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime {
 
   return {
     info,
-    list: (podUid, signal) => listContainers(engine, node, podUid, signal),
+    list: (podUid, signal) => listContainers(engine, owner, podUid, signal),
     images: (signal) => listImages(engine, signal),
     inspectImage: (image, signal) => inspectImage(engine, image, signal),
     pull: (image, auth, signal) => pullImage(engine, clock, image, auth, signal),
@@ -69,7 +72,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime {
     remove: (id, signal) => remove(engine, id, signal),
     removePodTraces: async (podUid, signal) => removePodCgroup((await settings(signal)).driver, cgroupParent, podUid),
     logs: (id, logOptions, signal) => logs(engine, clock, id, logOptions, signal),
-    events: (signal) => events(engine, clock, node, signal),
+    events: (signal) => events(engine, clock, owner, signal),
   };
 }
 
@@ -108,8 +111,8 @@ async function readKnown(
   return { info, pause: (await inspectImage(engine, reference, signal)).id };
 }
 
-async function listContainers(engine: Engine, node: string, podUid: string | undefined, signal: AbortSignal) {
-  const label = [`${NODE_LABEL}=${node}`, ...(podUid === undefined ? [] : [`${POD_LABEL}=${podUid}`])];
+async function listContainers(engine: Engine, owner: Owner, podUid: string | undefined, signal: AbortSignal) {
+  const label = [NODE_LABEL, ...(podUid === undefined ? [] : [`${POD_LABEL}=${podUid}`])];
   const query = { all: '1', filters: JSON.stringify({ label }) };
   const request = {
     what: 'list containers',
@@ -118,18 +121,21 @@ async function listContainers(engine: Engine, node: string, podUid: string | und
     query,
     timeoutMs: QUICK_CALL_MS_MAX,
   } as const;
-  const ids = list(await engine.call(request, signal)).map((entry) => text(field(entry, 'Id')));
+  const all = list(await engine.call(request, signal));
+  const ids = all
+    .filter((entry) => readLabels(owner, asLabels(field(entry, 'Labels'))) !== undefined)
+    .map((entry) => text(field(entry, 'Id')));
   const found = [];
   for (let from = 0; from < ids.length; from += INSPECTS_AT_ONCE) {
     const part = ids.slice(from, from + INSPECTS_AT_ONCE);
-    found.push(...(await Promise.all(part.map((id) => observe(engine, node, id, signal)))));
+    found.push(...(await Promise.all(part.map((id) => observe(engine, owner, id, signal)))));
   }
   return found.filter((container) => container !== undefined);
 }
 
-async function observe(engine: Engine, node: string, id: string, signal: AbortSignal) {
+async function observe(engine: Engine, owner: Owner, id: string, signal: AbortSignal) {
   const found = await inspect(engine, id, signal);
-  return found === undefined ? undefined : parseContainer(node, found);
+  return found === undefined ? undefined : parseContainer(owner, found);
 }
 
 /** The engine's own words; undefined where it is gone. */
@@ -253,7 +259,7 @@ const EVENTS = [
   'import',
 ];
 
-async function* events(engine: Engine, clock: Clock, node: string, signal: AbortSignal): AsyncGenerator<RuntimeEvent> {
+async function* events(engine: Engine, clock: Clock, owner: Owner, signal: AbortSignal): AsyncGenerator<RuntimeEvent> {
   const filters = { type: ['container', 'image'], event: EVENTS };
   const query = { filters: JSON.stringify(filters) };
   const what = 'listen to the engine';
@@ -263,7 +269,10 @@ async function* events(engine: Engine, clock: Clock, node: string, signal: Abort
     for await (const event of readJsonLines(engineStream(stream, { what, silenceMs: undefined, clock }, signal))) {
       const attributes = field(field(event, 'Actor'), 'Attributes');
       if (field(event, 'Type') === 'image') yield { type: 'image' };
-      else if (field(attributes, NODE_LABEL) === node) yield { type: 'container', podUid: text(field(attributes, POD_LABEL)) };
+      else {
+        const labels = readLabels(owner, asLabels(attributes));
+        if (labels !== undefined) yield { type: 'container', podUid: labels.podUid };
+      }
     }
   } finally {
     stream.destroy();

@@ -4,6 +4,12 @@ import type { PodLabels } from './runtime.ts';
  * How our containers are recognised: a few short labels (the engine repeats them in every event) and a name that is the same however
  * often the same attempt is ordered. The node's name is among them, so that two agents on one engine never touch each other's.
  */
+export type Owner = {
+  readonly node: string;
+  /** This node's own ledger tells so. A machine that was joined anew under another name still has the pods it ran under the old one. */
+  readonly ranHere: (podUid: string) => boolean;
+};
+
 const PREFIX = 'io.skerry.';
 export const NODE_LABEL = `${PREFIX}node`;
 export const POD_LABEL = `${PREFIX}pod`;
@@ -24,9 +30,10 @@ export function writeLabels(node: string, labels: PodLabels): Record<string, str
 }
 
 /** Undefined for a container that is not this node's. */
-export function readLabels(node: string, labels: Readonly<Record<string, string>>): PodLabels | undefined {
+export function readLabels({ node, ranHere }: Owner, labels: Readonly<Record<string, string>>): PodLabels | undefined {
   const podUid = labels[POD_LABEL];
-  if (labels[NODE_LABEL] !== node || podUid === undefined || podUid === '') return undefined;
+  if (podUid === undefined || podUid === '' || labels[NODE_LABEL] === undefined) return undefined;
+  if (labels[NODE_LABEL] !== node && !ranHere(podUid)) return undefined;
   return {
     podUid,
     container: labels[CONTAINER_LABEL] ?? '',
@@ -35,6 +42,9 @@ export function readLabels(node: string, labels: Readonly<Record<string, string>
     hash: labels[HASH_LABEL] ?? '',
   };
 }
+
+/** Labels are texts by the engine's own rules. */
+export const asLabels = (value: unknown): Readonly<Record<string, string>> => (value ?? {}) as Readonly<Record<string, string>>;
 
 const SANDBOX = 'POD';
 
