@@ -186,6 +186,15 @@ test('of many at once with a token of three uses, three come in', async () => {
   expect(world.store.view().list('nodes').length).toBe(3);
 });
 
+test('a fleet that joins at once with one token comes in at the first ask, all of it', async () => {
+  const world = await start();
+  const token = await world.token({ uses: 40 });
+  const names = Array.from({ length: 40 }, (_, i) => `n${i}`);
+  const answers = await Promise.all(names.map((name) => world.ask(request(name, newKey(), token))));
+  expect(answers.filter(({ status }) => status !== 200).map(({ body }) => body.message)).toEqual([]);
+  expect(await world.ask(request('late', newKey(), token))).toMatchObject({ status: 403 });
+});
+
 test('whoever guesses is slowed down', async () => {
   const world = await start();
   const token = await world.token();

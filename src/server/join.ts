@@ -22,6 +22,7 @@ import { NODE_KEY_TYPE, nodeKeyName, storedKeyHash } from './auth/node-keys.ts';
 import type { Pki } from './auth/pki.ts';
 import type { Carrier } from './carry-out.ts';
 import { checkJoinRequest } from './join/check-request.ts';
+import { createTurns, type Turns } from './join/turns.ts';
 
 /**
  * Lets nodes in. The Node goes through the pipeline (admission gives it its pod CIDR); then one commit pins its key and takes one
@@ -49,10 +50,14 @@ const KNOWN_MS_MAX = 1_000;
 const LOOK_EVERY_MS = 5;
 const AUTHOR: Author = { user: { name: JOIN_NAME, groups: ['system:authenticated'] }, fieldManager: 'skerry-join' };
 
+/** `turns`: by token. */
+type JoinParts = JoinOptions & { readonly turns: Turns };
+
 /** For ApiOptions.paths. */
 export function joinPaths(options: JoinOptions): ApiOptions['paths'] {
   const failures = createTokenBucket(FAILURES_PER_SECOND, FAILURES_BURST, options.clock);
   const busy = new Set<string>();
+  const turns = createTurns();
   const answerJoin = async (body: Uint8Array, signal: AbortSignal): Promise<JoinAnswer> => {
     const waitMs = failures.take(0);
     if (waitMs > 0) {
@@ -65,7 +70,7 @@ export function joinPaths(options: JoinOptions): ApiOptions['paths'] {
       const request = parseJoinRequest(body);
       const keyHash = checkJoinRequest(request, options.clusterCIDR);
       // Until both are known to be taken: the registry of keys follows the store.
-      return await alone(busy, request.node, keyHash, () => join(request, keyHash, options, signal));
+      return await alone(busy, request.node, keyHash, () => join(request, keyHash, { ...options, turns }, signal));
     } catch (error) {
       failures.take(1);
       options.log.warn({ why: explain(error) }, 'a join was refused');
@@ -91,7 +96,7 @@ async function alone<T>(busy: Set<string>, node: string, keyHash: string, work: 
   }
 }
 
-async function join(request: JoinRequest, keyHash: string, options: JoinOptions, signal: AbortSignal): Promise<JoinAnswer> {
+async function join(request: JoinRequest, keyHash: string, options: JoinParts, signal: AbortSignal): Promise<JoinAnswer> {
   const { nodeOf, pki } = options;
   const { node, publicKey } = request;
   const holder = nodeOf(keyHash);
@@ -113,7 +118,7 @@ async function join(request: JoinRequest, keyHash: string, options: JoinOptions,
 }
 
 /** Until the name is pinned to this key, by this join or by one before. */
-async function pin(request: JoinRequest, keyHash: string, options: JoinOptions, signal: AbortSignal): Promise<void> {
+async function pin(request: JoinRequest, keyHash: string, options: JoinParts, signal: AbortSignal): Promise<void> {
   const { node, publicKey, release } = request;
   let created: KubeObject | undefined;
   for (let attempt = 1; ; attempt += 1) {
@@ -126,9 +131,15 @@ async function pin(request: JoinRequest, keyHash: string, options: JoinOptions, 
           'Forbidden',
           `join node "${node}": the name is pinned to another key; choose another name, or delete the Node first if that machine is gone`,
         );
-      const spent = voucher.spend();
+      // No Node is made for what is good no more.
+      voucher.spend();
       const owner = pinned.node ?? (created = await createNode(request, options, signal));
-      await options.storage.commit([pinWrite(owner, publicKey, pinned.secret, options), ...spent]);
+      // A fleet comes with one token: each use is taken from what the one before has left.
+      await options.turns(request.token?.id ?? node, async () => {
+        if (signal.aborted) throw new SkerryError('Aborted', `join node "${node}": the asker has gone`);
+        const { spend } = await voucherOf(request, keyHash, options);
+        await options.storage.commit([pinWrite(owner, publicKey, pinned.secret, options), ...spend()]);
+      });
       options.log.info({ node, keyHash, release, by: voucher.by }, 'a node has joined');
       return;
     } catch (error) {
