@@ -61,7 +61,6 @@ async function runOwnAgent(
       server: server.url,
       token: server.ownToken,
       dataDir: flags.dataDir,
-      nodeName: hostname().toLowerCase(),
       docker: '/var/run/docker.sock',
       keepaliveMs: OWN_KEEPALIVE_MS,
       labels: { 'node-role.kubernetes.io/control-plane': '' },
@@ -77,7 +76,10 @@ const OWN_KEEPALIVE_MS = 30_000;
 async function runAgent(flags: Omit<AgentFlags, 'token'> & Pick<AgentOptions, 'token'>, signal: AbortSignal): Promise<void> {
   const log = rootLog(flags.logLevel);
   const { startAgent } = await import('#agent/agent.ts');
-  const agent = await startAgent({ ...flags, release: RELEASE, clock: systemClock, ids: systemIds, log, spawnWorker }, signal);
+  const agent = await startAgent(
+    { ...flags, hostname: hostname(), release: RELEASE, clock: systemClock, ids: systemIds, log, spawnWorker },
+    signal,
+  );
   try {
     await stopped(signal);
   } finally {

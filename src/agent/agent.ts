@@ -8,7 +8,7 @@ import type { Log } from '#lib/log.ts';
 import { createAgentTransport } from '#net/link/agent.ts';
 import { createWiring } from '#net/wire/ip-wiring.ts';
 import { joinOnceReachable } from './first-join.ts';
-import { loadOrJoin } from './identity.ts';
+import { loadOrJoin, nodeNameOf } from './identity.ts';
 import { openLedger } from './ledger/node-ledger.ts';
 import { workerWriter } from './ledger/worker-writer.ts';
 import { createAgentLink } from './link/agent-link.ts';
@@ -30,7 +30,9 @@ export type AgentOptions = {
   /** A function is asked only if there is a join to make. */
   readonly token?: string | (() => Promise<string>);
   readonly dataDir: string;
-  readonly nodeName: string;
+  /** As asked for; see identity.ts. */
+  readonly nodeName?: string;
+  readonly hostname: string;
   /** Path of the engine's socket. */
   readonly docker: string;
   readonly keepaliveMs: number;
@@ -48,13 +50,13 @@ export type Agent = { readonly stop: () => Promise<void> };
 
 /** Rejects with why it is not let in, or what of its own state can not be opened. The engine and the server may be away. */
 export async function startAgent(options: AgentOptions, signal: AbortSignal): Promise<Agent> {
-  const { dataDir, nodeName, clock, ids, release, docker, labels } = options;
-  const log = options.log.child({ node: nodeName });
+  const { dataDir, clock, ids, release, docker, labels } = options;
   const identity = await joinOnceReachable(
     () => loadOrJoin({ ...options, networks: localNetworks() }, signal),
-    { ...options, log },
+    { ...options, log: options.log.child({ node: nodeNameOf(options) }) },
     signal,
   );
+  const log = options.log.child({ node: identity.node });
   const agentDir = join(dataDir, 'agent');
   const machine = await readMachine();
   const { cluster, node, incarnation } = identity;

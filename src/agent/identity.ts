@@ -38,7 +38,10 @@ export type IdentityOptions = {
   /** A function is asked only if there is a join to make. */
   readonly token?: string | (() => Promise<string>);
   readonly dataDir: string;
-  readonly nodeName: string;
+  /** As asked for: a machine that has joined is the node it joined as, and no other. */
+  readonly nodeName?: string;
+  /** What it is called where no name is asked for. */
+  readonly hostname: string;
   readonly labels: Readonly<Record<string, string>>;
   /** Networks that this machine is on, `192.168.1.0/24`. */
   readonly networks: readonly string[];
@@ -47,18 +50,25 @@ export type IdentityOptions = {
   readonly ids: Pick<Ids, 'bytes'>;
 };
 
+export const nodeNameOf = ({ nodeName, hostname }: Pick<IdentityOptions, 'nodeName' | 'hostname'>): string =>
+  nodeName ?? hostname.toLowerCase();
+
 /**
- * Throws: Usage (what is missing to join), BadToken, WrongServer (its CA is not the token's: nothing was told to it), Unreachable, Unauthorized,
+ * Throws: Usage (what is missing to join, or another name than the one it joined as), BadToken, WrongServer (its CA is not the token's: nothing was told to it), Unreachable, Unauthorized,
  * Forbidden and the like (refused by the server, with its reason), BrokenIdentity (a file that is there can not be used), Aborted.
  */
 export async function loadOrJoin(options: IdentityOptions, signal: AbortSignal): Promise<Identity> {
   const folder = join(options.dataDir, 'agent');
-  makePrivateFolder(folder);
   const file = identityFile(options.dataDir);
   const there = readFileIfThere(file);
-  const key = await ownKey(folder, options, there !== undefined);
-  if (there !== undefined) return identityOf(parseIdentity(file, there, key.key), key, options.server);
+  if (there !== undefined) {
+    const key = await ownKey(folder, options, true);
+    const stored = parseIdentity(file, there, key.key);
+    checkName(file, stored.joined.node, options);
+    return identityOf(stored, key, options.server);
+  }
 
+  // Whoever cannot join leaves nothing on the disk.
   const { server, token } = options;
   if (server === undefined || token === undefined)
     throw new SkerryError(
@@ -67,8 +77,15 @@ export async function loadOrJoin(options: IdentityOptions, signal: AbortSignal):
     );
   const { caKeyHash, id, secret } = parseJoinToken(typeof token === 'string' ? token : await token());
   const address = parseServerUrl(server);
+  makePrivateFolder(folder);
+  const key = await ownKey(folder, options, false);
   const answer = await askToJoin(
-    { server: address, caKeyHash, request: requestOf(options, key.key, { token: { id, secret } }), clock: options.clock },
+    {
+      server: address,
+      caKeyHash,
+      request: requestOf(nodeNameOf(options), options, key.key, { token: { id, secret } }),
+      clock: options.clock,
+    },
     signal,
   );
   checkAnswer(answer, key.key);
@@ -87,7 +104,7 @@ export async function rejoin(
 ): Promise<void> {
   const { joined, server, key, node } = identity;
   // Its networks hold pods' addresses by now; they were looked at when it first joined.
-  const request = requestOf({ ...options, networks: [], nodeName: node }, key, { membership: joined.membership });
+  const request = requestOf(node, { ...options, networks: [] }, key, { membership: joined.membership });
   await askToJoin({ server, keyHashes: identity.pins, request, clock: options.clock }, signal);
 }
 
@@ -103,7 +120,7 @@ export async function joinAgain(
 ): Promise<void> {
   const { server, key, node } = identity;
   const { caKeyHash, id, secret } = parseJoinToken(token);
-  const request = requestOf({ ...options, networks: [], nodeName: node }, key, { token: { id, secret } });
+  const request = requestOf(node, { ...options, networks: [] }, key, { token: { id, secret } });
   const answer = await askToJoin({ server, caKeyHash, request, clock: options.clock }, signal);
   checkAnswer(answer, key);
   const { cluster, signingKey } = identity.joined;
@@ -121,7 +138,7 @@ const textOf = (stored: Stored): string => `${JSON.stringify(stored, null, 2)}\n
 type OwnKey = { readonly key: string; readonly certificate: string };
 
 /** The key is on the disk before anybody hears of it. A key that is lost later can not be replaced: the node's name is pinned to it. */
-async function ownKey(folder: string, { nodeName, ids }: IdentityOptions, isJoined: boolean): Promise<OwnKey> {
+async function ownKey(folder: string, options: IdentityOptions, isJoined: boolean): Promise<OwnKey> {
   const keyFile = join(folder, 'node.key');
   const certificateFile = join(folder, 'node.crt');
   const there = readFileIfThere(keyFile);
@@ -139,7 +156,7 @@ async function ownKey(folder: string, { nodeName, ids }: IdentityOptions, isJoin
   }
   const certificate = readFileIfThere(certificateFile);
   if (certificate !== undefined && isCertificateOf(certificate, key)) return { key, certificate };
-  const made = await selfSignedCertificate(nodeName, key, ids);
+  const made = await selfSignedCertificate(nodeNameOf(options), key, options.ids);
   writeDurableFile(certificateFile, made);
   return { key, certificate: made };
 }
@@ -165,6 +182,14 @@ function parseIdentity(file: string, text: string, key: string): Stored {
   } catch (cause) {
     throw broken(file, 'it can not be used; put it back, or remove it and join again with a token', cause);
   }
+}
+
+function checkName(file: string, node: string, { nodeName }: IdentityOptions): void {
+  if (nodeName === undefined || nodeName === node) return;
+  throw new SkerryError(
+    'Usage',
+    `start the agent as node "${nodeName}": this machine has joined as node "${node}" (${file}); leave --node-name out, or, to make it another node: delete the Node "${node}", remove ${file} and start with a new --token`,
+  );
 }
 
 function parseAddress(value: unknown): ServerAddress {
@@ -204,11 +229,12 @@ function checkAnswer(answer: JoinAnswer, key: string): void {
 }
 
 function requestOf(
-  { nodeName, labels, networks, release }: Pick<IdentityOptions, 'nodeName' | 'labels' | 'networks' | 'release'>,
+  node: string,
+  { labels, networks, release }: Pick<IdentityOptions, 'labels' | 'networks' | 'release'>,
   key: string,
   voucher: Pick<JoinRequest, 'token' | 'membership'>,
 ): JoinRequest {
-  return { ...voucher, node: nodeName, publicKey: publicKeyPem(key), labels, networks, release };
+  return { ...voucher, node, publicKey: publicKeyPem(key), labels, networks, release };
 }
 
 function broken(file: string, why: string, cause?: unknown): SkerryError {

@@ -8,7 +8,7 @@ export function agentCommand(context: Context): Command {
     .option('--server <url>', 'the server to join', httpsUrl)
     .option('--token <token>', 'a join token from `skerry token create`; needed once')
     .option('--data-dir <dir>', 'where all state is kept', DATA_DIR)
-    .option('--node-name <name>', 'name of the node', context.hostname().toLowerCase())
+    .option('--node-name <name>', `name of the node, for its first start (default: "${context.hostname().toLowerCase()}")`)
     .addOption(parsedOption('--docker <socket>', 'the Docker-compatible engine', unixSocket, 'unix:///var/run/docker.sock'))
     .addOption(
       parsedOption('--keepalive <duration>', 'how often an idle link is probed; 240s suits a metered one', keepalive, '30s'),

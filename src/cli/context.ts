@@ -27,7 +27,7 @@ export type AgentFlags = {
   readonly server?: string;
   readonly token?: string;
   readonly dataDir: string;
-  readonly nodeName: string;
+  readonly nodeName?: string;
   /** Path of the engine's socket. */
   readonly docker: string;
   readonly keepaliveMs: number;

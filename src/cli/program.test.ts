@@ -39,7 +39,6 @@ test('without flags the defaults of the help hold', async () => {
   expect(agent.given).toEqual([
     {
       dataDir: '/var/lib/skerry',
-      nodeName: 'board-7',
       docker: '/var/run/docker.sock',
       keepaliveMs: 30_000,
       labels: {},

@@ -1,5 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -34,6 +34,7 @@ function optionsOf(world: JoinWorld, token: string, more: Partial<IdentityOption
     token,
     dataDir: world.folder(),
     nodeName: 'n1',
+    hostname: 'Board-7',
     labels: { site: 'harbour' },
     networks: ['192.168.1.0/24'],
     release: '0.1.0',
@@ -81,8 +82,12 @@ test('a machine joins with a token, starts again without, and is let in by its k
   for (const file of ['node.key', 'identity.json'])
     expect(statSync(join(options.dataDir, 'agent', file)).mode & 0o777).toBe(0o600);
 
-  const again = await loadOrJoin({ ...without(options, 'server', 'token'), nodeName: 'renamed' }, never);
+  const again = await loadOrJoin(without(options, 'server', 'token', 'nodeName'), never);
   expect({ ...again, signingKey: 0, recoveryKey: 0 }).toEqual({ ...identity, signingKey: 0, recoveryKey: 0 });
+  expect(await failure(loadOrJoin({ ...options, nodeName: 'other' }, never))).toEqual({
+    code: 'Usage',
+    text: expect.stringMatching(/has joined as node "n1".*leave --node-name out.*delete the Node "n1", remove .*identity.json/),
+  });
 
   await eventually(() => 'node' in world.keys.nodeOf(keyOf(identity)), 'the key is known');
   const news: string[] = [];
@@ -90,6 +95,19 @@ test('a machine joins with a token, starts again without, and is let in by its k
   const transport = createAgentTransport({ ...identity, ...identity.server, keepaliveSeconds: 30, clock: systemClock });
   await transport.connect({ message() {}, closed() {} }, never);
   expect(news).toEqual(['n1']);
+});
+
+test('a machine that is given no name goes by its hostname', async () => {
+  const world = await start();
+  expect((await loadOrJoin(without(optionsOf(world, await world.token()), 'nodeName'), never)).node).toBe('board-7');
+});
+
+test('who cannot join for want of a flag leaves nothing on the disk', async () => {
+  const world = await start();
+  const options = optionsOf(world, 'no token at all');
+  for (const missing of [['server'], ['token'], []])
+    expect((await failure(loadOrJoin(without(options, ...missing), never))).code).toMatch(/^(Usage|BadToken)$/);
+  expect(readdirSync(options.dataDir)).toEqual([]);
 });
 
 test('a wrong clock on the node matters nowhere', async () => {
