@@ -78,7 +78,7 @@ test('the node tells what it is, once, and then what changes', async () => {
   await until(() => looks > before);
   await clock.settle();
   expect(reports().length).toBe(1);
-  health = { ready: false, message: 'list containers: no container engine answers' };
+  health = { ready: false, code: 'EngineAbsent', message: 'list containers: no container engine answers' };
   status.look();
   await until(() => reports().length === 2);
   expect(reports()[1]?.status.conditions?.at(-1)).toMatchObject({ status: 'False', reason: 'KubeletNotReady' });

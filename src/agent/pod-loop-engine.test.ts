@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { SkerryError } from '#lib/error.ts';
+import { silentLog } from '#lib/log.ts';
 import type { Item } from '#api/link/items.ts';
 import { createFakeNode, deleted, NODE_ITEM, podItem, type FakeNode } from '../../test/support/fake-node.ts';
 
@@ -88,4 +89,29 @@ test('rules that can not be kept have the node looked at no more than before', a
   await node.advance(600_000);
   expect(node.calls() - calls).toBeLessThan(200);
   expect(node.loop().health()).toEqual({ ready: true });
+});
+
+test('the log hears once that the engine is away, where and what to do, and once that it is back', async () => {
+  const told: string[] = [];
+  const tell = (facts: { readonly why?: string; readonly remedy?: string }, text: string) =>
+    void told.push([text, facts.why, facts.remedy].join(' | '));
+  // Only what is told here matters.
+  const log = { ...silentLog, child: () => log, warn: tell, info: tell } as unknown as typeof silentLog;
+  const node = createFakeNode(log);
+  const engineTold = () => told.splice(0).filter((line) => line.startsWith('the container engine'));
+  node.engine.fault = { type: 'absent' };
+  await node.boot();
+  await node.set([NODE_ITEM]);
+  await node.advance(300_000);
+  const away = expect.stringMatching(/can not be used.*unix:\/\/\/fake.sock: .*no container engine answers.*--docker/);
+  expect(engineTold()).toEqual([away]);
+  node.engine.fault = undefined;
+  await node.advance(60_000);
+  expect(engineTold()).toEqual(['the container engine is back |  | ']);
+  await node.advance(300_000);
+  expect(engineTold()).toEqual([]);
+  node.engine.fault = { type: 'absent' };
+  await node.advance(300_000);
+  expect(engineTold()).toEqual([away]);
+  expect(node.loop().health()).toMatchObject({ message: expect.stringContaining('unix:///fake.sock') });
 });

@@ -7,6 +7,7 @@ import type { Wiring } from '#net/wire/wiring.ts';
 import { changedKeys, concernedPods } from './document-changes.ts';
 import type { ActionContext } from './actions/context.ts';
 import { isEngineError } from './actions/runners.ts';
+import { createEngineNews } from './engine-news.ts';
 import { createPuller } from './images/puller.ts';
 import { lastWordsOf } from './last-words.ts';
 import type { Ledger } from './ledger/ledger.ts';
@@ -71,6 +72,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
   const healthListeners: (() => void)[] = [];
   let runners: readonly Runner[] = [];
   let stopListening = (): void => undefined;
+  const tellEngine = createEngineNews(log);
   let wasReady: boolean | undefined;
 
   const signalPod = (uid: string) => runners[0]?.signal(uid);
@@ -88,7 +90,11 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
   const network = createNodeNetwork({ ledger, memory: memory.view, wiring, uids });
 
   const noteHealth = () => {
-    const isReady = sight.health()?.ready;
+    // A look that the stop has cut short says nothing of the engine.
+    if (signal.aborted) return;
+    const health = sight.health();
+    if (health !== undefined) tellEngine(health);
+    const isReady = health?.ready;
     if (isReady === wasReady) return;
     wasReady = isReady;
     for (const listener of healthListeners) listener();

@@ -29,6 +29,7 @@ test('a look at everything that began earlier takes back nothing of what a look 
   const answers: ((found: readonly ObservedContainer[]) => void)[] = [];
   const sight = createSight({
     runtime: {
+      where: 'unix:///fake.sock',
       list: () => new Promise((resolve) => answers.push(resolve)),
       images: async () => new Map(),
     },

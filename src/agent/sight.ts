@@ -1,4 +1,4 @@
-import { explain, hasCode } from '#lib/error.ts';
+import { SkerryError, explain, hasCode } from '#lib/error.ts';
 import type { Wired, Wiring } from '#net/wire/wiring.ts';
 import type { Observed, ObservedContainer, ObservedImage, ObservedPod, Pull, StepFailure } from './plan/observed.ts';
 import type { Runtime } from './runtime/runtime.ts';
@@ -27,16 +27,19 @@ export type Sight = {
   readonly note: (error: unknown) => void;
 };
 
-export type EngineHealth = { readonly ready: true } | { readonly ready: false; readonly message: string };
+/** `code`: of the error; the message names the engine's socket where it is the engine that fails. */
+export type EngineHealth = { readonly ready: true } | { readonly ready: false; readonly code: string; readonly message: string };
 
 export type SightOptions = {
-  readonly runtime: Pick<Runtime, 'list' | 'images'>;
+  readonly runtime: Pick<Runtime, 'list' | 'images' | 'where'>;
   readonly wiring: Pick<Wiring, 'observe'>;
   readonly volumes: Pick<Volumes, 'list'>;
   readonly hostAddress: () => string | undefined;
   /** What a dead container left to say. */
   readonly lastWords: (container: ObservedContainer, signal: AbortSignal) => Promise<string | undefined>;
 };
+
+const ENGINE_CODES = ['EngineAbsent', 'EngineTimeout', 'EngineTooOld', 'UnsupportedArchitecture'] as const;
 
 export function createSight({ runtime, wiring, volumes, hostAddress, lastWords }: SightOptions): Sight {
   let pods: ReadonlyMap<string, ObservedPod> = new Map();
@@ -54,9 +57,9 @@ export function createSight({ runtime, wiring, volumes, hostAddress, lastWords }
   let health: EngineHealth | undefined;
 
   const note = (error: unknown) => {
-    if (!hasCode(error, 'EngineAbsent', 'EngineTimeout', 'EngineTooOld', 'UnsupportedArchitecture')) return;
+    if (!hasCode(error, ...ENGINE_CODES)) return;
     complete = false;
-    health = { ready: false, message: error.message };
+    health = { ready: false, code: error.code, message: `${runtime.where}: ${error.message}` };
   };
 
   /** Every look at the engine tells how it is. */
@@ -112,7 +115,11 @@ export function createSight({ runtime, wiring, volumes, hostAddress, lastWords }
         lookAtWiring(signal),
       ]).catch((error: unknown) => {
         // Whatever keeps the node from being seen keeps it from being ready; an engine's failure has been noted as such.
-        if (health?.ready !== false || !complete) health = { ready: false, message: explain(error) };
+        if (health?.ready !== false || !complete) {
+          const where = hasCode(error, ...ENGINE_CODES) ? `${runtime.where}: ` : '';
+          const code = error instanceof SkerryError ? error.code : 'Unseen';
+          health = { ready: false, code, message: `${where}${explain(error)}` };
+        }
         complete = false;
         throw error;
       });

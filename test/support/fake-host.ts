@@ -97,6 +97,7 @@ export async function mortal<T>(life: Life, work: () => Promise<T>): Promise<T> 
 
 function mortalRuntime(runtime: Runtime, life: Life): Runtime {
   return {
+    where: runtime.where,
     info: (signal) => mortal(life, () => runtime.info(signal)),
     list: (uid, signal) => mortal(life, () => runtime.list(uid, signal)),
     images: (signal) => mortal(life, () => runtime.images(signal)),

@@ -3,7 +3,7 @@ import type { Item, PodItem } from '#api/link/items.ts';
 import type { EventReport, PodReport } from '#api/link/reports.ts';
 import { createPodLoop, type PodLoop } from '#agent/pod-loop.ts';
 import { seededIds } from '#lib/ids.ts';
-import { silentLog } from '#lib/log.ts';
+import { silentLog, type Log } from '#lib/log.ts';
 import type { NodeNetwork, Wired } from '#net/wire/wiring.ts';
 import { createFakeHost, mortalLedger } from './fake-host.ts';
 import type { FakeEngine } from './fake-runtime.ts';
@@ -48,7 +48,7 @@ const SETTLED_TURNS = 6;
 const TURNS_MAX = 5_000;
 const WAITING_TURNS = 40;
 
-export function createFakeNode(): FakeNode {
+export function createFakeNode(log: Log = silentLog): FakeNode {
   const clock = manualClock();
   const host = createFakeHost(clock, NODE_NAME);
   const { engine, wired, volumes, network } = host;
@@ -89,7 +89,7 @@ export function createFakeNode(): FakeNode {
       volumes: host.volumesOf(mine),
       clock,
       ids: seededIds(1),
-      log: silentLog,
+      log,
       boot: { id: `boot-${boots}`, uptimeMs: clock.monotonic() - bootedMs },
       facts: () => ({
         nodeName: NODE_NAME,

@@ -188,6 +188,7 @@ export function createFakeEngine(clock: Clock): FakeEngine {
   };
 
   const runtimeOf = (node: string, ranHere: Owner['ranHere']): Runtime => ({
+    where: 'unix:///fake.sock',
     info: (signal) =>
       call('info', signal, () => ({
         name: 'docker',

@@ -29,7 +29,12 @@ test('conditions keep the time of their last change', () => {
     'PIDPressure=False',
     'Ready=True',
   ]);
-  const down = nodeConditions(new Set(['DiskPressure']), { ready: false, message: 'no container engine answers' }, first, 60_000);
+  const down = nodeConditions(
+    new Set(['DiskPressure']),
+    { ready: false, code: 'EngineAbsent', message: 'no container engine answers' },
+    first,
+    60_000,
+  );
   expect(down.map(({ lastTransitionTime }) => lastTransitionTime)).toEqual([
     '1970-01-01T00:00:00Z',
     '1970-01-01T00:01:00Z',

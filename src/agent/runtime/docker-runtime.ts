@@ -59,6 +59,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime {
   };
 
   return {
+    where: `unix://${options.socketPath}`,
     info,
     list: (podUid, signal) => listContainers(engine, owner, podUid, signal),
     images: (signal) => listImages(engine, signal),

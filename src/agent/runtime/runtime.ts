@@ -10,6 +10,8 @@ import type { ObservedContainer, ObservedImage } from '../plan/observed.ts';
  *  StartFailed    the container cannot be started (it stays, as created, with the error).
  */
 export type Runtime = {
+  /** Where the engine is looked for, `unix:///var/run/docker.sock`. */
+  readonly where: string;
   readonly info: (signal: AbortSignal) => Promise<EngineInfo>;
   /** Containers of this node's pods, sandboxes among them (name ''); of one pod, or of all. Never anybody else's. */
   readonly list: (podUid: string | undefined, signal: AbortSignal) => Promise<readonly ObservedContainer[]>;
