@@ -16,6 +16,7 @@ const RELEASE = '0.1.0';
 void (isMainThread ? runMain() : runWorker());
 
 async function runMain(): Promise<void> {
+  watchOutput();
   const { runProgram } = await import('#cli/program.ts');
   const context: Context = {
     stdout: (text) => process.stdout.write(text),
@@ -27,7 +28,19 @@ async function runMain(): Promise<void> {
     runServer: untilStopped(runServer),
     runAgent: untilStopped(runAgent),
   };
-  process.exitCode = await runProgram(process.argv.slice(2), context);
+  const exitCode = await runProgram(process.argv.slice(2), context);
+  process.exitCode ||= exitCode;
+}
+
+/** Whoever reads may go away at any time, as `head` does: that is no news, and ends no server. An output that is lost otherwise is a failure. */
+function watchOutput(): void {
+  process.stdout.on('error', (error) => {
+    if ('code' in error && error.code === 'EPIPE') return;
+    process.stderr.write(`skerry: write the output: ${error.message}\n`);
+    process.exitCode = 1;
+  });
+  // There is nobody left to tell.
+  process.stderr.on('error', () => undefined);
 }
 
 async function runServer(flags: ServerFlags, signal: AbortSignal): Promise<void> {

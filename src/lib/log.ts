@@ -8,8 +8,14 @@ export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'> & {
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** Of lines that could not be written yet. */
+const UNWRITTEN_BYTES_MAX = 1024 * 1024;
+
 /** The root logger, JSON lines to stderr, written synchronously (pino's worker transports do not live in the executable). */
 export function rootLog(level: LogLevel): Log {
+  const destination = pino.destination({ dest: 2, sync: true, maxLength: UNWRITTEN_BYTES_MAX });
+  // A log that can not be written (its disk is full, its terminal is gone) ends nothing; what it says is lost until it can.
+  destination.on('error', () => undefined);
   return pino(
     {
       level,
@@ -18,7 +24,7 @@ export function rootLog(level: LogLevel): Log {
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: ['token', 'secret', 'key', '*.token', '*.secret', '*.key'], censor: '[redacted]' },
     },
-    pino.destination({ dest: 2, sync: true }),
+    destination,
   );
 }
 
