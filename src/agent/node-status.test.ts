@@ -82,6 +82,14 @@ test('the node tells what it is, once, and then what changes', async () => {
   status.look();
   await until(() => reports().length === 2);
   expect(reports()[1]?.status.conditions?.at(-1)).toMatchObject({ status: 'False', reason: 'KubeletNotReady' });
+  expect(ledger.reports.flatMap((report) => (report.class === 'event' ? [report.body] : []))).toMatchObject([
+    {
+      involved: { kind: 'Node', name: 'node-1', uid: 'node-1' },
+      reason: 'NodeReady',
+      message: 'Node node-1 status is now: NodeReady',
+    },
+    { type: 'Normal', reason: 'NodeNotReady', message: 'Node node-1 status is now: NodeNotReady' },
+  ]);
   // The engine's size and version are news only when another one answers.
   const { capacity, nodeInfo } = reports()[0]?.status ?? {};
   expect(reports()[1]?.status).toMatchObject({ capacity, nodeInfo });
@@ -116,7 +124,7 @@ test('a node without a network keeps the address it had, over a restart too', as
     status.start();
     return status;
   };
-  const reports = () => ledger.reports.length;
+  const reports = () => ledger.reports.filter((report) => report.class === 'state').length;
   const first = await start();
   await until(() => reports() === 1);
   found = undefined;

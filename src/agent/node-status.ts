@@ -1,10 +1,12 @@
 import type { NodeCondition, NodeStatus } from '#api/generated/types.ts';
 import { canonicalText } from '#api/link/canonical-text.ts';
+import type { Report } from '#api/link/reports.ts';
 import type { Json } from '#api/object.ts';
 import type { Clock } from '#lib/clock.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
 import { createRunner, type Runner } from '#lib/runner.ts';
+import { rfc3339 } from '#lib/time.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { MachineFacts, MachineReadings } from './node/machine.ts';
 import { allocatableOf, nodeCapacity } from './node/capacity.ts';
@@ -142,7 +144,10 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
     const text = canonicalText({ ...status, labels });
     if (before !== undefined && canonicalText(before) === text) return;
     const value = JSON.parse(text) as Json;
-    await ledger.commit([{ kind: KIND, key: KEY, value }], [{ class: 'state', key: 'node', body: { status, labels } }]);
+    await ledger.commit(
+      [{ kind: KIND, key: KEY, value }],
+      [{ class: 'state', key: 'node', body: { status, labels } }, ...readyEvents(nodeName, before, status, clock.now())],
+    );
   };
 
   return {
@@ -167,6 +172,23 @@ type LastReport = { readonly conditions?: readonly NodeCondition[]; readonly add
 function lastReport(ledger: Pick<Ledger, 'memory'>): LastReport | undefined {
   // Rows of this kind are written here alone.
   return ledger.memory().rows(KIND).get(KEY) as unknown as LastReport | undefined;
+}
+
+/** As the kubelet tells it when the Ready condition turns; a node that begins as not ready has not become so. */
+function readyEvents(
+  node: string,
+  before: LastReport | undefined,
+  after: Pick<LastReport, 'conditions'>,
+  wallMs: number,
+): readonly Report[] {
+  const readyOf = (report: Pick<LastReport, 'conditions'> | undefined) =>
+    report?.conditions?.find(({ type }) => type === 'Ready')?.status ?? 'False';
+  if (readyOf(before) === readyOf(after)) return [];
+  const reason = readyOf(after) === 'True' ? 'NodeReady' : 'NodeNotReady';
+  // The kubelet gives a Node's name for its uid, and kubectl looks for events under both.
+  const involved = { kind: 'Node', name: node, uid: node };
+  const message = `Node ${node} status is now: ${reason}`;
+  return [{ class: 'event', body: { involved, type: 'Normal', reason, message, time: rfc3339(wallMs), count: 1 } }];
 }
 
 function lastAddress(ledger: Pick<Ledger, 'memory'>): string | undefined {

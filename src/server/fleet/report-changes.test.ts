@@ -132,10 +132,31 @@ test('verdicts and the node itself', () => {
       },
     },
     [
-      'patch nodes/status n1 {"status":{"conditions":[{"type":"Ready","status":"True","message":null}]}}',
+      'patch nodes/status n1 {"status":{"conditions":[{"type":"Ready","status":"True","lastHeartbeatTime":"2026-01-01T12:00:00Z","message":null}]}}',
       'patch nodes n1 {"metadata":{"labels":{"kubernetes.io/arch":"arm64"}}}',
     ],
   );
+});
+
+test('a heartbeat has the time of the last news, and is none by itself', () => {
+  const ready = { type: 'Ready', status: 'True', lastTransitionTime: '2026-01-01T10:00:00Z' };
+  const before = { capacity: { cpu: '4' }, conditions: [{ ...ready, lastHeartbeatTime: '2026-01-01T10:00:00Z' }] };
+  const heartbeat = (status: object, known: object) => {
+    const report = { class: 'state', key: 'node', body: { status, labels: {} } } as Report;
+    if (report.class === 'event') throw new Error('it is a state');
+    const object = { ...nodeObject.object, status: known };
+    const judged = changesOf(report, 'n1', viewOf([{ resource: 'nodes', object }]), CLOCKS);
+    return 'changes' in judged
+      ? judged.changes
+          .map(sentenceOf)
+          .join()
+          .match(/"lastHeartbeatTime":"([^"]*)"/)?.[1]
+      : undefined;
+  };
+  expect(heartbeat({ capacity: { cpu: '4' }, conditions: [ready] }, before)).toBe('2026-01-01T10:00:00Z');
+  expect(heartbeat({ capacity: { cpu: '8' }, conditions: [ready] }, before)).toBe('2026-01-01T12:00:00Z');
+  expect(heartbeat({ conditions: [{ ...ready, status: 'False' }] }, before)).toBe('2026-01-01T12:00:00Z');
+  expect(heartbeat({ conditions: [ready] }, { conditions: [ready] })).toBe('2026-01-01T12:00:00Z');
 });
 
 test("labels that are reserved are not a node's to set", () => {

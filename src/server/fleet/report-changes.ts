@@ -16,7 +16,7 @@ export function changesOf(
   clocks: Clocks,
 ): Judgement {
   if (report.class === 'decision') return verdictChanges(report.body, node, view);
-  return report.key === 'node' ? nodeChanges(report.body, node, view) : podChanges(report.body, node, view, clocks);
+  return report.key === 'node' ? nodeChanges(report.body, node, view, clocks) : podChanges(report.body, node, view, clocks);
 }
 
 function podChanges(report: PodReport, node: string, view: Pick<View, 'get'>, clocks: Clocks): Judgement {
@@ -31,7 +31,7 @@ function podChanges(report: PodReport, node: string, view: Pick<View, 'get'>, cl
   return { changes: [status, { verb: 'delete', resource: 'pods', namespace, name, uid, gracePeriodSeconds: 0 }] };
 }
 
-function nodeChanges(report: NodeReport, node: string, view: Pick<View, 'get'>): Judgement {
+function nodeChanges(report: NodeReport, node: string, view: Pick<View, 'get'>, { nowMs }: Clocks): Judgement {
   const object = view.get('nodes', '', node);
   if (object === undefined) return { dropped: 'there is no such node (any more)' };
   const of = { verb: 'patch', resource: 'nodes', namespace: '', name: node } as const;
@@ -39,7 +39,7 @@ function nodeChanges(report: NodeReport, node: string, view: Pick<View, 'get'>):
   const patch = { metadata: { labels: Object.fromEntries(labels) } };
   return {
     changes: [
-      { ...of, subresource: 'status', patchType: 'strategic', patch: { status: nodeStatusPatch(report.status, object) } },
+      { ...of, subresource: 'status', patchType: 'strategic', patch: { status: nodeStatusPatch(report.status, object, nowMs) } },
       ...(labels.length === 0 ? [] : [{ ...of, patchType: 'strategic' as const, patch }]),
     ],
   };

@@ -1,4 +1,6 @@
 import type { KubeObject } from '#api/object.ts';
+import { canonicalText } from '#api/link/canonical-text.ts';
+import { rfc3339 } from '#lib/time.ts';
 import { transitionTime, type Clocks } from './server-time.ts';
 
 /**
@@ -40,6 +42,7 @@ const CONDITION_FIELDS = [
   'lastProbeTime',
   'observedGeneration',
 ];
+const SAID_FIELDS = ['status', 'reason', 'message', 'lastTransitionTime'];
 /** A report is the whole of what the node says: what it no longer says goes. */
 const CLEARED = ['message', 'reason', 'podIP', 'podIPs'];
 /** Lists that a strategic patch would merge by key, though the report has all of them. */
@@ -74,9 +77,28 @@ export function podStatusPatch(reported: Fields, pod: KubeObject, clocks: Clocks
   };
 }
 
-export function nodeStatusPatch(reported: Fields, node: KubeObject): Fields {
+/** The time of the heartbeat is the server's, written with whatever else is news: by itself it is worth no write. */
+export function nodeStatusPatch(reported: Fields, node: KubeObject, nowMs: number): Fields {
   const current = asFields(node['status']);
-  return { ...taken(reported, NODE_FIELDS), ...conditionsPatch(reported['conditions'], current['conditions'], NODE_CONDITIONS) };
+  const isNews = saysMore(reported, current);
+  const timed = (fields: Fields, before: Fields | undefined): Fields => {
+    const known = before?.['lastHeartbeatTime'];
+    return { ...fields, lastHeartbeatTime: isNews || typeof known !== 'string' ? rfc3339(nowMs) : known };
+  };
+  return {
+    ...taken(reported, NODE_FIELDS),
+    ...conditionsPatch(reported['conditions'], current['conditions'], NODE_CONDITIONS, timed),
+  };
+}
+
+function saysMore(reported: Fields, current: Fields): boolean {
+  const differ = (a: unknown, b: unknown) => canonicalText(a ?? null) !== canonicalText(b ?? null);
+  if (NODE_FIELDS.some((name) => reported[name] !== undefined && differ(reported[name], current[name]))) return true;
+  const existing = new Map(asList(current['conditions']).map((condition) => [typeOf(condition), asFields(condition)]));
+  return asList(reported['conditions']).some((condition) => {
+    const before = existing.get(typeOf(condition));
+    return SAID_FIELDS.some((name) => differ(asFields(condition)[name], before?.[name]));
+  });
 }
 
 /** As upstream's NodeRestriction admission: these of the reserved ones, and any that are not reserved. */
@@ -119,9 +141,7 @@ function conditionsPatch(
   timed: (fields: Fields, before: Fields | undefined) => Fields = (fields) => fields,
 ): Fields {
   if (!Array.isArray(reported)) return {};
-  const existing = new Map(
-    (Array.isArray(current) ? current : []).map((condition: unknown) => [typeOf(condition), asFields(condition)]),
-  );
+  const existing = new Map(asList(current).map((condition) => [typeOf(condition), asFields(condition)]));
   const conditions = reported.slice(0, CONDITIONS_MAX).flatMap((condition: unknown) => {
     const type = typeOf(condition);
     if (!owned.includes(type)) return [];
@@ -137,6 +157,8 @@ function typeOf(condition: unknown): string {
   const { type } = asFields(condition);
   return typeof type === 'string' ? type : '';
 }
+
+const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
 function asFields(value: unknown): Fields {
   // Just checked to be an object; its fields stay unknown.
