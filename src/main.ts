@@ -5,7 +5,7 @@ import type { AgentFlags, Context, ServerFlags } from '#cli/context.ts';
 import { holdProcess, systemClock } from '#lib/clock.ts';
 import { hasCode } from '#lib/error.ts';
 import { systemIds } from '#lib/ids.ts';
-import { rootLog } from '#lib/log.ts';
+import { rootLog, type LogForm } from '#lib/log.ts';
 
 /**
  * argv and environment → mode, root logger, exit code; composes the server and its own agent. Nothing else. Modes are imported only
@@ -44,7 +44,7 @@ function watchOutput(): void {
 }
 
 async function runServer(flags: ServerFlags, signal: AbortSignal): Promise<void> {
-  const log = rootLog(flags.logLevel);
+  const log = rootLog(flags.logLevel, logForm());
   const { startServer } = await import('#server/server.ts');
   const server = await startServer({
     ...flags,
@@ -61,6 +61,12 @@ async function runServer(flags: ServerFlags, signal: AbortSignal): Promise<void>
   } finally {
     await server.stop();
   }
+}
+
+/** A person at a terminal reads text, everything else JSON; NO_COLOR: https://no-color.org. */
+function logForm(): LogForm {
+  if (!process.stderr.isTTY) return 'json';
+  return (process.env['NO_COLOR'] ?? '') === '' ? 'coloured' : 'text';
 }
 
 /** The agent of the server's own node: it joins with a token of its own and speaks only over the link, as any other. */
@@ -87,7 +93,7 @@ async function runOwnAgent(
 const OWN_KEEPALIVE_MS = 30_000;
 
 async function runAgent(flags: Omit<AgentFlags, 'token'> & Pick<AgentOptions, 'token'>, signal: AbortSignal): Promise<void> {
-  const log = rootLog(flags.logLevel);
+  const log = rootLog(flags.logLevel, logForm());
   const { startAgent } = await import('#agent/agent.ts');
   const agent = await startAgent(
     { ...flags, hostname: hostname(), release: RELEASE, clock: systemClock, ids: systemIds, log, spawnWorker },

@@ -26,5 +26,7 @@ export function hasCode(error: unknown, ...codes: readonly string[]): error is S
 /** The message of an error and of all its causes, outermost first, for people: `pull nginx: connect: timed out`. */
 export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  // Of a name with several addresses, none of which answers: Node gives it no message of its own.
+  if (error instanceof AggregateError && error.message === '') return [...new Set(error.errors.map(explain))].join('; ');
   return error.cause === undefined ? error.message : `${error.message}: ${explain(error.cause)}`;
 }

@@ -67,7 +67,8 @@ function establish(
       cancelTimer();
       signal.removeEventListener('abort', aborted);
       release();
-      if (wasReady) handlers.closed(error);
+      if (wasReady)
+        handlers.closed(error instanceof SkerryError ? error : new SkerryError('Unreachable', where, { cause: error }));
       else reject(connectError(where, error));
     };
     const cut = () => {
