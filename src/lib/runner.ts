@@ -138,7 +138,7 @@ export function createRunner(options: RunnerOptions, signal: AbortSignal): Runne
     } catch (error) {
       entry.failures += 1;
       delayMs = backoffMs(entry.failures, options, ids.random());
-      if (!signal.aborted) tell(error, { key, failures: entry.failures, backoffMs: delayMs }, entry);
+      if (!signal.aborted) tell(error, { of: key, failures: entry.failures, backoffMs: delayMs }, entry);
     }
     running -= 1;
     if (signal.aborted) stop();

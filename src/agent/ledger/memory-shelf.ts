@@ -60,7 +60,7 @@ function read({ memory }: Pick<LedgerRows, 'memory'>, log: Log): ReadonlyMap<str
       const value = JSON.parse(text) as Json;
       kinds.set(kind, (kinds.get(kind) ?? new Map<string, Json>()).set(key, value));
     } catch (error) {
-      log.error({ err: error, kind, key }, 'a row of the memory can not be read and is left out');
+      log.error({ err: error, kind, of: key }, 'a row of the memory can not be read and is left out');
     }
   }
   return kinds;
