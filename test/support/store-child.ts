@@ -1,10 +1,10 @@
-import { writeSync } from 'node:fs';
 import type { KubeObject } from '../../src/api/object.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { systemIds } from '../../src/lib/ids.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { openStore } from '../../src/server/store/store.ts';
 import { spawnTestWorker } from './store.ts';
+import { tellParent } from './tell-parent.ts';
 
 /**
  * A process that is killed while it writes (src/server/store/crash.test.ts): each client counts up in two objects at once and prints
@@ -20,7 +20,7 @@ const store = await openStore({
   log: silentLog,
   spawnWorker: spawnTestWorker,
 });
-writeSync(1, `start 0 ${store.storage.revision()}\n`);
+await tellParent(`start 0 ${store.storage.revision()}`);
 await Promise.all(Array.from({ length: CLIENTS }, (_, at) => count(`client-${at}`)));
 
 async function count(client: string): Promise<never> {
@@ -32,8 +32,8 @@ async function count(client: string): Promise<never> {
       object: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: client }, count: next } satisfies KubeObject,
     });
     const { revision } = await store.storage.commit([write('left'), write('right')]);
-    writeSync(1, `${client} ${next} ${revision}\n`);
+    await tellParent(`${client} ${next} ${revision}`);
     const memory = await store.storage.commit([{ ...write('memory'), durable: false }]);
-    writeSync(1, `memory 0 ${memory.revision}\n`);
+    await tellParent(`memory 0 ${memory.revision}`);
   }
 }
