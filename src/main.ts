@@ -6,6 +6,7 @@ import { holdProcess, systemClock } from '#lib/clock.ts';
 import { hasCode } from '#lib/error.ts';
 import { systemIds } from '#lib/ids.ts';
 import { rootLog, type LogForm } from '#lib/log.ts';
+import { platformName } from '#lib/platform.ts';
 
 /**
  * argv and environment → mode, root logger, exit code; composes the server and its own agent. Nothing else. Modes are imported only
@@ -24,6 +25,8 @@ async function runMain(): Promise<void> {
     clock: systemClock,
     ids: systemIds,
     release: RELEASE,
+    nodeVersion: process.version,
+    platform: platformName(),
     hostname,
     runServer: untilStopped(runServer),
     runAgent: untilStopped(runAgent),

@@ -1,14 +1,29 @@
 import { Command, Option } from 'commander';
 import { DATA_DIR, type AgentFlags, type Context } from './context.ts';
-import { capacity, httpsUrl, ipAddress, keepalive, labels, logLevel, parsedOption, unixSocket } from './flags.ts';
+import {
+  capacity,
+  folder,
+  httpsUrl,
+  ipAddress,
+  keepalive,
+  labels,
+  logLevel,
+  nodeName,
+  parsedOption,
+  unixSocket,
+} from './flags.ts';
 
 export function agentCommand(context: Context): Command {
   return new Command('agent')
     .description('Run the agent of this node: it joins a server once, then runs pods with or without it.')
     .option('--server <url>', 'the server to join', httpsUrl)
     .option('--token <token>', 'a join token from `skerry token create`; needed once')
-    .option('--data-dir <dir>', 'where all state is kept', DATA_DIR)
-    .option('--node-name <name>', `name of the node, for its first start (default: "${context.hostname().toLowerCase()}")`)
+    .option('--data-dir <dir>', 'where all state is kept', folder, DATA_DIR)
+    .option(
+      '--node-name <name>',
+      `name of the node, for its first start (default: "${context.hostname().toLowerCase()}")`,
+      nodeName,
+    )
     .addOption(parsedOption('--docker <socket>', 'the Docker-compatible engine', unixSocket, 'unix:///var/run/docker.sock'))
     .addOption(
       parsedOption('--keepalive <duration>', 'how often an idle link is probed; 240s suits a metered one', keepalive, '30s'),

@@ -2,12 +2,13 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { createApiClient } from './api-client.ts';
 import { DATA_DIR, type Context } from './context.ts';
+import { folder } from './flags.ts';
 import { readKubeconfig } from './kubeconfig.ts';
 
 export function confirmCommand(context: Context): Command {
   return new Command('confirm')
     .description('Tell the fleet that a new or restored database is right, so that nodes remove what it no longer names.')
-    .option('--data-dir <dir>', "the server's data directory", DATA_DIR)
+    .option('--data-dir <dir>', "the server's data directory", folder, DATA_DIR)
     .addHelpText(
       'after',
       `

@@ -9,6 +9,10 @@ export type Context = {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly release: string;
+  /** `v24.1.0` */
+  readonly nodeVersion: string;
+  /** `linux/amd64` */
+  readonly platform: string;
   readonly hostname: () => string;
   /** Each runs until it is told to stop by a signal, or rejects with why it can not. */
   readonly runServer: (flags: ServerFlags) => Promise<void>;

@@ -1,8 +1,12 @@
 import { SkerryError } from '#lib/error.ts';
 
+/** As sysexits' EX_USAGE would be 64; kubectl and most tools of the field use 1 for failure and 2 for wrong usage. */
+export const USAGE_EXIT_CODE = 2;
+
 /** Code of an error → exit code of the process, for scripts. Everything else is 1. */
 const EXIT_CODES: Readonly<Record<string, number>> = {
-  Usage: 2,
+  Usage: USAGE_EXIT_CODE,
+  BadToken: USAGE_EXIT_CODE,
   Unauthorized: 3,
   Forbidden: 3,
   NotFound: 4,

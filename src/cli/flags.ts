@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { parseIp } from '#api/ip.ts';
-import { labelValueProblems, qualifiedNameProblems } from '#api/names.ts';
+import { dnsSubdomainProblems, labelValueProblems, qualifiedNameProblems } from '#api/names.ts';
 import { ZERO_QUANTITY, compareQuantities, quantityOf, quantityValue, tryParseQuantity } from '#api/quantity.ts';
 import { LOG_LEVELS, type LogLevel } from '#lib/log.ts';
 import { KEEPALIVE_SECONDS_MAX } from '#net/link/transport.ts';
@@ -23,12 +23,32 @@ export function duration(text: string): number {
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
+/** For how long a token is good, in milliseconds. */
+export function ttl(text: string): number {
+  const ms = duration(text);
+  if (ms < 1_000 || ms > TTL_MS_MAX) throw new InvalidArgumentError('Use a time between 1s and 3650d, like 24h.');
+  return ms;
+}
+
+const TTL_MS_MAX = 3_650 * 86_400_000;
+
 /** How often an idle link is probed, in milliseconds: what a server takes (net/link). */
 export function keepalive(text: string): number {
   const ms = duration(text);
   if (ms < 1_000 || ms > KEEPALIVE_SECONDS_MAX * 1_000)
     throw new InvalidArgumentError(`Use a time between 1s and ${KEEPALIVE_SECONDS_MAX}s, like 30s.`);
   return ms;
+}
+
+export function folder(text: string): string {
+  if (text.trim() === '') throw new InvalidArgumentError('Use a folder, like /var/lib/skerry.');
+  return text;
+}
+
+export function nodeName(text: string): string {
+  const [problem] = dnsSubdomainProblems(text);
+  if (problem !== undefined) throw new InvalidArgumentError(`It can be no node's name: ${problem}.`);
+  return text;
 }
 
 export function ipAddress(text: string): string {

@@ -1,10 +1,14 @@
 import { expect, test } from 'vitest';
+import { parseYaml } from '#api/encoding/yaml.ts';
 import { systemClock } from '#lib/clock.ts';
+import { SkerryError } from '#lib/error.ts';
 import { systemIds } from '#lib/ids.ts';
 import type { AgentFlags, Context, ServerFlags } from './context.ts';
 import { runProgram } from './program.ts';
 
-async function run(...argv: readonly string[]) {
+const run = (...argv: readonly string[]) => runWith({}, ...argv);
+
+async function runWith(more: Partial<Context>, ...argv: readonly string[]) {
   let output = '';
   const given: (ServerFlags | AgentFlags)[] = [];
   const take = async (flags: ServerFlags | AgentFlags) => void given.push(flags);
@@ -14,9 +18,12 @@ async function run(...argv: readonly string[]) {
     clock: systemClock,
     ids: systemIds,
     release: '1.2.3',
+    nodeVersion: 'v24.0.0',
+    platform: 'linux/arm64',
     hostname: () => 'Board-7',
     runServer: take,
     runAgent: take,
+    ...more,
   };
   return { code: await runProgram(argv, context), output, given };
 }
@@ -48,7 +55,49 @@ test('without flags the defaults of the help hold', async () => {
   ]);
 });
 
-test('what is no command or no flag is refused, with what would be one', async () => {
-  expect(await run('serve')).toMatchObject({ code: 2, output: expect.stringContaining('Did you mean server?') });
-  expect(await run('agent', '--tokn', 'x')).toMatchObject({ code: 2, output: expect.stringContaining('--token') });
+test.each([
+  ['serve', 'Did you mean server?'],
+  ['--nonsense', 'unknown option'],
+  ['server --listen nowhere', 'HOST:PORT'],
+  ['server --listen', 'argument missing'],
+  ['server --log-level loud', 'Use one of debug'],
+  ['server --data-dir=', 'Use a folder'],
+  ['server edge', 'too many arguments'],
+  ['agent --tokn x', 'Did you mean --token?'],
+  ['agent --server http://a', 'https URL'],
+  ['agent --data-dir=', 'Use a folder'],
+  ['agent --node-name Edge_2', 'lower case'],
+  ['agent --docker /run/docker.sock', 'unix://'],
+  ['agent --keepalive 0s', 'between 1s'],
+  ['agent --node-ip host', 'IP address'],
+  ['agent --labels nonsense', 'no key and value'],
+  ['agent --capacity gpu=1', 'can not be capped'],
+  ['agent --log-level loud', 'Use one of debug'],
+  ['token make', "unknown command 'make'"],
+  ['token create --ttl 0s', 'between 1s'],
+  ['token create --ttl 4000d', 'between 1s'],
+  ['token create --ttl soon', 'number with a unit'],
+  ['token create --uses 0', 'at least 1'],
+  ['token create --data-dir=', 'Use a folder'],
+  ['confirm --data-dir=', 'Use a folder'],
+  ['confirm everything', 'too many arguments'],
+  ['version -o xml', 'Allowed choices are json, yaml'],
+])('%s is wrong usage, told in one form', async (line, why) => {
+  const { code, output, given } = await run(...line.split(' '));
+  expect([code, given, output]).toEqual([2, [], expect.stringMatching(/^skerry: (?!.*error:)[^]*\n\(try --help\)\n$/)]);
+  expect(output).toContain(why);
+});
+
+test('wrong usage that only a mode finds is told in the same form, other failures without a word of help', async () => {
+  const failing = (code: string) => runWith({ runAgent: async () => Promise.reject(new SkerryError(code, 'join')) }, 'agent');
+  expect(await failing('Usage')).toMatchObject({ code: 2, output: 'skerry: join\n(try --help)\n' });
+  expect(await failing('BadToken')).toMatchObject({ code: 2, output: 'skerry: join\n(try --help)\n' });
+  expect(await failing('Forbidden')).toMatchObject({ code: 3, output: 'skerry: join\n' });
+});
+
+test('the version, for people and for machines', async () => {
+  for (const line of ['version', '--version']) expect(await run(line)).toMatchObject({ code: 0, output: 'skerry 1.2.3\n' });
+  const facts = { release: '1.2.3', kubernetesVersion: 'v1.36.0', nodeVersion: 'v24.0.0', platform: 'linux/arm64' };
+  expect(JSON.parse((await run('version', '-o', 'json')).output)).toEqual(facts);
+  expect(parseYaml((await run('version', '--output', 'yaml')).output)).toEqual(facts);
 });

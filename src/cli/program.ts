@@ -2,10 +2,10 @@ import { Command, CommanderError } from 'commander';
 import type { Context } from './context.ts';
 import { agentCommand } from './agent.ts';
 import { confirmCommand } from './confirm.ts';
-import { exitCodeOf } from './exit-code.ts';
+import { USAGE_EXIT_CODE, exitCodeOf } from './exit-code.ts';
 import { serverCommand } from './server.ts';
 import { tokenCommand } from './token.ts';
-import { versionCommand } from './version.ts';
+import { versionCommand, versionLine } from './version.ts';
 import { explain } from '#lib/error.ts';
 
 /** Runs the command line and gives the exit code; never throws and never exits by itself. */
@@ -16,21 +16,26 @@ export async function runProgram(argv: readonly string[], context: Context): Pro
   } catch (error) {
     // Commander has already printed its own message, help among them.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_EXIT_CODE;
-    context.stderr(`skerry: ${explain(error)}\n`);
-    return exitCodeOf(error);
+    const exitCode = exitCodeOf(error);
+    context.stderr(`skerry: ${explain(error)}\n${exitCode === USAGE_EXIT_CODE ? `${TRY_HELP}\n` : ''}`);
+    return exitCode;
   }
 }
 
-/** As sysexits' EX_USAGE would be 64; kubectl and most tools of the field use 1 for failure and 2 for wrong usage. */
-const USAGE_EXIT_CODE = 2;
+const TRY_HELP = '(try --help)';
 
 function program(context: Context): Command {
   const root = new Command('skerry')
     .description('A container orchestrator for edge and IoT fleets that speaks the Kubernetes API.')
-    .showHelpAfterError('(try --help)')
+    .version(versionLine(context.release).trimEnd(), '--version', 'print the version')
+    .showHelpAfterError(TRY_HELP)
     .showSuggestionAfterError()
     .exitOverride()
-    .configureOutput({ writeOut: context.stdout, writeErr: context.stderr })
+    .configureOutput({
+      writeOut: context.stdout,
+      writeErr: context.stderr,
+      outputError: (text, write) => write(text.replace(/^error:/, 'skerry:')),
+    })
     .addHelpText(
       'after',
       `

@@ -1,11 +1,11 @@
 import { Command } from 'commander';
 import { DATA_DIR, type Context, type ServerFlags } from './context.ts';
-import { hostPort, logLevel, parsedOption } from './flags.ts';
+import { folder, hostPort, logLevel, parsedOption } from './flags.ts';
 
 export function serverCommand(context: Context): Command {
   return new Command('server')
     .description('Run the server: the Kubernetes API, the scheduler and the link to the nodes, and an agent for its own node.')
-    .option('--data-dir <dir>', 'where all state is kept', DATA_DIR)
+    .option('--data-dir <dir>', 'where all state is kept', folder, DATA_DIR)
     .addOption(parsedOption('--listen <host:port>', 'address of the one port', hostPort, '0.0.0.0:6443'))
     .option('--no-agent', 'do not run an agent on the own node')
     .option('--log-level <level>', 'debug, info, warn, error or silent', logLevel, 'info')

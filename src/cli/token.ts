@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { newJoinToken } from '#api/join-token.ts';
 import { createApiClient } from './api-client.ts';
 import { DATA_DIR, type Context } from './context.ts';
-import { count, duration, parsedOption } from './flags.ts';
+import { count, folder, parsedOption, ttl } from './flags.ts';
 import { readKubeconfig } from './kubeconfig.ts';
 
 export function tokenCommand(context: Context): Command {
@@ -17,15 +17,15 @@ export function tokenCommand(context: Context): Command {
 function createCommand(context: Context): Command {
   return new Command('create')
     .description('Make a join token and print it. The server keeps only a hash of it.')
-    .option('--data-dir <dir>', "the server's data directory", DATA_DIR)
-    .addOption(parsedOption('--ttl <duration>', 'how long it is good for', duration, '24h'))
+    .option('--data-dir <dir>', "the server's data directory", folder, DATA_DIR)
+    .addOption(parsedOption('--ttl <duration>', 'how long it is good for', ttl, '24h'))
     .option('--uses <n>', 'how many nodes may join with it', count, 1)
     .addHelpText('after', '\nExamples:\n  skerry token create\n  skerry token create --ttl 1h --uses 20')
-    .action(async ({ dataDir, ttl, uses }: { readonly dataDir: string; readonly ttl: number; readonly uses: number }) => {
+    .action(async ({ dataDir, ttl: ttlMs, uses }: { readonly dataDir: string; readonly ttl: number; readonly uses: number }) => {
       const config = readKubeconfig(join(dataDir, 'admin.kubeconfig'));
       const { token, secret } = newJoinToken({
         caKeyHash: keyHash(config.ca),
-        ttlMs: ttl,
+        ttlMs,
         uses,
         ids: context.ids,
         now: context.clock.now(),

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { KUBERNETES } from '#api/kubernetes-version.ts';
 import type { Registry } from '#api/registry.ts';
+import { platformName } from '#lib/platform.ts';
 import { aggregated, apiGroup, apiGroupList, apiResourceList, apiVersions } from './discovery.ts';
 import { openApiV2Json, openApiV2Protobuf } from './openapi/v2.ts';
 import { openApiV3Document, openApiV3Index } from './openapi/v3.ts';
@@ -101,18 +103,17 @@ function formOfGroup(
 
 const V3 = '/openapi/v3';
 
-/** Of Kubernetes 1.36, whose semantics these are; the product's own release stands behind the plus. */
+/** The product's own release stands behind the plus. */
 export function versionOf(release: string): unknown {
   return {
-    major: '1',
-    minor: '36',
-    gitVersion: `v1.36.0+skerry-${release}`,
+    ...KUBERNETES,
+    gitVersion: `${KUBERNETES.gitVersion}+skerry-${release}`,
     gitCommit: '',
     gitTreeState: 'clean',
     buildDate: '1970-01-01T00:00:00Z',
     goVersion: '',
     compiler: '',
-    platform: `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`,
+    platform: platformName(),
   };
 }
 

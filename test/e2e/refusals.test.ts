@@ -47,7 +47,7 @@ const agent = (token: string, name = 'edge-2', ...more: readonly string[]) => [
 test('tokens', async () => {
   const token = await world.lab.createToken('--uses', '1');
   const [prefix, hash, id, secret = ''] = token.split('.');
-  await checkRefused(agent('skr1.nonsense'), 1, /does not look like skr1/);
+  await checkRefused(agent('skr1.nonsense'), 2, /does not look like skr1/);
   await checkRefused(agent([prefix, hash, id, secret.replaceAll(/./g, 'x')].join('.')), 3, /secret|token/);
   await checkRefused(agent([prefix, hash, 'nobody00', secret].join('.')), 3, /token/);
   const otherKey = createHash('sha256').update('another').digest('base64url');
@@ -59,7 +59,7 @@ test('tokens', async () => {
 
 test('names', async () => {
   await checkRefused(agent(await world.lab.createToken(), 'edge-1'), 3, /edge-1.*another key|another key.*edge-1|pinned/s);
-  await checkRefused(agent(await world.lab.createToken(), 'Edge_2'), 1, /Edge_2/);
+  await checkRefused(agent(await world.lab.createToken(), 'Edge_2'), 2, /Edge_2/);
 });
 
 test('flags', async () => {

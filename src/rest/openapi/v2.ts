@@ -1,3 +1,4 @@
+import { KUBERNETES } from '#api/kubernetes-version.ts';
 import type { Registry } from '#api/registry.ts';
 import type { Schema } from '#api/schema/schema.ts';
 import { definitionsOf } from './definitions.ts';
@@ -35,7 +36,7 @@ export function openApiV2Json(registry: Registry, schema: Schema): SwaggerDocume
   const paths = Map.groupBy(operations, ({ path }) => path);
   return {
     swagger: '2.0',
-    info: { title: 'Skerry', version: 'v1.36.0' },
+    info: { title: 'Skerry', version: KUBERNETES.gitVersion },
     paths: Object.fromEntries(
       [...paths].map(([path, entries]) => [path, Object.fromEntries(entries.map((entry) => [entry.method, operation(entry)]))]),
     ),

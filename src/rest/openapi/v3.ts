@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { KUBERNETES } from '#api/kubernetes-version.ts';
 import { apiVersion, type Registry } from '#api/registry.ts';
 import type { Schema } from '#api/schema/schema.ts';
 import { definitionsOf } from './definitions.ts';
@@ -27,7 +28,7 @@ export function openApiV3Document(registry: Registry, schema: Schema, group: str
   const paths = Map.groupBy(operations, ({ path }) => path);
   return {
     openapi: '3.0.0',
-    info: { title: 'Skerry', version: 'v1.36.0' },
+    info: { title: 'Skerry', version: KUBERNETES.gitVersion },
     paths: Object.fromEntries(
       [...paths].map(([path, entries]) => [path, Object.fromEntries(entries.map((entry) => [entry.method, operation(entry)]))]),
     ),
