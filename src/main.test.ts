@@ -61,3 +61,24 @@ test('a server whose log is read no more goes on, and ends as usual', async () =
   stop();
   expect(await ended).toMatchObject({ code: 0 });
 });
+
+test('confirm says what it did, and when there is nothing to do', async () => {
+  const confirm = async () => (await start(['confirm', '--data-dir', join(folder, 'lost')]).ended).stdout;
+  const serving = async (act: () => Promise<void>) => {
+    rmSync(join(folder, 'lost', 'admin.kubeconfig'), { force: true });
+    const { ended, stop } = start(server('lost'));
+    await isReady('lost');
+    await act();
+    stop();
+    expect(await ended).toMatchObject({ code: 0 });
+  };
+  const nothing = /^nothing to confirm: database \S+ is confirmed already\n$/;
+  await serving(async () => expect(await confirm()).toMatch(nothing));
+  rmSync(join(folder, 'lost', 'server', 'state.db'));
+  await serving(async () => {
+    expect(await confirm()).toMatch(
+      /^database \S+ confirmed for 0 nodes \(connected: 0, to be told later: 0\): 0 pods to keep, all others are removed there\n$/,
+    );
+    expect(await confirm()).toMatch(nothing);
+  });
+});

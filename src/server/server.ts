@@ -107,7 +107,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         ids,
         log,
       }),
-      ...confirmPath(store, () => fleet.incarnationChanged()),
+      ...confirmPath({
+        store,
+        isConnected: (node) => fleet.statusOf(node).connected,
+        confirmed: () => fleet.incarnationChanged(),
+      }),
     },
     clock,
     ids,
