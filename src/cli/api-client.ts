@@ -1,5 +1,6 @@
 import { request } from 'node:https';
 import { SkerryError } from '#lib/error.ts';
+import { tlsFailure } from '#net/tls/tls-failure.ts';
 import type { Kubeconfig } from './kubeconfig.ts';
 
 /** The API as the command line uses it, over node:https (the fastest start of all clients: facts in ARCHITECTURE.md). */
@@ -36,7 +37,10 @@ export function createApiClient(config: Kubeconfig): ApiClient {
           },
         );
         call.on('timeout', () => call.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
-        call.on('error', (cause) => reject(new SkerryError('ServiceUnavailable', `${what} (is the server running?)`, { cause })));
+        call.on('error', (error) => {
+          const cause = tlsFailure(error);
+          reject(new SkerryError('ServiceUnavailable', cause === error ? `${what} (is the server running?)` : what, { cause }));
+        });
         call.end(body === undefined ? undefined : JSON.stringify(body));
       }),
   };

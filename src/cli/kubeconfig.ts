@@ -1,3 +1,4 @@
+import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parseYaml } from '#api/encoding/yaml.ts';
 import { SkerryError } from '#lib/error.ts';
@@ -11,40 +12,60 @@ export function readKubeconfig(file: string): Kubeconfig {
   try {
     text = readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new SkerryError('NotFound', `read ${file} (the server writes it at its first start; give its --data-dir)`, { cause });
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT')
+      throw new SkerryError('NotFound', `read ${file} (the server writes it at its first start; give its --data-dir)`, { cause });
+    throw new SkerryError('Forbidden', `read ${file}`, { cause });
   }
   return parseKubeconfig(text, file);
 }
 
 export function parseKubeconfig(text: string, file: string): Kubeconfig {
-  const config = parseYaml(text);
-  const current = named(config, 'contexts', at(config, 'current-context'), 'context');
-  const cluster = named(config, 'clusters', at(current, 'cluster'), 'cluster');
-  const user = named(config, 'users', at(current, 'user'), 'user');
+  const wrong = (what: string, cause?: unknown) =>
+    new SkerryError('BadKubeconfig', `read ${file}: ${what} (the server writes it anew at every start)`, { cause });
+  const config = attempt(() => parseYaml(text), 'it is no YAML');
+  const current = named(config, 'contexts', text1(config, 'current-context'), 'context');
+  const cluster = named(config, 'clusters', text1(current, 'cluster'), 'cluster');
+  const user = named(config, 'users', text1(current, 'user'), 'user');
   return {
-    server: text1(cluster, 'server'),
-    ca: base64(cluster, 'certificate-authority-data'),
-    certificate: base64(user, 'client-certificate-data'),
-    key: base64(user, 'client-key-data'),
+    server: serverUrl(cluster),
+    ca: pem(cluster, 'certificate-authority-data', 'certificate', (text) => new X509Certificate(text)),
+    certificate: pem(user, 'client-certificate-data', 'certificate', (text) => new X509Certificate(text)),
+    key: pem(user, 'client-key-data', 'private key', createPrivateKey),
   };
 
-  function named(root: unknown, list: string, name: unknown, field: string): unknown {
+  function attempt<T>(read: () => T, what: string): T {
+    try {
+      return read();
+    } catch (cause) {
+      throw wrong(what, cause);
+    }
+  }
+
+  function named(root: unknown, list: string, name: string, field: string): unknown {
     const entries = at(root, list);
     const entry: unknown = Array.isArray(entries)
       ? entries.find((candidate: unknown) => at(candidate, 'name') === name)
       : undefined;
-    if (entry === undefined) throw new SkerryError('Usage', `read ${file}: ${list} has no entry named ${JSON.stringify(name)}`);
+    if (entry === undefined) throw wrong(`${list} has no entry named ${JSON.stringify(name)}`);
     return at(entry, field);
   }
 
   function text1(record: unknown, field: string): string {
     const value = at(record, field);
-    if (typeof value !== 'string') throw new SkerryError('Usage', `read ${file}: ${field} is missing`);
+    if (typeof value !== 'string') throw wrong(`${field} is missing`);
     return value;
   }
 
-  function base64(record: unknown, field: string): string {
-    return Buffer.from(text1(record, field), 'base64').toString('utf8');
+  function serverUrl(record: unknown): string {
+    const url = text1(record, 'server');
+    if (!URL.canParse(url) || new URL(url).protocol !== 'https:') throw wrong(`server is no https URL: ${JSON.stringify(url)}`);
+    return url;
+  }
+
+  function pem(record: unknown, field: string, noun: string, read: (text: string) => unknown): string {
+    const decoded = Buffer.from(text1(record, field), 'base64').toString('utf8');
+    attempt(() => read(decoded), `${field} is no ${noun} in base64`);
+    return decoded;
   }
 }
 

@@ -95,6 +95,17 @@ test('wrong usage that only a mode finds is told in the same form, other failure
   expect(await failing('Forbidden')).toMatchObject({ code: 3, output: 'skerry: join\n' });
 });
 
+test('what the kernel does not allow is told with what to do', async () => {
+  const cause = Object.assign(new Error("EACCES: permission denied, mkdir '/x'"), { code: 'EACCES', path: '/x' });
+  const refused = async () => Promise.reject(new SkerryError('DiskError', 'make the folder /x', { cause }));
+  expect(await runWith({ runServer: refused }, 'server')).toMatchObject({
+    code: 1,
+    output: `skerry: make the folder /x: EACCES: permission denied, mkdir '/x'
+(run it as root, or give a folder of your own with --data-dir)
+`,
+  });
+});
+
 test('the version, for people and for machines', async () => {
   for (const line of ['version', '--version']) expect(await run(line)).toMatchObject({ code: 0, output: 'skerry 1.2.3\n' });
   const facts = { release: '1.2.3', kubernetesVersion: 'v1.36.0', nodeVersion: 'v24.0.0', platform: 'linux/arm64' };

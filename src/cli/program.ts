@@ -3,6 +3,7 @@ import type { Context } from './context.ts';
 import { agentCommand } from './agent.ts';
 import { confirmCommand } from './confirm.ts';
 import { USAGE_EXIT_CODE, exitCodeOf } from './exit-code.ts';
+import { remedy } from './remedy.ts';
 import { serverCommand } from './server.ts';
 import { tokenCommand } from './token.ts';
 import { versionCommand, versionLine } from './version.ts';
@@ -17,7 +18,8 @@ export async function runProgram(argv: readonly string[], context: Context): Pro
     // Commander has already printed its own message, help among them.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_EXIT_CODE;
     const exitCode = exitCodeOf(error);
-    context.stderr(`skerry: ${explain(error)}\n${exitCode === USAGE_EXIT_CODE ? `${TRY_HELP}\n` : ''}`);
+    const hint = exitCode === USAGE_EXIT_CODE ? TRY_HELP : remedy(error);
+    context.stderr(`skerry: ${explain(error)}\n${hint === undefined ? '' : `${hint}\n`}`);
     return exitCode;
   }
 }

@@ -3,6 +3,7 @@ import { connect, type TLSSocket } from 'node:tls';
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
 import { peerKeyHash } from './key-hash.ts';
+import { tlsFailure } from './tls-failure.ts';
 
 /**
  * The node's way out: a TLS connection to the server whose key is pinned. Only the key counts, never a certificate's date or name, so
@@ -86,7 +87,7 @@ export function connectTls(target: TlsOptions, signal: AbortSignal): Promise<TLS
       socket.destroy();
       reject(error);
     };
-    const failed = (cause: Error) => end(new SkerryError('Unreachable', where, { cause }));
+    const failed = (cause: Error) => end(new SkerryError('Unreachable', where, { cause: tlsFailure(cause) }));
     const closed = () => end(new SkerryError('Unreachable', `${where}: it closed the connection during the handshake`));
     const aborted = () => end(new SkerryError('Aborted', `${where}: stopped`));
     const cancelTimer = clock.timer(timeoutMs, () =>
