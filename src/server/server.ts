@@ -68,7 +68,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const loadPki = () => loadOrCreatePki({ dataDir, hosts: serverHosts(options.hostname, listen.host), clock, ids });
   const pki = await loadPki();
   if (pki.recoveryKeyFile !== undefined) {
-    log.warn({ file: pki.recoveryKeyFile }, 'recovery key written: move it to a safe place off this machine');
+    log.warn({ file: pki.recoveryKeyFile }, 'the recovery key of this cluster is here: move it to a safe place off this machine');
   }
   const { spawnWorker } = options;
   const { isFirstStart: firstStart, cluster: clusterId } = pki;

@@ -113,6 +113,31 @@ test('a first start that was cut short goes on with what it had', async () => {
   expect(second.recoveryPublicKey).toBe(first.recoveryPublicKey);
 });
 
+test("a recovery key whose cluster is gone is no new cluster's, at the next start neither, and stays as it was", async () => {
+  const dataDir = folder();
+  await load(dataDir);
+  const file = join(dataDir, 'recovery.key');
+  const look = () => ({ text: readFileSync(file, 'utf8'), inode: statSync(file).ino, changedMs: statSync(file).mtimeMs });
+  const before = look();
+  rmSync(join(dataDir, 'server'), { recursive: true });
+  for (let start = 1; start <= 2; start += 1)
+    await expect(load(dataDir)).rejects.toMatchObject({ code: 'BrokenPki', message: expect.stringContaining(file) });
+  expect(look()).toEqual(before);
+  rmSync(file);
+  expect((await load(dataDir)).isFirstStart).toBe(true);
+});
+
+test('a recovery key that a first start was cut short after is never written over, and named if it is none', async () => {
+  const dataDir = folder();
+  await load(dataDir);
+  const file = join(dataDir, 'recovery.key');
+  rmSync(join(dataDir, 'server', 'pki', 'cluster'));
+  rmSync(join(dataDir, 'server', 'pki', 'recovery.pub'));
+  writeFileSync(file, 'garbage');
+  await expect(load(dataDir)).rejects.toMatchObject({ code: 'BrokenPki', message: `read ${file}: it is no private key` });
+  expect(readFileSync(file, 'utf8')).toBe('garbage');
+});
+
 test('the kubeconfig is read by our own command line, and users get certificates of their own', async () => {
   const pki = await load(folder());
   const config = parseKubeconfig(adminKubeconfig(pki, 'https://10.0.0.1:6443'), 'admin.kubeconfig');

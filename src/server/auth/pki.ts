@@ -2,7 +2,7 @@ import { X509Certificate, createPrivateKey, createPublicKey, generateKeyPairSync
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { Clock } from '#lib/clock.ts';
-import { makePrivateFolder, readFileIfThere, writeDurableFile } from '#lib/durable-file.ts';
+import { createDurableFile, makePrivateFolder, readFileIfThere } from '#lib/durable-file.ts';
 import { SkerryError } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
 import {
@@ -38,7 +38,7 @@ export type Pki = {
   readonly signingPublicKey: string;
   readonly recoveryPublicKey: string;
   readonly admin: KeyPair;
-  /** Where the private half of the recovery key was written just now; undefined at every later start. */
+  /** At the first start: where the private half of the recovery key is; undefined at every later start. */
   readonly recoveryKeyFile: string | undefined;
 };
 
@@ -75,12 +75,13 @@ export async function loadOrCreatePki({ dataDir, hosts, clock, ids }: PkiOptions
   makePrivateFolder(folder);
   const files = openPkiFiles(folder);
   const making = { nowMs: clock.now(), ids };
+  refuseForeignRecoveryKey(dataDir, files);
 
   const cluster = await files.root(CLUSTER_FILE, () => ids.suffix(CLUSTER_CHARACTERS));
   const caKey = await files.root('ca.key', newKey);
   const ca = { key: caKey, certificate: await files.root('ca.crt', () => createCa(`skerry-ca-${cluster}`, caKey, making)) };
   const serverKey = await files.root('server.key', newKey);
-  const signingKey = privateKey(files, 'signing.key', await files.root('signing.key', newSigningKey));
+  const signingKey = privateKey(files.file('signing.key'), await files.root('signing.key', newSigningKey));
   const recovery = await recoveryKey(dataDir, files);
   checkPair(files, 'ca', ca);
 
@@ -99,13 +100,13 @@ export async function loadOrCreatePki({ dataDir, hosts, clock, ids }: PkiOptions
     ca,
     caKeyHash: certificateKeyHash(new X509Certificate(ca.certificate)),
     server,
-    serverKeyHash: publicKeyHash(privateKey(files, 'server.key', serverKey)),
+    serverKeyHash: publicKeyHash(privateKey(files.file('server.key'), serverKey)),
     ticketKeys,
     signingKey,
     signingPublicKey: createPublicKey(signingKey).export({ type: 'spki', format: 'pem' }).toString(),
     recoveryPublicKey: recovery.publicKey,
     admin,
-    recoveryKeyFile: recovery.writtenTo,
+    recoveryKeyFile: recovery.keptIn,
   };
 }
 
@@ -119,28 +120,40 @@ export async function clientCertificate(
   return { key, certificate: await issueClientCertificate(pki.ca, { ...who, key }, { nowMs: clock.now(), ids }) };
 }
 
+/**
+ * The keys that a recovery key belongs to are on the disk before it is: where they are gone, it is that of a cluster whose key folder was lost, and a new
+ * cluster that took it over would leave that one without. Nothing has been made when this throws, so that it does at every start.
+ */
+function refuseForeignRecoveryKey(dataDir: string, files: PkiFiles): void {
+  const file = join(dataDir, RECOVERY_KEY);
+  if (!files.isFirstStart || files.read('signing.key') !== undefined || readFileIfThere(file) === undefined) return;
+  throw new SkerryError(
+    'BrokenPki',
+    `begin a new cluster in ${dataDir}: ${file} is that of a cluster whose keys are gone from ${files.file('')}; put those back from a backup, or, if that cluster is to be given up, take ${file} to a safe place and begin in an empty folder (--data-dir)`,
+  );
+}
+
+const RECOVERY_KEY = 'recovery.key';
+
 /** Its private half leaves this machine at the first start, so it is in no backup of the key folder; the public half is told to every node. */
 async function recoveryKey(
   dataDir: string,
   files: PkiFiles,
-): Promise<{ readonly publicKey: string; readonly writtenTo: string | undefined }> {
-  const file = join(dataDir, 'recovery.key');
-  let writtenTo: string | undefined;
+): Promise<{ readonly publicKey: string; readonly keptIn: string | undefined }> {
+  const file = join(dataDir, RECOVERY_KEY);
+  let keptIn: string | undefined;
   const publicKey = await files.root('recovery.pub', () => {
-    // After a first start that was interrupted it is there already.
-    const text = readFileIfThere(file) ?? newSigningKey();
-    writeDurableFile(file, text);
-    writtenTo = file;
-    return createPublicKey(privateKey(files, file, text))
-      .export({ type: 'spki', format: 'pem' })
-      .toString();
+    // After a first start that was interrupted it is there already; it is never written over.
+    const text = createDurableFile(file, newSigningKey());
+    keptIn = file;
+    return createPublicKey(privateKey(file, text)).export({ type: 'spki', format: 'pem' }).toString();
   });
   try {
     createPublicKey(publicKey);
   } catch (cause) {
     throw new SkerryError('BrokenPki', `read ${files.file('recovery.pub')}: it is no public key`, { cause });
   }
-  return { publicKey, writtenTo };
+  return { publicKey, keptIn };
 }
 
 type Issued = { readonly files: PkiFiles; readonly ca: Issuer; readonly nowMs: number };
@@ -155,7 +168,7 @@ async function renewed(
   const there = files.read(`${name}.crt`);
   const isGood =
     there !== undefined &&
-    isIssuedFor(there, privateKey(files, `${name}.key`, key), ca) &&
+    isIssuedFor(there, privateKey(files.file(`${name}.key`), key), ca) &&
     isFresh(new X509Certificate(there), nowMs) &&
     (hosts === undefined || hasHosts(new X509Certificate(there), hosts));
   return { key, certificate: isGood ? there : kept(files, `${name}.crt`, await issue()) };
@@ -206,18 +219,18 @@ function checkPair(files: PkiFiles, name: string, { key, certificate }: Issuer):
   } catch (cause) {
     throw new SkerryError('BrokenPki', `read ${files.file(`${name}.crt`)}: it is no certificate`, { cause });
   }
-  if (certified !== publicKeyHash(privateKey(files, `${name}.key`, key)))
+  if (certified !== publicKeyHash(privateKey(files.file(`${name}.key`), key)))
     throw new SkerryError(
       'BrokenPki',
       `read ${files.file(`${name}.crt`)}: it is not the certificate of ${files.file(`${name}.key`)}`,
     );
 }
 
-function privateKey(files: PkiFiles, name: string, pem: string): KeyObject {
+function privateKey(file: string, pem: string): KeyObject {
   try {
     return createPrivateKey(pem);
   } catch (cause) {
-    throw new SkerryError('BrokenPki', `read ${files.file(name)}: it is no private key`, { cause });
+    throw new SkerryError('BrokenPki', `read ${file}: it is no private key`, { cause });
   }
 }
 
