@@ -82,3 +82,27 @@ test('confirm says what it did, and when there is nothing to do', async () => {
     expect(await confirm()).toMatch(nothing);
   });
 });
+
+test('a server and an agent that are told to stop say as their last word that they have ended', async () => {
+  const ending = (text: string) =>
+    text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown)
+      .at(-1);
+  const one = start(server('ending'));
+  await isReady('ending');
+  one.stop();
+  const { code, stderr } = await one.ended;
+  expect([code, ending(stderr)]).toEqual([0, expect.objectContaining({ level: 'info', msg: 'the server has ended' })]);
+
+  const token = `skr1.${'a'.repeat(43)}.abcdefgh.${'b'.repeat(32)}`;
+  const two = start(['agent', '--server', 'https://127.0.0.1:1', '--token', token, '--data-dir', join(folder, 'agent')]);
+  await eventually(() => two.said.stderr.includes('can not be joined yet'), 'it tries to join', 15_000);
+  two.stop();
+  const agent = await two.ended;
+  expect([agent.code, ending(agent.stderr)]).toEqual([
+    0,
+    expect.objectContaining({ level: 'info', msg: 'the agent has ended; its containers go on running' }),
+  ]);
+});

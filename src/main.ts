@@ -5,7 +5,7 @@ import type { AgentFlags, Context, ServerFlags } from '#cli/context.ts';
 import { holdProcess, systemClock } from '#lib/clock.ts';
 import { hasCode } from '#lib/error.ts';
 import { systemIds } from '#lib/ids.ts';
-import { rootLog, type LogForm } from '#lib/log.ts';
+import { rootLog, type Log, type LogForm, type LogLevel } from '#lib/log.ts';
 import { platformName } from '#lib/platform.ts';
 
 /**
@@ -28,8 +28,8 @@ async function runMain(): Promise<void> {
     nodeVersion: process.version,
     platform: platformName(),
     hostname,
-    runServer: untilStopped(runServer),
-    runAgent: untilStopped(runAgent),
+    runServer: untilStopped(runServer, 'the server has ended'),
+    runAgent: untilStopped<AgentFlags>(runAgent, 'the agent has ended; its containers go on running'),
   };
   const exitCode = await runProgram(process.argv.slice(2), context);
   process.exitCode ||= exitCode;
@@ -46,8 +46,7 @@ function watchOutput(): void {
   process.stderr.on('error', () => undefined);
 }
 
-async function runServer(flags: ServerFlags, signal: AbortSignal): Promise<void> {
-  const log = rootLog(flags.logLevel, logForm());
+async function runServer(flags: ServerFlags, log: Log, signal: AbortSignal): Promise<void> {
   const { startServer } = await import('#server/server.ts');
   const server = await startServer({
     ...flags,
@@ -60,7 +59,7 @@ async function runServer(flags: ServerFlags, signal: AbortSignal): Promise<void>
   });
   try {
     if (!flags.agent) return await stopped(signal);
-    await runOwnAgent(flags, server, signal);
+    await runOwnAgent(flags, server, log, signal);
   } finally {
     await server.stop();
   }
@@ -76,6 +75,7 @@ function logForm(): LogForm {
 async function runOwnAgent(
   flags: ServerFlags,
   server: { readonly url: string; readonly ownToken: () => Promise<string> },
+  log: Log,
   signal: AbortSignal,
 ): Promise<void> {
   await runAgent(
@@ -87,16 +87,19 @@ async function runOwnAgent(
       keepaliveMs: OWN_KEEPALIVE_MS,
       labels: { 'node-role.kubernetes.io/control-plane': '' },
       capacity: {},
-      logLevel: flags.logLevel,
     },
+    log,
     signal,
   );
 }
 
 const OWN_KEEPALIVE_MS = 30_000;
 
-async function runAgent(flags: Omit<AgentFlags, 'token'> & Pick<AgentOptions, 'token'>, signal: AbortSignal): Promise<void> {
-  const log = rootLog(flags.logLevel, logForm());
+async function runAgent(
+  flags: Omit<AgentFlags, 'token' | 'logLevel'> & Pick<AgentOptions, 'token'>,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
   const { startAgent } = await import('#agent/agent.ts');
   const agent = await startAgent(
     { ...flags, hostname: hostname(), release: RELEASE, clock: systemClock, ids: systemIds, log, spawnWorker },
@@ -122,15 +125,19 @@ async function runWorker(): Promise<void> {
   else (await import('#agent/ledger/worker-writer.ts')).runLedgerWorker(parentPort, data);
 }
 
-/** Runs a mode with a signal that SIGINT and SIGTERM abort; a second one ends the process at once. */
-function untilStopped<F>(mode: (flags: F, signal: AbortSignal) => Promise<void>): (flags: F) => Promise<void> {
+/** Runs a mode with a signal that SIGINT and SIGTERM abort, and tells its end in the log; a second signal ends the process at once. */
+function untilStopped<F extends { readonly logLevel: LogLevel }>(
+  mode: (flags: F, log: Log, signal: AbortSignal) => Promise<void>,
+  ending: string,
+): (flags: F) => Promise<void> {
   return async (flags) => {
     const stop = new AbortController();
     const onSignal = () => (stop.signal.aborted ? process.exit(1) : stop.abort());
     process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
     const release = holdProcess();
+    const log = rootLog(flags.logLevel, logForm());
     try {
-      await mode(flags, stop.signal);
+      await mode(flags, log, stop.signal);
     } catch (error) {
       // Told to stop while it was still starting: a normal end.
       if (!stop.signal.aborted || !hasCode(error, 'Aborted')) throw error;
@@ -138,6 +145,7 @@ function untilStopped<F>(mode: (flags: F, signal: AbortSignal) => Promise<void>)
       release();
       process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
     }
+    log.info(ending);
   };
 }
 
