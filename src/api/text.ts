@@ -2,15 +2,15 @@
 
 /** UTF-8 bytes of a text; a lone surrogate counts as the replacement character. */
 export function byteLength(text: string): number {
-  let bytes = 0;
-  for (const character of text) bytes += codePointBytes(character.codePointAt(0) ?? 0);
+  let bytes = text.length;
+  for (let at = 0; at < text.length; at += 1) {
+    const point = text.codePointAt(at) ?? 0;
+    if (point < 0x80) continue;
+    bytes += point < 0x800 ? 1 : 2;
+    // Two units of the text.
+    if (point >= 0x10000) at += 1;
+  }
   return bytes;
-}
-
-function codePointBytes(point: number): number {
-  if (point < 0x80) return 1;
-  if (point < 0x800) return 2;
-  return point < 0x10000 ? 3 : 4;
 }
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';

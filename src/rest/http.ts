@@ -21,7 +21,10 @@ export async function serveHttp(
   handle: (request: HttpRequest) => Promise<Answer>,
 ): Promise<void> {
   const gone = new AbortController();
-  response.once('close', () => gone.abort());
+  response.once('close', () => {
+    // An answer that was given has nothing left to stop, and an abort costs a stack trace.
+    if (!response.writableFinished) gone.abort();
+  });
   const answer = await answerTo(request, user, handle, gone.signal).catch(failure);
   try {
     await send(request, response, answer, gone.signal);

@@ -111,8 +111,12 @@ function partOf({ keys, index, key }: Container): string | number {
   return keys === undefined ? index : key;
 }
 
+/** Of the closing quote: the first that an even number of backslashes stands before. */
 function endOfString(text: string, start: number): number {
-  let at = start + 1;
-  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
-  return at;
+  for (let at = text.indexOf('"', start + 1); at !== -1; at = text.indexOf('"', at + 1)) {
+    let first = at;
+    while (text[first - 1] === '\\') first -= 1;
+    if ((at - first) % 2 === 0) return at;
+  }
+  return text.length;
 }
