@@ -95,15 +95,17 @@ test('wrong usage that only a mode finds is told in the same form, other failure
   expect(await failing('Forbidden')).toMatchObject({ code: 3, output: 'skerry: join\n' });
 });
 
-test('what the kernel does not allow is told with what to do', async () => {
-  const cause = Object.assign(new Error("EACCES: permission denied, mkdir '/x'"), { code: 'EACCES', path: '/x' });
-  const refused = async () => Promise.reject(new SkerryError('DiskError', 'make the folder /x', { cause }));
-  expect(await runWith({ runServer: refused }, 'server')).toMatchObject({
-    code: 1,
-    output: `skerry: make the folder /x: EACCES: permission denied, mkdir '/x'
-(run it as root, or give a folder of your own with --data-dir)
-`,
-  });
+test.each([
+  [{ code: 'EACCES', syscall: 'mkdir', path: '/x' }, '(run it as root, or give a folder of your own with --data-dir)'],
+  [
+    { code: 'EADDRINUSE', syscall: 'listen', port: 6443 },
+    '(is a server running already? another address or port is given with --listen)',
+  ],
+])('what the kernel does not allow is told with what to do: %o', async (facts, hint) => {
+  const cause = Object.assign(new Error(`${facts.code}: ${facts.syscall}`), facts);
+  const refused = async () => Promise.reject(new SkerryError('DiskError', 'begin', { cause }));
+  const output = `skerry: begin: ${facts.code}: ${facts.syscall}\n${hint}\n`;
+  expect(await runWith({ runServer: refused }, 'server')).toMatchObject({ code: 1, output });
 });
 
 test('the version, for people and for machines', async () => {
