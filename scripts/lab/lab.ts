@@ -46,7 +46,8 @@ export async function createLab(options: LabOptions): Promise<Lab> {
   const root = options.root ?? mkdtempSync(`/var/tmp/skerry-lab-${id}-`);
   mkdirSync(root, { recursive: true });
   const running = new Map<string, ChildProcess>();
-  let over = false;
+  /** Aborted once the lab is being removed. */
+  const ending = new AbortController();
   let building: Promise<unknown> = Promise.resolve();
   const lan = await createLan(id);
   const server = await createHost(id, 1, 'server', root, lan);
@@ -56,7 +57,7 @@ export async function createLab(options: LabOptions): Promise<Lab> {
   const serverUrl = `https://${server.address}:6443`;
   const dataDir = join(server.disk, 'skerry');
   const kubeconfig = join(dataDir, 'admin.kubeconfig');
-  const skerry = (...argv: readonly string[]) => run(PROGRAM, argv);
+  const skerry = (...argv: readonly string[]) => run(PROGRAM, argv, { signal: ending.signal });
 
   const launch = (host: Host, name: string, argv: readonly string[]) => {
     const child = host.launch(name, [PROGRAM, ...argv]);
@@ -102,14 +103,14 @@ export async function createLab(options: LabOptions): Promise<Lab> {
     stopAgent: (host, signal = 'SIGTERM') => stop(host, 'agent', signal),
     loadImages: async (host, recipes) => {
       for (const recipe of recipes) {
-        if (over) throw new Error('the lab has been removed');
+        ending.signal.throwIfAborted();
         const built = buildImage(join(root, 'images'), recipe);
         building = Promise.allSettled([building, built]);
         await loadImage(host.engineSocket(), await built);
       }
     },
     remove: async () => {
-      over = true;
+      ending.abort(new Error('the lab has been removed'));
       // What runs on them goes with their power.
       running.clear();
       // Each is tried, whatever becomes of the others.
