@@ -1,17 +1,9 @@
 import { expect, test } from 'vitest';
 import { SkerryError } from '#lib/error.ts';
 import { silentLog } from '#lib/log.ts';
-import type { Item } from '#api/link/items.ts';
-import { createFakeNode, deleted, NODE_ITEM, podItem, type FakeNode } from '../../test/support/fake-node.ts';
+import { createFakeNode, deleted, type FakeNode, NODE_ITEM, nodeWith, podItem } from '../../test/support/fake-node.ts';
 
 /** What an engine may do to the pod loop: its odd answers, and its troubles with one call. */
-async function nodeWith(items: readonly Item[]): Promise<FakeNode> {
-  const node = createFakeNode();
-  node.engine.addImage('busybox:1');
-  await node.boot();
-  await node.set([NODE_ITEM, ...items]);
-  return node;
-}
 
 /** The next calls of this name fail so. */
 function failCalls(node: FakeNode, name: string, times: number, error: SkerryError): void {

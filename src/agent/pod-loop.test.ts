@@ -1,18 +1,9 @@
 import { expect, test } from 'vitest';
-import { createFakeNode, deleted, NODE_ITEM, podItem, script, type FakeNode } from '../../test/support/fake-node.ts';
-import type { Item } from '#api/link/items.ts';
+import { deleted, type FakeNode, NODE_ITEM, nodeWith, podItem, script } from '../../test/support/fake-node.ts';
 import { SkerryError } from '#lib/error.ts';
 
 const SANDBOX = (name: string, attempt = 0) => `skr_POD_${name}_default_uid-${name}_${attempt}`;
 const CONTAINER = (name: string, attempt = 0, container = 'app') => `skr_${container}_${name}_default_uid-${name}_${attempt}`;
-
-async function nodeWith(items: readonly Item[]): Promise<FakeNode> {
-  const node = createFakeNode();
-  node.engine.addImage('busybox:1');
-  await node.boot();
-  await node.set([NODE_ITEM, ...items]);
-  return node;
-}
 
 function stateOf(node: FakeNode, name: string, container = 'app') {
   const status = node.status(`uid-${name}`);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { appContainers, waitForNode } from '../../scripts/demo/stage.ts';
 import { waitFor } from '../../scripts/lab/exec.ts';
-import { deployment, startLabWorld, type LabWorld } from '../support/lab-world.ts';
+import { deployment, firstNode, startLabWorld, type LabWorld } from '../support/lab-world.ts';
 
 /** A Node is deleted, and its machine comes back: by the token alone, with the key, the folder and the ledger it had. */
 let world: LabWorld;
@@ -12,8 +12,7 @@ beforeAll(async () => {
 afterAll(() => world.lab.remove());
 
 test('a deleted node comes back with a new token, and what it no longer has to run goes', async () => {
-  const [host] = world.lab.nodes;
-  if (host === undefined) throw new Error('the lab has a node');
+  const host = firstNode(world);
   await world.join(host);
   await world.create(deployment('web', 1));
   await world.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
@@ -32,8 +31,7 @@ test('a deleted node comes back with a new token, and what it no longer has to r
 });
 
 test('an engine that is killed is told in the log, and that it is back', async () => {
-  const [host] = world.lab.nodes;
-  if (host === undefined) throw new Error('the lab has a node');
+  const host = firstNode(world);
   await host.killEngine();
   const told = await world.logged(host, 'agent', 'the container engine can not be used');
   expect(told).toContain('unix:///run/docker.sock');

@@ -3,8 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { IMAGES, appContainers, waitForNode } from '../../scripts/demo/stage.ts';
 import { killContainer } from '../../scripts/lab/engine.ts';
 import { waitFor } from '../../scripts/lab/exec.ts';
-import type { Host } from '../../scripts/lab/host.ts';
-import { deployment, startLabWorld, type LabWorld } from '../support/lab-world.ts';
+import { deployment, firstNode, startLabWorld, type LabWorld } from '../support/lab-world.ts';
 
 /** A node whose own disk (the agent's, not the engine's) is small, and gets full. */
 let world: LabWorld;
@@ -23,11 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.lab.remove());
 
-function edge(): Host {
-  const [host] = world.lab.nodes;
-  if (host === undefined) throw new Error('the lab has a node');
-  return host;
-}
+const edge = () => firstNode(world);
 
 const dataDir = () => join(edge().disk, 'skerry');
 const running = async () => (await appContainers(edge())).map(({ id, startedAt }) => `${id} ${startedAt}`).toSorted();

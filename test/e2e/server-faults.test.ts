@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { appContainers, waitForNode } from '../../scripts/demo/stage.ts';
 import { tryRun, waitFor } from '../../scripts/lab/exec.ts';
-import type { Host } from '../../scripts/lab/host.ts';
-import { deployment, startLabWorld, type LabWorld } from '../support/lab-world.ts';
+import { deployment, firstNode, startLabWorld, type LabWorld } from '../support/lab-world.ts';
 
 /** What goes wrong at the server: its database is damaged, rolled back or lost, its disk is full. No node deletes anything for that. */
 let world: LabWorld;
@@ -17,11 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.lab.remove());
 
-function edge(): Host {
-  const [host] = world.lab.nodes;
-  if (host === undefined) throw new Error('the lab has a node');
-  return host;
-}
+const edge = () => firstNode(world);
 
 const dataDir = () => join(world.lab.server.disk, 'skerry');
 const stateFile = () => join(dataDir(), 'server', 'state.db');

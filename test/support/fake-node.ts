@@ -215,3 +215,12 @@ export function deleted(item: PodItem, graceSeconds: number): PodItem {
 }
 
 export const script = (text: string): Partial<Container> => ({ command: ['sh', '-c', text] });
+
+/** A node that runs, whose document has these beside the node's own item. */
+export async function nodeWith(items: readonly Item[]): Promise<FakeNode> {
+  const node = createFakeNode();
+  node.engine.addImage('busybox:1');
+  await node.boot();
+  await node.set([NODE_ITEM, ...items]);
+  return node;
+}

@@ -41,6 +41,13 @@ export async function startLabWorld(nodes: number): Promise<LabWorld> {
   return world;
 }
 
+/** The first of a world's nodes. */
+export function firstNode({ lab }: Pick<LabWorld, 'lab'>): Host {
+  const [host] = lab.nodes;
+  if (host === undefined) throw new Error('the lab has a node');
+  return host;
+}
+
 /** A Deployment of one of the story's images, wherever there is room. */
 export function deployment(name: string, replicas: number, image = 'demo/web:1', spec: object = {}): object {
   const labels = { app: name };
