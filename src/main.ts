@@ -28,6 +28,8 @@ async function runMain(): Promise<void> {
     nodeVersion: process.version,
     platform: platformName(),
     hostname,
+    environment: process.env,
+    executable: undefined,
     runServer: untilStopped(runServer, 'the server has ended'),
     runAgent: untilStopped<AgentFlags>(runAgent, 'the agent has ended; its containers go on running'),
   };

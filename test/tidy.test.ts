@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 
 /** Holds what STYLE and ARCHITECTURE promise about the tree itself: the import table, where packages may be imported, file length, purity. */
 
-const FOLDERS = ['api', 'lib', 'sched', 'rest', 'server', 'agent', 'net', 'cli'] as const;
+const FOLDERS = ['api', 'lib', 'sched', 'rest', 'server', 'agent', 'net', 'cli', 'install', 'doctor'] as const;
 
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   lib: [],
@@ -14,7 +14,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   net: ['api', 'lib'],
   agent: ['api', 'lib', 'net', 'rest'],
   server: ['api', 'lib', 'net', 'rest', 'sched'],
-  cli: ['api', 'lib', 'net'],
+  install: ['api', 'lib', 'net'],
+  doctor: ['api', 'lib', 'net', 'install'],
+  cli: ['api', 'lib', 'net', 'install', 'doctor'],
   main: [...FOLDERS],
 };
 

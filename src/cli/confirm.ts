@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { CONFIRM_PATH, parseConfirmAnswer, type ConfirmAnswer } from '#api/confirm.ts';
-import { createApiClient } from './api-client.ts';
+import { createApiClient } from './client/api-client.ts';
 import { DATA_DIR, type Context } from './context.ts';
 import { folder } from './flags.ts';
-import { readKubeconfig } from './kubeconfig.ts';
+import { readKubeconfig } from './client/kubeconfig.ts';
 
 export function confirmCommand(context: Context): Command {
   return new Command('confirm')

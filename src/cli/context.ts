@@ -14,10 +14,16 @@ export type Context = {
   /** `linux/amd64` */
   readonly platform: string;
   readonly hostname: () => string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The executable that runs, and what its release put into it; undefined from a checkout. */
+  readonly executable: Executable | undefined;
   /** Each runs until it is told to stop by a signal, or rejects with why it can not. */
   readonly runServer: (flags: ServerFlags) => Promise<void>;
   readonly runAgent: (flags: AgentFlags) => Promise<void>;
 };
+
+/** `releaseKeys`: PEM, Ed25519, public: what releases this one may be upgraded to are signed with; none in a build that is no release. */
+export type Executable = { readonly path: string; readonly releaseKeys: readonly string[] };
 
 export type ServerFlags = {
   readonly dataDir: string;

@@ -20,6 +20,8 @@ async function runWith(more: Partial<Context>, ...argv: readonly string[]) {
     release: '1.2.3',
     nodeVersion: 'v24.0.0',
     platform: 'linux/arm64',
+    environment: {},
+    executable: undefined,
     hostname: () => 'Board-7',
     runServer: take,
     runAgent: take,

@@ -2,10 +2,10 @@ import { X509Certificate, createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { newJoinToken } from '#api/join-token.ts';
-import { createApiClient } from './api-client.ts';
+import { createApiClient } from './client/api-client.ts';
 import { DATA_DIR, type Context } from './context.ts';
 import { count, folder, parsedOption, ttl } from './flags.ts';
-import { readKubeconfig } from './kubeconfig.ts';
+import { readKubeconfig } from './client/kubeconfig.ts';
 
 export function tokenCommand(context: Context): Command {
   return new Command('token')

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Agent, Pool } from 'undici';
-import { parseKubeconfig } from '../../src/cli/kubeconfig.ts';
+import { parseKubeconfig } from '../../src/cli/client/kubeconfig.ts';
 
 /** The API over TLS with an admin certificate, for measuring: undici's pool costs the measuring side least. */
 export type Api = {

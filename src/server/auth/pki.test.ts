@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { parseKubeconfig } from '../../cli/kubeconfig.ts';
+import { parseKubeconfig } from '../../cli/client/kubeconfig.ts';
 import { systemIds as ids } from '../../lib/ids.ts';
 import { adminKubeconfig } from './admin-kubeconfig.ts';
 import { clientCertificate, loadOrCreatePki } from './pki.ts';
