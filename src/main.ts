@@ -1,12 +1,15 @@
 import { hostname } from 'node:os';
-import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { dirname, join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import type { AgentOptions } from '#agent/agent.ts';
 import type { AgentFlags, Context, ServerFlags } from '#cli/context.ts';
 import { holdProcess, systemClock } from '#lib/clock.ts';
 import { hasCode } from '#lib/error.ts';
+import { runningExecutable } from '#lib/executable.ts';
 import { systemIds } from '#lib/ids.ts';
-import { rootLog, type Log, type LogForm, type LogLevel } from '#lib/log.ts';
+import type { Log, LogForm, LogLevel } from '#lib/log.ts';
 import { platformName } from '#lib/platform.ts';
+import type { WorkerRole } from './worker.ts';
 
 /**
  * argv and environment → mode, root logger, exit code; composes the server and its own agent. Nothing else. Modes are imported only
@@ -14,7 +17,7 @@ import { platformName } from '#lib/platform.ts';
  */
 const RELEASE = '0.1.0';
 
-void (isMainThread ? runMain() : runWorker());
+void runMain();
 
 async function runMain(): Promise<void> {
   watchOutput();
@@ -29,7 +32,7 @@ async function runMain(): Promise<void> {
     platform: platformName(),
     hostname,
     environment: process.env,
-    executable: undefined,
+    executable: executable(),
     runServer: untilStopped(runServer, 'the server has ended'),
     runAgent: untilStopped<AgentFlags>(runAgent, 'the agent has ended; its containers go on running'),
   };
@@ -114,17 +117,17 @@ async function runAgent(
   }
 }
 
-/** The same program again, as a thread: the roles are those of runWorker. */
-function spawnWorker(role: 'committer' | 'ledger', data: unknown): Worker {
-  return new Worker(process.argv[1] ?? '', { workerData: { role, data }, name: role });
+/** The program's other file (worker.ts), as a thread. */
+function spawnWorker(role: WorkerRole, data: unknown): Worker {
+  const options = { workerData: { role, data }, name: role };
+  const inside = runningExecutable();
+  if (inside === undefined) return new Worker(join(dirname(process.argv[1] ?? ''), 'worker.ts'), options);
+  return new Worker(inside.asset('loader.cjs'), { ...options, eval: true });
 }
 
-async function runWorker(): Promise<void> {
-  // Sound: the only one who starts this file as a thread is spawnWorker.
-  const { role, data } = workerData as { readonly role: 'committer' | 'ledger'; readonly data: unknown };
-  if (parentPort === null) return;
-  if (role === 'committer') (await import('#server/store/committer-worker.ts')).runCommitterWorker(parentPort, data);
-  else (await import('#agent/ledger/worker-writer.ts')).runLedgerWorker(parentPort, data);
+function executable(): Context['executable'] {
+  const inside = runningExecutable();
+  return inside === undefined ? undefined : { path: inside.path, releaseKeys: [] };
 }
 
 /** Runs a mode with a signal that SIGINT and SIGTERM abort, and tells its end in the log; a second signal ends the process at once. */
@@ -137,6 +140,7 @@ function untilStopped<F extends { readonly logLevel: LogLevel }>(
     const onSignal = () => (stop.signal.aborted ? process.exit(1) : stop.abort());
     process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
     const release = holdProcess();
+    const { rootLog } = await import('#lib/log.ts');
     const log = rootLog(flags.logLevel, logForm());
     try {
       await mode(flags, log, stop.signal);

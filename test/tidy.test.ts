@@ -59,7 +59,7 @@ function importsOf(text: string): readonly string[] {
 }
 
 function folderOf(file: string): string {
-  return file === 'src/main.ts' ? 'main' : (file.split('/')[1] ?? '');
+  return file === 'src/main.ts' || file === 'src/worker.ts' ? 'main' : (file.split('/')[1] ?? '');
 }
 
 function packageOf(specifier: string): string {

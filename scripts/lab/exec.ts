@@ -10,6 +10,7 @@ export type Output = { readonly code: number; readonly stdout: string; readonly 
 export type RunOptions = {
   readonly input?: string | Uint8Array;
   readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
   /** Ends it (SIGTERM), and rejects. */
   readonly signal?: AbortSignal;
 };
@@ -22,12 +23,13 @@ export async function run(command: string, args: readonly string[], options: Run
 }
 
 /** Runs to the end, whatever its exit code; rejects only if it can not be started, or is no longer wanted. */
-export function tryRun(command: string, args: readonly string[], { input, env, signal }: RunOptions = {}): Promise<Output> {
+export function tryRun(command: string, args: readonly string[], { input, env, cwd, signal }: RunOptions = {}): Promise<Output> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
       ...(env === undefined ? {} : { env }),
+      ...(cwd === undefined ? {} : { cwd }),
       ...(signal === undefined ? {} : { signal }),
     });
     const stdout: Buffer[] = [];

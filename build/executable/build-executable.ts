@@ -1,0 +1,48 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { bundle } from './bundle.ts';
+import { makeCodeCache } from './code-cache.ts';
+import type { Progress } from './kept.ts';
+import { nodeFor } from './node-binary.ts';
+import { pack } from './pack.ts';
+import { sqliteAddonFor } from './sqlite-addon.ts';
+import { sysrootFor } from './sysroot.ts';
+import type { Target } from './targets.ts';
+
+export type Building = {
+  readonly target: Target;
+  /** A folder to work in that does not exist; the caller removes it. */
+  readonly work: string;
+  readonly output: string;
+  /** PEM: what releases that this one may be upgraded to are signed with. */
+  readonly releaseKeys?: readonly string[];
+  readonly say: Progress;
+};
+
+/** The same bytes for the same sources, keys and tools. */
+export async function buildExecutable({ target, work, output, say }: Building): Promise<void> {
+  const nodeFolder = await nodeFor(target, say);
+  const sysroot = await sysrootFor(target, say);
+  const addon = await sqliteAddonFor(target, sysroot, nodeFolder, say);
+  mkdirSync(work, { recursive: true });
+  say(`packing for ${target.arch}`);
+  const { main, worker } = await bundle(work);
+  const node = join(nodeFolder, 'node');
+  const caches = { main: join(work, 'main.cache'), worker: join(work, 'worker.cache') };
+  const made = { target, node, sysroot };
+  await makeCodeCache({ ...made, bundle: main, name: 'main', warmUp: WARM_UP }, caches.main);
+  await makeCodeCache({ ...made, bundle: worker, name: 'worker', warmUp: [] }, caches.worker);
+  const loader = join(import.meta.dirname, 'loader.cjs');
+  const assets = {
+    'loader.cjs': loader,
+    'main.cjs': main,
+    'main.cache': caches.main,
+    'worker.cjs': worker,
+    'worker.cache': caches.worker,
+    'better_sqlite3.node': addon,
+  };
+  await pack({ target, node, loader, assets }, work, output);
+}
+
+/** What every start of the command line does. */
+const WARM_UP = ['version'];

@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+import { build, type Metafile, type Plugin } from 'esbuild';
+
+/** The program as CommonJS scripts: `main.cjs`, and the small `worker.cjs` for its threads. What npm packages are inside stands in the answer. */
+const ROOT = join(import.meta.dirname, '../..');
+
+/** `packages`: folders of node_modules, relative to the root. */
+export type Bundle = { readonly main: string; readonly worker: string; readonly packages: readonly string[] };
+
+export async function bundle(folder: string): Promise<Bundle> {
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: { main: 'src/main.ts', worker: 'src/worker.ts' },
+    outdir: folder,
+    outExtension: { '.js': '.cjs' },
+    bundle: true,
+    minify: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'cjs',
+    // import() of Node's own modules evaluates getters that nobody asked for: 8 MB of memory (facts: node:http).
+    supported: { 'dynamic-import': false },
+    // Accelerators of dependencies that do without.
+    external: ['bufferutil', 'utf-8-validate', 'cpu-features'],
+    banner: { js: '(function (exports, require, module, __filename, __dirname) {' },
+    footer: { js: '})' },
+    legalComments: 'none',
+    plugins: [addonInExecutable],
+    metafile: true,
+    logLevel: 'warning',
+  });
+  return { main: join(folder, 'main.cjs'), worker: join(folder, 'worker.cjs'), packages: packagesIn(metafile) };
+}
+
+const addonInExecutable: Plugin = {
+  name: 'addon in executable',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /^\.\/binding$/ }, ({ importer }) =>
+      importer.includes('/node_modules/better-sqlite3/') ? { path: join(import.meta.dirname, 'sqlite-binding.cjs') } : undefined,
+    ),
+};
+
+function packagesIn({ inputs }: Metafile): readonly string[] {
+  const folders = Object.keys(inputs).flatMap((file) => {
+    const match = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file);
+    return match?.[1] === undefined ? [] : [match[1]];
+  });
+  return [...new Set(folders)].toSorted();
+}

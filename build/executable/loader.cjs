@@ -1,0 +1,17 @@
+'use strict';
+/*
+ * What the executable runs first, and each of its threads: the bundle, by way of the code cache that was made with it. Node's own code cache of a
+ * single executable is made by the Node that packs, which for a foreign architecture is the wrong one; and it holds no function that was not run.
+ */
+const { getAsset, getRawAsset } = require('node:sea');
+const { Script } = require('node:vm');
+const { isMainThread } = require('node:worker_threads');
+
+const name = isMainThread ? 'main' : 'worker';
+const script = new Script(getAsset(`${name}.cjs`, 'latin1'), {
+  filename: `skerry/${name}.cjs`,
+  cachedData: new Uint8Array(getRawAsset(`${name}.cache`)),
+});
+if (script.cachedDataRejected)
+  process.emitWarning('the code cache was rejected: every start is slower', { code: 'SKERRY_CODE_CACHE' });
+script.runInThisContext()(module.exports, require, module, __filename, __dirname);

@@ -1,0 +1,55 @@
+import { copyFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { run } from '../../scripts/lab/exec.ts';
+import { NODE_VERSION, type Target } from './targets.ts';
+
+/** Makes one file of Node, the loader and the assets: with pkg, which makes a single executable application of Node's. */
+
+/** Of the heap only: others would have to be given to who makes the code cache, too. */
+export const V8_FLAGS = ['--max-semi-space-size=2'] as const;
+
+const SEA_CONFIG = {
+  disableExperimentalSEAWarning: true,
+  useSnapshot: false,
+  // Ours (code-cache.ts), as Node's would be of the architecture that packs.
+  useCodeCache: false,
+  execArgv: [...V8_FLAGS, '--disable-warning=DEP0169', '--disable-warning=ExperimentalWarning'],
+  // NODE_OPTIONS of whoever starts us is for other programs; `skerry --node-options="…"` is for this one.
+  execArgvExtension: 'cli',
+} as const;
+
+export type Parts = {
+  readonly target: Target;
+  /** The Node that becomes the executable. */
+  readonly node: string;
+  readonly loader: string;
+  /** Name → file. */
+  readonly assets: Readonly<Record<string, string>>;
+};
+
+/** Writes the executable to `output`, by way of `work`, an empty folder on the same disk. */
+export async function pack({ target, node, loader, assets }: Parts, work: string, output: string): Promise<void> {
+  const home = join(work, 'home');
+  seedPkgCache(home, target, node);
+  copyFileSync(loader, join(work, 'loader.cjs'));
+  const unfinished = join(work, basename(output));
+  const config = {
+    loader: join(work, 'loader.cjs'),
+    targets: [{ platform: 'linux', arch: target.arch, nodeRange: `node${NODE_VERSION}`, output: unfinished }],
+    // The path of the script ends up inside: this one is the same wherever it is built. pkg works in a folder below TMPDIR.
+    seaConfig: { ...SEA_CONFIG, main: '../loader.cjs', assets },
+  };
+  await run(process.execPath, [join(import.meta.dirname, 'pkg-sea.cjs'), JSON.stringify(config)], {
+    env: { PATH: process.env['PATH'] ?? '', HOME: home, TMPDIR: work },
+  });
+  mkdirSync(dirname(output), { recursive: true });
+  renameSync(unfinished, output);
+}
+
+/** pkg would download Node from its own home: what its cache holds, marked as whole, it takes as it is. */
+function seedPkgCache(home: string, { arch }: Target, node: string): void {
+  const release = join(home, `.pkg-cache/sea/node-v${NODE_VERSION}-linux-${arch}`);
+  mkdirSync(join(release, 'bin'), { recursive: true });
+  copyFileSync(node, join(release, 'bin/node'));
+  for (const mark of [join(release, 'bin/node.ok'), `${release}.tar.gz`, `${release}.tar.gz.ok`]) writeFileSync(mark, '');
+}

@@ -1,0 +1,77 @@
+'use strict';
+/*
+ * Stands in the bundle where better-sqlite3 looks for its addon: that is in the executable, and the kernel loads it from a file without a name, so that no
+ * folder has to be writable for long and nothing is left behind. All threads share one copy.
+ */
+const { closeSync, constants, openSync, rmSync, writeSync } = require('node:fs');
+const { tmpdir } = require('node:os');
+const { join } = require('node:path');
+const { getRawAsset } = require('node:sea');
+const { getEnvironmentData, setEnvironmentData } = require('node:worker_threads');
+
+/** open(2): Node names all its flags but this one. */
+const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
+const SHARED = 'skerry.sqlite-addon';
+
+let addon;
+
+exports.getBinding = () => {
+  addon ??= load();
+  return addon;
+};
+
+function load() {
+  const shared = getEnvironmentData(SHARED);
+  if (shared !== undefined) return open(shared);
+  const failures = [];
+  // Memory first: a card is spared 2 MB of writing at each start. A folder may be missing, read-only, full, or may forbid to execute.
+  for (const folder of new Set(['/dev/shm', '/run', tmpdir(), '/var/tmp', process.cwd()])) {
+    for (const place of [withoutName, withNameForAMoment]) {
+      try {
+        return place(folder);
+      } catch (error) {
+        failures.push(error.message);
+      }
+    }
+  }
+  throw new Error(`load SQLite: no folder takes a file that may be executed (TMPDIR names one more): ${failures.join('; ')}`);
+}
+
+function withoutName(folder) {
+  const fd = openSync(folder, O_TMPFILE | constants.O_RDWR, 0o700);
+  try {
+    fill(fd);
+    const path = `/proc/self/fd/${fd}`;
+    const loaded = open(path);
+    // The descriptor stays open: the next thread loads the same file, which the dynamic linker knows again.
+    setEnvironmentData(SHARED, path);
+    return loaded;
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+/** Where the file system knows no files without names. */
+function withNameForAMoment(folder) {
+  const path = join(folder, `.skerry-sqlite-${process.pid}`);
+  const fd = openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, 0o700);
+  try {
+    fill(fd);
+    return open(`/proc/self/fd/${fd}`);
+  } finally {
+    closeSync(fd);
+    rmSync(path, { force: true });
+  }
+}
+
+function fill(fd) {
+  const bytes = new Uint8Array(getRawAsset('better_sqlite3.node'));
+  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
+}
+
+function open(path) {
+  const holder = { exports: {} };
+  process.dlopen(holder, path);
+  return holder.exports;
+}
