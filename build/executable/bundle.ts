@@ -34,8 +34,8 @@ export async function bundle(folder: string): Promise<Bundle> {
 
 const addonInExecutable: Plugin = {
   name: 'addon in executable',
-  setup: ({ onResolve }) =>
-    onResolve({ filter: /^\.\/binding$/ }, ({ importer }) =>
+  setup: (bundling) =>
+    bundling.onResolve({ filter: /^\.\/binding$/ }, ({ importer }) =>
       importer.includes('/node_modules/better-sqlite3/') ? { path: join(import.meta.dirname, 'sqlite-binding.cjs') } : undefined,
     ),
 };

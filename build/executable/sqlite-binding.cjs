@@ -5,7 +5,7 @@
  */
 const { closeSync, constants, openSync, rmSync, writeSync } = require('node:fs');
 const { tmpdir } = require('node:os');
-const { join } = require('node:path');
+const path = require('node:path');
 const { getRawAsset } = require('node:sea');
 const { getEnvironmentData, setEnvironmentData } = require('node:worker_threads');
 
@@ -41,10 +41,10 @@ function withoutName(folder) {
   const fd = openSync(folder, O_TMPFILE | constants.O_RDWR, 0o700);
   try {
     fill(fd);
-    const path = `/proc/self/fd/${fd}`;
-    const loaded = open(path);
+    const name = `/proc/self/fd/${fd}`;
+    const loaded = open(name);
     // The descriptor stays open: the next thread loads the same file, which the dynamic linker knows again.
-    setEnvironmentData(SHARED, path);
+    setEnvironmentData(SHARED, name);
     return loaded;
   } catch (error) {
     closeSync(fd);
@@ -54,14 +54,14 @@ function withoutName(folder) {
 
 /** Where the file system knows no files without names. */
 function withNameForAMoment(folder) {
-  const path = join(folder, `.skerry-sqlite-${process.pid}`);
-  const fd = openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, 0o700);
+  const file = path.join(folder, `.skerry-sqlite-${process.pid}`);
+  const fd = openSync(file, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, 0o700);
   try {
     fill(fd);
     return open(`/proc/self/fd/${fd}`);
   } finally {
     closeSync(fd);
-    rmSync(path, { force: true });
+    rmSync(file, { force: true });
   }
 }
 
@@ -70,8 +70,8 @@ function fill(fd) {
   for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
 }
 
-function open(path) {
+function open(file) {
   const holder = { exports: {} };
-  process.dlopen(holder, path);
+  process.dlopen(holder, file);
   return holder.exports;
 }
