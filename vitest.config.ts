@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** unit: beside the code, tidy and the simulator; no root needed. e2e: real engines, kubectl and Mosquitto; root needed. */
+/** unit: beside the code, tidy and the simulator; no root needed. e2e: the executable, real engines, kubectl and Mosquitto; root needed. */
 export default defineConfig({
   test: {
     projects: [
@@ -27,6 +27,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 180_000,
+          env: { SKERRY_PROGRAM: `dist/skerry-linux-${process.arch}` },
         },
       },
     ],

@@ -37,7 +37,8 @@ export type LabOptions = {
   readonly id?: string;
 };
 
-export const PROGRAM = resolve(import.meta.dirname, '../skerry');
+/** From the checkout, or the executable that SKERRY_PROGRAM names. */
+export const PROGRAM = resolve(import.meta.dirname, '../..', process.env['SKERRY_PROGRAM'] ?? 'scripts/skerry');
 
 const READY_MS = 30_000;
 

@@ -12,13 +12,13 @@ export function memoryOf(pid: number): { readonly rssMb: number; readonly privat
 export function findPid(words: readonly string[], pids: readonly number[]): number {
   const found = pids.find((pid) => {
     const line = commandLine(pid);
-    return line.includes('src/main.ts') && words.every((word) => line.includes(word));
+    return /^\S*(node|skerry\S*) /.test(line) && words.every((word) => line.includes(word));
   });
   if (found === undefined) throw new Error(`no process with ${words.join(' ')}`);
   return found;
 }
 
-function commandLine(pid: number): readonly string[] | string {
+function commandLine(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
   } catch {
