@@ -1,0 +1,60 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { expect, test } from 'vitest';
+import { installScript, type ReleaseFacts } from './install-script.ts';
+
+const template = readFileSync('scripts/install.sh', 'utf8');
+const pem = (type: 'ed25519' | 'x25519') =>
+  (type === 'ed25519' ? generateKeyPairSync('ed25519') : generateKeyPairSync('x25519')).publicKey
+    .export({ type: 'spki', format: 'pem' })
+    .toString();
+
+const FACTS: ReleaseFacts = {
+  version: '1.2.3-rc.1+b7',
+  baseUrl: 'https://example.org/skerry/1.2.3/',
+  packed: { x64: 'a'.repeat(64), arm64: 'b'.repeat(64) },
+  program: { x64: 'c'.repeat(64), arm64: 'd'.repeat(64) },
+  publicKey: pem('ed25519'),
+};
+
+test('every fact gets in, and nothing is left open', () => {
+  const script = installScript(template, FACTS);
+  expect(script).not.toMatch(/@[A-Z]/);
+  expect(script).toContain("baked_url='https://example.org/skerry/1.2.3'\n");
+  expect(script).toContain(`public_key='${FACTS.publicKey.trim()}'\n`);
+  expect(script).toContain(`program-arm64) printf '%s' '${'d'.repeat(64)}'`);
+});
+
+const sh = (input: string, ...args: readonly string[]) => {
+  const { status, stdout, stderr } = spawnSync('sh', ['-s', '-', ...args], { input, encoding: 'utf8' });
+  return { status, stdout, stderr };
+};
+
+test('a script that was cut short does nothing, wherever it was cut', () => {
+  const script = installScript(template, FACTS);
+  const last = script.trimEnd().lastIndexOf('\n') + 1;
+  expect(script.slice(last)).toBe('main "$@"\n');
+  // At the end of every tenth line, and inside the last one. Run without arguments a whole script says how it is used.
+  const cuts = [...script.matchAll(/\n/g)].map(({ index }) => index).filter((at, line) => line % 10 === 0 && at < last);
+  for (const cut of [...cuts, last, last + 2]) {
+    const { status, stdout, stderr } = sh(script.slice(0, cut));
+    expect([cut, status, stdout, stderr.includes('usage: install.sh')]).toEqual([cut, expect.any(Number), '', false]);
+  }
+  expect(sh(script).stderr).toContain('usage: install.sh');
+  expect(sh(script, 'servre').status).toBe(2);
+});
+
+test.each([
+  ['a version', { version: "1'; reboot; '" }],
+  ['a URL', { baseUrl: "https://example.org/'$(reboot)" }],
+  ['a sum', { packed: { x64: 'a', arm64: 'b' } }],
+  ['a key', { publicKey: pem('x25519') }],
+])('%s that can be none is refused', (_, wrong) => {
+  expect(() => installScript(template, { ...FACTS, ...wrong })).toThrow(/can not be|Ed25519/);
+});
+
+test('a template with other places is refused', () => {
+  expect(() => installScript(`${template}@OTHER@`, FACTS)).toThrow('@OTHER@');
+  expect(() => installScript('@VERSION@', FACTS)).toThrow('no place for URL');
+});

@@ -1,0 +1,245 @@
+#!/bin/sh
+# Installs Skerry @VERSION@: finds out what machine this is, fetches the program, checks it and lets it install itself.
+#
+#   curl -sfL @URL@/install.sh | sh -s - server
+#   curl -sfL @URL@/install.sh | sh -s - agent --server https://HOST:6443 --token-file FILE
+#   sh /media/stick/install.sh server --offline /media/stick        # all from a folder, no network
+#
+# What follows server or agent is for `skerry install`: see `skerry install server --help`. Proxies: the usual variables.
+#   SKERRY_URL=…      takes the files from there: the sums in this script hold for them too
+#   SKERRY_VERSION=…  takes another version, whose sums only its signature can vouch for: that needs openssl 3, or
+#   SKERRY_SHA256=…   the sum of that version's file, from a place you trust
+#
+# All is in a function that the last line calls, so that a download of this script that was cut short does nothing.
+
+main() {
+  set -eu
+  umask 022
+
+  baked_version='@VERSION@'
+  baked_url='@URL@'
+  # Ed25519; the same that the program itself verifies an upgrade with.
+  public_key='@PUBLIC_KEY@'
+  lib=/usr/local/lib/skerry
+  # Beside where it is to be, not in /tmp: that may be memory, or take no programs.
+  work=$lib/slots/.download
+  free_mb_min=300
+
+  [ "${1:-}" != - ] || shift
+  case ${1:-} in
+    server | agent) ;;
+    *) usage ;;
+  esac
+  offline=$(offline_folder "$@")
+  [ "$(id -u)" = 0 ] || fail 'root is needed: it puts files into /usr/local and /etc, and starts a service. With sudo: … | sudo sh -s - …'
+
+  arch=$(architecture)
+  check_libc
+
+  version=${SKERRY_VERSION:-$baked_version}
+  case $version in
+    *[!0-9A-Za-z.+-]*) fail "SKERRY_VERSION=$version is no version: use one like $baked_version" ;;
+  esac
+  url=$(base_url)
+  file=skerry-$version-linux-$arch.gz
+  slot=$lib/slots/$version/skerry
+
+  if is_there_already; then
+    say "version $version is here already: nothing to download"
+    "$slot" install "$@" </dev/null
+    return
+  fi
+
+  # Whatever an earlier run left when it was cut off.
+  rm -rf "$work"
+  mkdir -p "$work" || fail "can not make $work: is /usr/local writable?"
+  trap 'rm -rf "$work"' EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  check_room
+
+  if [ -n "$offline" ]; then
+    packed=$offline/$file
+    [ -f "$packed" ] || fail "there is no $file in $offline"
+  else
+    packed=$work/$file
+    say "downloading $url/$file"
+    fetch "$file"
+  fi
+  check_download
+  gzip -dc "$packed" >"$work/skerry" || fail "can not unpack $file into $work: is the disk full?"
+  [ "$packed" != "$work/$file" ] || rm -f "$packed"
+  chmod 755 "$work/skerry"
+  "$work/skerry" install "$@" </dev/null
+}
+
+usage() {
+  cat >&2 <<END
+usage: install.sh server [flags of \`skerry install server\`]
+       install.sh agent --server URL --token-file FILE [flags of \`skerry install agent\`]
+       with --offline DIR all comes from that folder
+END
+  exit 2
+}
+
+say() {
+  printf 'skerry: %s\n' "$*" >&2
+}
+
+fail() {
+  say "$*"
+  exit 1
+}
+
+# The value of --offline among the arguments, which are otherwise for `skerry install`.
+offline_folder() {
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --offline)
+        [ -n "${2:-}" ] || fail '--offline needs a folder'
+        folder=$2
+        ;;
+      --offline=*) folder=${1#--offline=} ;;
+    esac
+    shift
+  done
+  [ -n "${folder:-}" ] || return 0
+  [ -d "$folder" ] || fail "--offline $folder: there is no such folder"
+  printf '%s' "$folder"
+}
+
+architecture() {
+  machine=$(uname -m)
+  case $machine in
+    x86_64 | amd64) found=x64 ;;
+    aarch64 | arm64) found=arm64 ;;
+    arm*) fail "this machine is 32-bit ARM ($machine): Skerry needs a 64-bit one, as no supported Node runs on it" ;;
+    *) fail "this machine is $machine: Skerry runs on x86_64 and aarch64" ;;
+  esac
+  # A 64-bit kernel may carry a 32-bit system, as Raspberry Pi OS does: what programs are is told by the fifth byte of one.
+  bits=$(dd if=/bin/sh bs=1 skip=4 count=1 2>/dev/null | tr '\001\002' '12')
+  [ "$bits" != 1 ] || fail "the kernel is 64-bit ($machine), but the system on it is 32-bit: install the 64-bit edition of the system"
+  printf '%s' "$found"
+}
+
+check_libc() {
+  libc=$(getconf GNU_LIBC_VERSION 2>/dev/null || true)
+  [ -n "$libc" ] || libc=$(ldd --version 2>/dev/null | sed -n '1s/^ldd (.*\(GLIBC\|GNU libc\).*) /glibc /p' || true)
+  case $libc in
+    'glibc '*) ;;
+    *)
+      for loader in /lib/ld-musl-*; do
+        [ ! -e "$loader" ] || fail 'this system is built on musl, as Alpine is: Skerry needs glibc 2.31 or newer (Debian 11, Ubuntu 20.04, Raspberry Pi OS, Fedora, …)'
+      done
+      say 'the version of the C library could not be found out: going on'
+      return
+      ;;
+  esac
+  libc=${libc#glibc }
+  major=${libc%%.*}
+  minor=${libc#*.}
+  minor=${minor%%[!0-9]*}
+  if [ "$major" -lt 2 ] || { [ "$major" -eq 2 ] && [ "$minor" -lt 31 ]; }; then
+    fail "this system has glibc $libc: Skerry needs 2.31 or newer (Debian 11, Ubuntu 20.04, Raspberry Pi OS of 2021)"
+  fi
+}
+
+# Where another version is asked for, a place that is named after this one is taken to have a neighbour.
+base_url() {
+  if [ -n "${SKERRY_URL:-}" ]; then
+    printf '%s' "${SKERRY_URL%/}"
+  elif [ "$version" = "$baked_version" ]; then
+    printf '%s' "$baked_url"
+  else
+    printf '%s' "$baked_url" | sed "s/$(printf '%s' "$baked_version" | sed 's/\./\\./g')/$version/"
+  fi
+}
+
+# The sum that stands here for this architecture: of the download, or of the program in it.
+baked_sum() {
+  case $1-$arch in
+    packed-x64) printf '%s' '@SHA256_X64@' ;;
+    packed-arm64) printf '%s' '@SHA256_ARM64@' ;;
+    program-x64) printf '%s' '@SHA256_PROGRAM_X64@' ;;
+    program-arm64) printf '%s' '@SHA256_PROGRAM_ARM64@' ;;
+  esac
+}
+
+sum_of() {
+  sum=$(sha256sum "$1") || fail "can not read $1"
+  printf '%s' "${sum%% *}"
+}
+
+is_there_already() {
+  [ "$version" = "$baked_version" ] && [ -x "$slot" ] && [ "$(sum_of "$slot")" = "$(baked_sum program)" ]
+}
+
+check_room() {
+  free_kb=$(df -Pk "$work" | awk 'NR == 2 { print $4 }')
+  [ "$free_kb" -ge $((free_mb_min * 1024)) ] ||
+    fail "$lib has $((free_kb / 1024)) MB free, and $free_mb_min MB are needed: make room and run this again"
+}
+
+# fetch NAME: from the place of the release into the work folder.
+fetch() {
+  if command -v curl >/dev/null; then
+    if [ -t 2 ]; then look=-#; else look=-sS; fi
+    curl -fL "$look" --connect-timeout 20 --retry 3 --retry-delay 2 -o "$work/$1" "$url/$1" || fail "can not download $url/$1"
+  elif command -v wget >/dev/null; then
+    wget -q -O "$work/$1" "$url/$1" || fail "can not download $url/$1"
+  else
+    fail 'neither curl nor wget is here to download with: install one, or bring the files on a stick and use --offline DIR'
+  fi
+}
+
+check_download() {
+  say "checking $file"
+  is=$(sum_of "$packed")
+  if [ "$version" = "$baked_version" ]; then
+    [ "$is" = "$(baked_sum packed)" ] || wrong_sum "$is" "$(baked_sum packed)"
+    if can_verify; then
+      check_signature
+    else
+      say 'checked by its sum; not by its signature, as there is no openssl 3 here'
+    fi
+  elif [ -n "${SKERRY_SHA256:-}" ]; then
+    [ "$is" = "$SKERRY_SHA256" ] || wrong_sum "$is" "$SKERRY_SHA256"
+  elif can_verify; then
+    check_signature
+  else
+    fail "this script carries the sums of $baked_version only, and there is no openssl 3 here to verify the signature of $version with: use the install.sh of $version, install openssl, or give the sum of $file as SKERRY_SHA256"
+  fi
+}
+
+wrong_sum() {
+  fail "$file is not what it should be (its SHA-256 is $1, not $2): nothing was installed. Was it cut short, or changed on its way? Run this again"
+}
+
+can_verify() {
+  case $(openssl version 2>/dev/null || true) in
+    'OpenSSL '[3-9]* | 'OpenSSL '[1-9][0-9]*) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+
+# The signature is over all sums of a release, and those name version and architecture.
+check_signature() {
+  sums=${offline:-$work}
+  if [ -z "$offline" ]; then
+    fetch SHA256SUMS
+    fetch SHA256SUMS.sig
+  fi
+  if [ ! -f "$sums/SHA256SUMS" ] || [ ! -f "$sums/SHA256SUMS.sig" ]; then
+    fail "SHA256SUMS and SHA256SUMS.sig are missing in $sums: nothing was installed. Copy them there with the rest of the release"
+  fi
+  printf '%s\n' "$public_key" >"$work/key.pem"
+  openssl pkeyutl -verify -pubin -inkey "$work/key.pem" -rawin -in "$sums/SHA256SUMS" -sigfile "$sums/SHA256SUMS.sig" >/dev/null 2>&1 ||
+    fail 'the signature of SHA256SUMS is not good: nothing was installed. These are not the files of a release, or they were changed'
+  signed=$(awk -v name="$file" '$2 == name { print $1 }' "$sums/SHA256SUMS")
+  [ -n "$signed" ] || fail "SHA256SUMS names no $file: is version $version at $url?"
+  [ "$is" = "$signed" ] || wrong_sum "$is" "$signed"
+  say 'sum and signature are good'
+}
+
+main "$@"
