@@ -9,30 +9,32 @@ import { runningExecutable } from '#lib/executable.ts';
 import { systemIds } from '#lib/ids.ts';
 import type { Log, LogForm, LogLevel } from '#lib/log.ts';
 import { platformName } from '#lib/platform.ts';
+import manifest from '../package.json' with { type: 'json' };
 import type { WorkerRole } from './worker.ts';
 
 /**
  * argv and environment → mode, root logger, exit code; composes the server and its own agent. Nothing else. Modes are imported only
  * when they are run, so that the command line starts fast and an agent holds no server in memory.
  */
-const RELEASE = '0.1.0';
 
 void runMain();
 
 async function runMain(): Promise<void> {
   watchOutput();
   const { runProgram } = await import('#cli/program.ts');
+  const inside = runningExecutable();
+  const built = builtRelease();
   const context: Context = {
     stdout: (text) => process.stdout.write(text),
     stderr: (text) => process.stderr.write(text),
     clock: systemClock,
     ids: systemIds,
-    release: RELEASE,
+    release: built.version,
     nodeVersion: process.version,
     platform: platformName(),
     hostname,
     environment: process.env,
-    executable: executable(),
+    executable: inside === undefined ? undefined : { path: inside.path, releaseKeys: built.keys },
     runServer: untilStopped(runServer, 'the server has ended'),
     runAgent: untilStopped<AgentFlags>(runAgent, 'the agent has ended; its containers go on running'),
   };
@@ -55,7 +57,7 @@ async function runServer(flags: ServerFlags, log: Log, signal: AbortSignal): Pro
   const { startServer } = await import('#server/server.ts');
   const server = await startServer({
     ...flags,
-    release: RELEASE,
+    release: builtRelease().version,
     clock: systemClock,
     ids: systemIds,
     log,
@@ -107,7 +109,7 @@ async function runAgent(
 ): Promise<void> {
   const { startAgent } = await import('#agent/agent.ts');
   const agent = await startAgent(
-    { ...flags, hostname: hostname(), release: RELEASE, clock: systemClock, ids: systemIds, log, spawnWorker },
+    { ...flags, hostname: hostname(), release: builtRelease().version, clock: systemClock, ids: systemIds, log, spawnWorker },
     signal,
   );
   try {
@@ -125,9 +127,12 @@ function spawnWorker(role: WorkerRole, data: unknown): Worker {
   return new Worker(inside.asset('loader.cjs'), { ...options, eval: true });
 }
 
-function executable(): Context['executable'] {
+/** What was put into the executable when it was built. */
+function builtRelease(): { readonly version: string; readonly keys: readonly string[] } {
   const inside = runningExecutable();
-  return inside === undefined ? undefined : { path: inside.path, releaseKeys: [] };
+  if (inside === undefined) return { version: manifest.version, keys: [] };
+  // Sound: build/executable writes just this.
+  return JSON.parse(inside.asset('release.json')) as ReturnType<typeof builtRelease>;
 }
 
 /** Runs a mode with a signal that SIGINT and SIGTERM abort, and tells its end in the log; a second signal ends the process at once. */

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundle } from './bundle.ts';
 import { makeCodeCache } from './code-cache.ts';
@@ -14,19 +14,30 @@ export type Building = {
   /** A folder to work in that does not exist; the caller removes it. */
   readonly work: string;
   readonly output: string;
-  /** PEM: what releases that this one may be upgraded to are signed with. */
-  readonly releaseKeys?: readonly string[];
+  readonly version: string;
+  /** PEM, Ed25519, public: what releases that this one may be upgraded to are signed with. */
+  readonly releaseKeys: readonly string[];
   readonly say: Progress;
 };
 
+/** What stands in an executable, for who has to name it. */
+export type Built = {
+  /** Folders of npm packages, relative to the root. */
+  readonly packages: readonly string[];
+  readonly sysroot: string;
+  readonly nodeFolder: string;
+};
+
 /** The same bytes for the same sources, keys and tools. */
-export async function buildExecutable({ target, work, output, say }: Building): Promise<void> {
+export async function buildExecutable({ target, work, output, version, releaseKeys, say }: Building): Promise<Built> {
   const nodeFolder = await nodeFor(target, say);
   const sysroot = await sysrootFor(target, say);
   const addon = await sqliteAddonFor(target, sysroot, nodeFolder, say);
   mkdirSync(work, { recursive: true });
   say(`packing for ${target.arch}`);
-  const { main, worker } = await bundle(work);
+  const { main, worker, packages } = await bundle(work);
+  const release = join(work, 'release.json');
+  writeFileSync(release, JSON.stringify({ version, keys: releaseKeys }));
   const node = join(nodeFolder, 'node');
   const caches = { main: join(work, 'main.cache'), worker: join(work, 'worker.cache') };
   const made = { target, node, sysroot };
@@ -40,8 +51,10 @@ export async function buildExecutable({ target, work, output, say }: Building): 
     'worker.cjs': worker,
     'worker.cache': caches.worker,
     'better_sqlite3.node': addon,
+    'release.json': release,
   };
   await pack({ target, node, loader, assets }, work, output);
+  return { packages, sysroot, nodeFolder };
 }
 
 /** What every start of the command line does. */

@@ -26,19 +26,17 @@ function load() {
   const failures = [];
   // Memory first: a card is spared 2 MB of writing at each start. A folder may be missing, read-only, full, or may forbid to execute.
   for (const folder of new Set(['/dev/shm', '/run', tmpdir(), '/var/tmp', process.cwd()])) {
-    for (const place of [withoutName, withNameForAMoment]) {
-      try {
-        return place(folder);
-      } catch (error) {
-        failures.push(error.message);
-      }
+    try {
+      return loadFrom(folder);
+    } catch (error) {
+      failures.push(error.message);
     }
   }
   throw new Error(`load SQLite: no folder takes a file that may be executed (TMPDIR names one more): ${failures.join('; ')}`);
 }
 
-function withoutName(folder) {
-  const fd = openSync(folder, O_TMPFILE | constants.O_RDWR, 0o700);
+function loadFrom(folder) {
+  const fd = openNameless(folder);
   try {
     fill(fd);
     const name = `/proc/self/fd/${fd}`;
@@ -52,16 +50,16 @@ function withoutName(folder) {
   }
 }
 
-/** Where the file system knows no files without names. */
-function withNameForAMoment(folder) {
-  const file = path.join(folder, `.skerry-sqlite-${process.pid}`);
-  const fd = openSync(file, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, 0o700);
+function openNameless(folder) {
   try {
-    fill(fd);
-    return open(`/proc/self/fd/${fd}`);
-  } finally {
-    closeSync(fd);
-    rmSync(file, { force: true });
+    return openSync(folder, O_TMPFILE | constants.O_RDWR, 0o700);
+  } catch (error) {
+    // Not every file system knows files without names: there it has one until it is open.
+    if (error.code !== 'EOPNOTSUPP' && error.code !== 'EISDIR') throw error;
+    const file = path.join(folder, `.skerry-sqlite-${process.pid}`);
+    const fd = openSync(file, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, 0o700);
+    rmSync(file);
+    return fd;
   }
 }
 

@@ -11,6 +11,8 @@ import type { Target } from './targets.ts';
  */
 const CODENAME = 'bullseye';
 const PACKAGES = [
+  // Where its licence stands.
+  'gcc-10-base',
   'libc6',
   'libc6-dev',
   'linux-libc-dev',

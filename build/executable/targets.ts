@@ -41,3 +41,11 @@ export function isNative(target: Target): boolean {
 export function toolOf(target: Target, tool: string): string {
   return isNative(target) ? tool : `${target.triple}-${tool}`;
 }
+
+/** Throws, naming those there are. */
+export function targetNamed(name: string): Target {
+  const target = Object.values(TARGETS).find(({ arch }) => arch === name);
+  if (target === undefined)
+    throw new Error(`there is no architecture ${JSON.stringify(name)}: use ${Object.keys(TARGETS).join(' or ')}`);
+  return target;
+}

@@ -1,0 +1,106 @@
+import { createHash, sign } from 'node:crypto';
+import { chmodSync, readFileSync, readdirSync, rmSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import manifest from '../package.json' with { type: 'json' };
+import { tryRun } from '../scripts/lab/exec.ts';
+import { buildAll } from './executable/build-all.ts';
+import { TARGETS, isNative, type Target } from './executable/targets.ts';
+import { componentsOf } from './release/components.ts';
+import { installScript } from './release/install-script.ts';
+import { licences } from './release/licences.ts';
+import { sbom } from './release/sbom.ts';
+import { pemOf, publicKeyIn, signingKey } from './release/signing-key.ts';
+
+/** `npm run release`: the folder that is put on a server, or on a stick. */
+const HELP = `npm run release -- --base-url URL [--key FILE] [--next-key FILE] [--version V] [--output DIR]
+
+Makes dist/release: skerry-<version>-linux-<arch>.gz for both architectures, SHA256SUMS, its signature SHA256SUMS.sig, sbom.cdx.json, LICENSES.txt and install.sh.
+  --base-url URL    where the folder will stand: install.sh downloads from there
+  --key FILE        private key, PEM, Ed25519 (openssl genpkey -algorithm ed25519); without it one of this checkout's own
+  --next-key FILE   public key of the successor, PEM: what this release is upgraded to may be signed with either
+  --version V       instead of package.json's
+  --output DIR      instead of dist/release`;
+
+const ROOT = join(import.meta.dirname, '..');
+const say = (text: string) => console.error(`release: ${text}`);
+
+try {
+  const { values } = parseArgs({
+    options: {
+      'base-url': { type: 'string' },
+      key: { type: 'string' },
+      'next-key': { type: 'string' },
+      version: { type: 'string' },
+      output: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help === true) console.log(HELP);
+  else if (values['base-url'] === undefined) throw new Error(`--base-url is missing\n${HELP}`);
+  else
+    await release({
+      baseUrl: values['base-url'],
+      key: values.key,
+      nextKey: values['next-key'],
+      version: values.version ?? manifest.version,
+      output: values.output ?? join(ROOT, 'dist/release'),
+    });
+} catch (error) {
+  console.error(`release: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}
+
+type Release = {
+  readonly baseUrl: string;
+  readonly key: string | undefined;
+  readonly nextKey: string | undefined;
+  readonly version: string;
+  readonly output: string;
+};
+
+async function release({ baseUrl, key, nextKey, version, output }: Release): Promise<void> {
+  const privateKey = signingKey(key, join(ROOT, 'dist/development.key'), say);
+  const publicKey = pemOf(privateKey);
+  const releaseKeys = [publicKey, ...(nextKey === undefined ? [] : [publicKeyIn(nextKey)])];
+  rmSync(output, { recursive: true, force: true });
+  mkdirSync(output, { recursive: true });
+  const built = await buildAll(Object.values(TARGETS), { folder: join(output, '.executables'), version, releaseKeys, say });
+  const sums = { packed: { x64: '', arm64: '' }, program: { x64: '', arm64: '' } };
+  for (const { target, output: program, sysroot } of built) {
+    await check(target, program, sysroot, version);
+    const bytes = readFileSync(program);
+    const packed = gzipSync(bytes, { level: 9 });
+    writeFileSync(join(output, `skerry-${version}-linux-${target.arch}.gz`), packed);
+    sums.program[target.arch] = sha256(bytes);
+    sums.packed[target.arch] = sha256(packed);
+    say(`skerry-${version}-linux-${target.arch}.gz: ${(packed.length / 1e6).toFixed(1)} MB`);
+  }
+  const [first] = built;
+  if (first === undefined) throw new Error('nothing was built');
+  const components = componentsOf({ ...first, root: ROOT });
+  writeFileSync(join(output, 'sbom.cdx.json'), sbom(version, components));
+  writeFileSync(join(output, 'LICENSES.txt'), licences(readFileSync(join(ROOT, 'LICENSE'), 'utf8'), components));
+  const script = installScript(readFileSync(join(ROOT, 'scripts/install.sh'), 'utf8'), { version, baseUrl, ...sums, publicKey });
+  writeFileSync(join(output, 'install.sh'), script);
+  chmodSync(join(output, 'install.sh'), 0o755);
+  rmSync(join(output, '.executables'), { recursive: true });
+  const names = readdirSync(output).toSorted();
+  const list = names.map((name) => `${sha256(readFileSync(join(output, name)))}  ${name}\n`).join('');
+  writeFileSync(join(output, 'SHA256SUMS'), list);
+  writeFileSync(join(output, 'SHA256SUMS.sig'), sign(null, Buffer.from(list), privateKey));
+  say(`${output} is version ${version}, to stand at ${baseUrl}`);
+}
+
+/** It starts, says its version, and nothing else: a rejected code cache or a warning would be told on stderr at every start. */
+async function check(target: Target, program: string, sysroot: string, version: string): Promise<void> {
+  const [command, ...before] = isNative(target) ? [program] : [target.emulator, '-L', sysroot, program];
+  const { stdout, stderr } = await tryRun(command ?? program, [...before, 'version']);
+  if (stdout !== `skerry ${version}\n` || stderr !== '')
+    throw new Error(`${program} version says ${JSON.stringify(stdout + stderr)}, and skerry ${version} was to be made`);
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

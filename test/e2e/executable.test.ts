@@ -1,0 +1,72 @@
+import { execFile, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sysrootFor } from '../../build/executable/sysroot.ts';
+import { TARGETS } from '../../build/executable/targets.ts';
+import { PROGRAM } from '../../scripts/lab/lab.ts';
+import { eventually } from '../support/eventually.ts';
+
+/** The single executable where it is told nothing and given nothing: no environment, no home, no folder but one of memory. */
+const run = promisify(execFile);
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync('/var/tmp/executable-');
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test('it says what it is asked and nothing else: no warning, no rejected code cache', async () => {
+  expect(await run(PROGRAM, ['version'], { env: {} })).toEqual({ stdout: expect.stringMatching(/^skerry \d/), stderr: '' });
+});
+
+test('that for the other architecture does, too, under its emulator', async () => {
+  const { emulator } = TARGETS.arm64;
+  const sysroot = await sysrootFor(TARGETS.arm64, () => undefined);
+  const { stdout, stderr } = await run(emulator, ['-L', sysroot, 'dist/skerry-linux-arm64', 'version', '-o', 'json'], {
+    env: {},
+  });
+  expect(stderr).toBe('');
+  expect(JSON.parse(stdout)).toMatchObject({ platform: 'linux/arm64' });
+});
+
+test('NODE_OPTIONS of whoever starts it are for other programs', async () => {
+  const env = { NODE_OPTIONS: '--require=/nowhere.js --max-old-space-size=1' };
+  expect((await run(PROGRAM, ['version'], { env })).stderr).toBe('');
+});
+
+test.each([
+  ['as it is', ''],
+  ['where no program may be started from memory', 'mount -o remount,noexec /dev/shm; '],
+  ['where the system is read-only', 'mount -o remount,ro,bind / ; '],
+])('a server keeps its database, and nothing of its own is left anywhere: %s', async (_, before) => {
+  const data = mkdtempSync(join(folder, 'data-'));
+  const shm = readdirSync('/dev/shm');
+  const script = `mount --bind "$1" "$1"; mount -t tmpfs none /dev/shm; ${before}exec "$0" server --no-agent --data-dir "$1" --listen 127.0.0.1:0`;
+  const child = spawn('unshare', ['-m', '--', 'sh', '-ec', script, PROGRAM, data], {
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const ended = new Promise((resolve) => child.on('close', resolve));
+  try {
+    await eventually(() => said.includes('server is ready'), 'the server is ready');
+    // Both threads use one copy of SQLite.
+    const copies = new Set(programsIn(child.pid ?? 0).filter((file) => file.endsWith('(deleted)')));
+    expect([...copies]).toEqual([expect.any(String)]);
+  } finally {
+    child.kill('SIGTERM');
+    await ended;
+  }
+  expect(readdirSync(data).toSorted()).toEqual(['admin.kubeconfig', 'recovery.key', 'server']);
+  expect(readdirSync('/dev/shm')).toEqual(shm);
+});
+
+/** Files that the process may execute code of, from /proc/<pid>/maps. */
+function programsIn(pid: number): readonly string[] {
+  return readFileSync(`/proc/${pid}/maps`, 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('r-xp'))
+    .map((line) => line.slice(73));
+}
