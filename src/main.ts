@@ -2,12 +2,13 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { AgentOptions } from '#agent/agent.ts';
-import type { AgentFlags, Context, ServerFlags } from '#cli/context.ts';
+import type { AgentFlags, Context, ServerFlags, ServiceFlags } from '#cli/context.ts';
 import { holdProcess, systemClock } from '#lib/clock.ts';
 import { hasCode } from '#lib/error.ts';
 import { runningExecutable } from '#lib/executable.ts';
 import { systemIds } from '#lib/ids.ts';
-import type { Log, LogForm, LogLevel } from '#lib/log.ts';
+import { isJournal } from '#lib/journal.ts';
+import type { Log, LogForm } from '#lib/log.ts';
 import { platformName } from '#lib/platform.ts';
 import manifest from '../package.json' with { type: 'json' };
 import type { WorkerRole } from './worker.ts';
@@ -74,7 +75,7 @@ async function runServer(flags: ServerFlags, log: Log, signal: AbortSignal): Pro
 
 /** A person at a terminal reads text, everything else JSON; NO_COLOR: https://no-color.org. */
 function logForm(): LogForm {
-  if (!process.stderr.isTTY) return 'json';
+  if (!process.stderr.isTTY) return isJournal(process.env['JOURNAL_STREAM'], 2) ? 'journal' : 'json';
   return (process.env['NO_COLOR'] ?? '') === '' ? 'coloured' : 'text';
 }
 
@@ -87,13 +88,11 @@ async function runOwnAgent(
 ): Promise<void> {
   await runAgent(
     {
+      ...flags,
       server: server.url,
       token: server.ownToken,
-      dataDir: flags.dataDir,
-      docker: '/var/run/docker.sock',
       keepaliveMs: OWN_KEEPALIVE_MS,
-      labels: { 'node-role.kubernetes.io/control-plane': '' },
-      capacity: {},
+      labels: { ...flags.labels, 'node-role.kubernetes.io/control-plane': '' },
     },
     log,
     signal,
@@ -136,7 +135,7 @@ function builtRelease(): { readonly version: string; readonly keys: readonly str
 }
 
 /** Runs a mode with a signal that SIGINT and SIGTERM abort, and tells its end in the log; a second signal ends the process at once. */
-function untilStopped<F extends { readonly logLevel: LogLevel }>(
+function untilStopped<F extends ServiceFlags>(
   mode: (flags: F, log: Log, signal: AbortSignal) => Promise<void>,
   ending: string,
 ): (flags: F) => Promise<void> {
@@ -146,12 +145,18 @@ function untilStopped<F extends { readonly logLevel: LogLevel }>(
     process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
     const release = holdProcess();
     const { rootLog } = await import('#lib/log.ts');
-    const log = rootLog(flags.logLevel, logForm());
+    const form = logForm();
+    const log = rootLog(flags.logLevel, form, flags.logFile);
+    for (const problem of flags.unknownKeys) log.warn({ problem }, UNKNOWN_KEY);
     try {
       await mode(flags, log, stop.signal);
     } catch (error) {
       // Told to stop while it was still starting: a normal end.
-      if (!stop.signal.aborted || !hasCode(error, 'Aborted')) throw error;
+      if (!stop.signal.aborted || !hasCode(error, 'Aborted')) {
+        // What is thrown is told on stderr in one line, at no priority; whoever keeps a log looks there for why a service ended.
+        if (form === 'journal' || flags.logFile !== undefined) log.error({ err: error }, 'it can not go on');
+        throw error;
+      }
     } finally {
       release();
       process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
@@ -159,6 +164,8 @@ function untilStopped<F extends { readonly logLevel: LogLevel }>(
     log.info(ending);
   };
 }
+
+const UNKNOWN_KEY = 'a key of the configuration is unknown and not used: see skerry config check';
 
 function stopped(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) =>

@@ -20,6 +20,7 @@ import { findAddress, readMachine, readWaysOut, takeReadings } from './node/mach
 import { createPodLoop } from './pod-loop.ts';
 import { withRejoin } from './rejoin.ts';
 import { createDockerRuntime } from './runtime/docker-runtime.ts';
+import { tokenFile } from './token-file.ts';
 import { createAgentTunnel } from './tunnel.ts';
 import { createTmpfs } from './volumes/tmpfs.ts';
 import { createVolumes } from './volumes/volumes.ts';
@@ -29,6 +30,8 @@ export type AgentOptions = {
   readonly server?: string;
   /** A function is asked only if there is a join to make. */
   readonly token?: string | (() => Promise<string>);
+  /** In place of a token: where one is, to be deleted after the join. */
+  readonly tokenFile?: string;
   readonly dataDir: string;
   /** As asked for; see identity.ts. */
   readonly nodeName?: string;
@@ -39,6 +42,8 @@ export type AgentOptions = {
   readonly nodeIp?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly capacity: Readonly<Record<string, string>>;
+  /** Keys of this machine's configuration that nobody knows, each with what is likely meant: told as a condition of the node. */
+  readonly unknownKeys: readonly string[];
   readonly release: string;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -51,8 +56,9 @@ export type Agent = { readonly stop: () => Promise<void> };
 /** Rejects with why it is not let in, or what of its own state can not be opened. The engine and the server may be away. */
 export async function startAgent(options: AgentOptions, signal: AbortSignal): Promise<Agent> {
   const { dataDir, clock, ids, release, docker, labels } = options;
+  const voucher = options.tokenFile === undefined ? {} : tokenFile(options.tokenFile, options.log);
   const identity = await joinOnceReachable(
-    () => loadOrJoin({ ...options, networks: localNetworks() }, signal),
+    () => loadOrJoin({ ...options, ...voucher, networks: localNetworks() }, signal),
     { ...options, log: options.log.child({ node: nodeNameOf(options) }) },
     signal,
   );
@@ -81,6 +87,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     findAddress: async () => options.nodeIp ?? findAddress(),
     labels,
     caps: options.capacity,
+    unknownKeys: options.unknownKeys,
     takeReadings: () => takeReadings(dataDir),
     release,
     machine,
@@ -113,7 +120,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
         clock,
       }),
       identity,
-      { ...options, log },
+      { ...options, ...voucher, log },
     ),
     ledger,
     cluster,

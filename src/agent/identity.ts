@@ -37,6 +37,8 @@ export type IdentityOptions = {
   readonly server?: string;
   /** A function is asked only if there is a join to make. */
   readonly token?: string | (() => Promise<string>);
+  /** What the server said at a join is on the disk: the token is needed no more. */
+  readonly onJoined?: () => void;
   readonly dataDir: string;
   /** As asked for: a machine that has joined is the node it joined as, and no other. */
   readonly nodeName?: string;
@@ -73,7 +75,7 @@ export async function loadOrJoin(options: IdentityOptions, signal: AbortSignal):
   if (server === undefined || token === undefined)
     throw new SkerryError(
       'Usage',
-      `join: this machine is no node yet (${file} is not there): give --server URL and --token TOKEN (make one with \`skerry token create\` on the server)`,
+      `join: this machine is no node yet (${file} is not there): give --server URL and --token-file FILE, or --token TOKEN (make one with \`skerry token create\` on the server)`,
     );
   const { caKeyHash, id, secret } = parseJoinToken(typeof token === 'string' ? token : await token());
   const address = parseServerUrl(server);
@@ -90,6 +92,7 @@ export async function loadOrJoin(options: IdentityOptions, signal: AbortSignal):
   );
   checkAnswer(answer, key.key);
   writeDurableFile(file, textOf({ server: address, joined: answer }));
+  options.onJoined?.();
   return identityOf({ server: address, joined: answer }, key, undefined);
 }
 
@@ -188,7 +191,7 @@ function checkName(file: string, node: string, { nodeName }: IdentityOptions): v
   if (nodeName === undefined || nodeName === node) return;
   throw new SkerryError(
     'Usage',
-    `start the agent as node "${nodeName}": this machine has joined as node "${node}" (${file}); leave --node-name out, or, to make it another node: delete the Node "${node}", remove ${file} and start with a new --token`,
+    `start the agent as node "${nodeName}": this machine has joined as node "${node}" (${file}); leave --node-name out, or, to make it another node: delete the Node "${node}", remove ${file} and start with a new token`,
   );
 }
 

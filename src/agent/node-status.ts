@@ -26,6 +26,7 @@ export type NodeStatusOptions = {
   readonly findAddress: () => Promise<string | undefined>;
   readonly labels: Readonly<Record<string, string>>;
   readonly caps: Readonly<Record<string, string>>;
+  readonly unknownKeys: readonly string[];
   /** Of the machine, now. */
   readonly takeReadings: () => Promise<MachineReadings>;
   /** Of this program: `0.1.0`. */
@@ -118,7 +119,7 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
       capacity: had,
       allocatable,
       addresses: [...(address === undefined ? [] : [{ type: 'InternalIP', address }]), { type: 'Hostname', address: nodeName }],
-      conditions: nodeConditions(pressures, health, before?.conditions ?? [], clock.now()),
+      conditions: nodeConditions({ pressures, health, unknownKeys: options.unknownKeys }, before?.conditions ?? [], clock.now()),
       nodeInfo: {
         machineID: machine.machineId,
         systemUUID: machine.systemUuid,

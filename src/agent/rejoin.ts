@@ -1,6 +1,6 @@
 import { hasCode } from '#lib/error.ts';
 import type { Log } from '#lib/log.ts';
-import type { AgentTransport } from '#net/link/transport.ts';
+import type { AgentConnection, AgentHandlers, AgentTransport } from '#net/link/transport.ts';
 import { joinAgain, rejoin, type Identity, type IdentityOptions } from './identity.ts';
 
 /**
@@ -8,37 +8,54 @@ import { joinAgain, rejoin, type Identity, type IdentityOptions } from './identi
  * has lost its database takes it, one that has removed the node says no. Only then by the token that the agent was started with, if any: it may have
  * expired long ago, and while the identity is good nobody asks. Whatever comes of it, the caller's back-off goes on as after any refusal.
  */
-export type RejoinOptions = Pick<IdentityOptions, 'dataDir' | 'labels' | 'release' | 'clock' | 'token'> & { readonly log: Log };
+export type RejoinOptions = Pick<IdentityOptions, 'dataDir' | 'labels' | 'release' | 'clock' | 'token' | 'onJoined'> & {
+  readonly log: Log;
+};
 
 export function withRejoin(transport: AgentTransport, identity: Identity, options: RejoinOptions): AgentTransport {
   const { clock, log } = options;
   let askedMs = -Infinity;
-  /** Nothing makes it good again. */
-  let tokenRefused = false;
+  /** The one that nothing makes good again. */
+  let refusedToken: string | undefined;
   let lastWhy = '';
 
   /** Rejects with why the server does not let this node in. */
   const letIn = async (signal: AbortSignal): Promise<void> => {
+    const { token } = options;
+    let removed: unknown;
     try {
       await rejoin(identity, options, signal);
       return;
     } catch (error) {
-      if (!hasCode(error, 'Forbidden', 'Unauthorized') || options.token === undefined || tokenRefused) throw error;
+      if (!hasCode(error, 'Forbidden', 'Unauthorized') || token === undefined) throw error;
+      removed = error;
     }
-    const { token } = options;
+    const text =
+      typeof token === 'string'
+        ? token
+        : await token().catch((error: unknown) => {
+            throw hasCode(error, 'NoToken') ? removed : error;
+          });
+    if (text === refusedToken) throw removed;
     try {
-      await joinAgain(identity, typeof token === 'string' ? token : await token(), options, signal);
+      await joinAgain(identity, text, options, signal);
     } catch (error) {
-      // What a function gives is a new one each time.
-      tokenRefused = typeof token === 'string' && hasCode(error, ...FINAL);
+      if (hasCode(error, ...FINAL)) refusedToken = text;
       throw error;
     }
+  };
+
+  /** It is in: whatever a token was still needed for is over, that of a join which a power cut fell upon too. */
+  const connected = async (handlers: AgentHandlers, signal: AbortSignal): Promise<AgentConnection> => {
+    const connection = await transport.connect(handlers, signal);
+    options.onJoined?.();
+    return connection;
   };
 
   return {
     connect: async (handlers, signal) => {
       try {
-        return await transport.connect(handlers, signal);
+        return await connected(handlers, signal);
       } catch (refused) {
         const nowMs = clock.monotonic();
         if (!hasCode(refused, 'Unauthorized') || nowMs - askedMs < REJOIN_EVERY_MS) throw refused;
@@ -55,7 +72,7 @@ export function withRejoin(transport: AgentTransport, identity: Identity, option
         }
         lastWhy = '';
         log.info({}, 'the server has let this node in again');
-        return await transport.connect(handlers, signal);
+        return await connected(handlers, signal);
       }
     },
   };
@@ -66,5 +83,5 @@ const FINAL = ['Unauthorized', 'Forbidden', 'BadToken', 'BadAnswer', 'BadRequest
 
 function remedyFor({ server: { host, port } }: Identity, dataDir: string): string {
   const url = `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
-  return `if it was removed: make a token with \`skerry token create\` on the server, stop this agent, and start it as: skerry agent --server ${url} --token TOKEN --data-dir ${dataDir}`;
+  return `if it was removed: make a token with \`skerry token create\` on the server, stop this agent, and start it as: skerry agent --server ${url} --token TOKEN --data-dir ${dataDir} (or put it into its token file)`;
 }

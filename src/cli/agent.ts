@@ -1,50 +1,40 @@
 import { Command, Option } from 'commander';
-import { DATA_DIR, type AgentFlags, type Context } from './context.ts';
-import {
-  capacity,
-  folder,
-  httpsUrl,
-  ipAddress,
-  keepalive,
-  labels,
-  logLevel,
-  nodeName,
-  parsedOption,
-  unixSocket,
-} from './flags.ts';
+import type { AgentFlags, Context } from './context.ts';
+import { file, httpsUrl, keepalive, parsedOption } from './flags.ts';
+import { isStronger } from './option-source.ts';
+import { SETTINGS_HELP, nodeOptions, serviceOptions } from './node-options.ts';
 
 export function agentCommand(context: Context): Command {
-  return new Command('agent')
+  const command = new Command('agent')
     .description('Run the agent of this node: it joins a server once, then runs pods with or without it.')
     .option('--server <url>', 'the server to join', httpsUrl)
-    .option('--token <token>', 'a join token from `skerry token create`; needed once')
-    .option('--data-dir <dir>', 'where all state is kept', folder, DATA_DIR)
-    .option(
-      '--node-name <name>',
-      `name of the node, for its first start (default: "${context.hostname().toLowerCase()}")`,
-      nodeName,
+    .addOption(
+      new Option(
+        '--token-file <file>',
+        'a file with a join token from `skerry token create`, needed once: it is deleted after the join',
+      ).argParser(file),
     )
-    .addOption(parsedOption('--docker <socket>', 'the Docker-compatible engine', unixSocket, 'unix:///var/run/docker.sock'))
+    .addOption(new Option('--token <token>', 'the token itself, for use by hand').conflicts('tokenFile'))
     .addOption(
       parsedOption('--keepalive <duration>', 'how often an idle link is probed; 240s suits a metered one', keepalive, '30s'),
-    )
-    .option('--node-ip <address>', 'the address that the node reports (default: that of the default route)', ipAddress)
-    .addOption(new Option('--labels <k=v,…>', 'labels of the node').argParser(labels).default({}, 'none'))
-    .addOption(
-      new Option('--capacity <k=v,…>', 'caps what the node offers: cpu, memory, ephemeral-storage, pods')
-        .argParser(capacity)
-        .default({}, 'what the machine has'),
-    )
-    .option('--log-level <level>', 'debug, info, warn, error or silent', logLevel, 'info')
+    );
+  for (const option of [...serviceOptions(), ...nodeOptions(context)]) command.addOption(option);
+  return command
     .addHelpText(
       'after',
       `
 Examples:
   skerry agent --server https://10.0.0.1:6443 --token skr1.…
-  skerry agent --server https://10.0.0.1:6443 --token skr1.… --labels site=harbour --capacity cpu=2,memory=512Mi --keepalive 240s
-  skerry agent                                        # once joined, neither token nor network is needed`,
+  skerry agent --server https://10.0.0.1:6443 --token-file /etc/skerry/token --labels site=harbour --keepalive 240s
+  skerry agent                                        # once joined, neither token nor network is needed
+${SETTINGS_HELP}`,
     )
-    .action(({ keepalive: keepaliveMs, ...flags }: Omit<AgentFlags, 'keepaliveMs'> & { readonly keepalive: number }) =>
-      context.runAgent({ ...flags, keepaliveMs }),
-    );
+    .action((given: GivenFlags, self: Command) => {
+      const { keepalive: keepaliveMs, token, tokenFile, ...flags } = given;
+      const byHand = token !== undefined && isStronger(self, 'token', 'tokenFile');
+      const voucher = byHand ? { token } : tokenFile === undefined ? {} : { tokenFile };
+      return context.runAgent({ ...flags, ...voucher, keepaliveMs });
+    });
 }
+
+type GivenFlags = Omit<AgentFlags, 'keepaliveMs'> & { readonly keepalive: number };

@@ -1,3 +1,4 @@
+import { layoutIn } from '#install/layout.ts';
 import type { Clock } from '#lib/clock.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { LogLevel } from '#lib/log.ts';
@@ -25,26 +26,43 @@ export type Context = {
 /** `releaseKeys`: PEM, Ed25519, public: what releases this one may be upgraded to are signed with; none in a build that is no release. */
 export type Executable = { readonly path: string; readonly releaseKeys: readonly string[] };
 
-export type ServerFlags = {
+/** What both modes have: where things are, and what is told. */
+export type ServiceFlags = {
   readonly dataDir: string;
-  readonly listen: { readonly host: string; readonly port: number };
-  /** Whether the server runs an agent on its own node. */
-  readonly agent: boolean;
   readonly logLevel: LogLevel;
+  /** In place of stderr. */
+  readonly logFile?: string;
+  /** Of the settings, which stop no start: each a sentence with its place and what is likely meant. */
+  readonly unknownKeys: readonly string[];
 };
 
-export type AgentFlags = {
-  readonly server?: string;
-  readonly token?: string;
-  readonly dataDir: string;
+/** This machine as a node. */
+export type NodeFlags = {
   readonly nodeName?: string;
   /** Path of the engine's socket. */
   readonly docker: string;
-  readonly keepaliveMs: number;
   readonly nodeIp?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly capacity: Readonly<Record<string, string>>;
-  readonly logLevel: LogLevel;
 };
 
+export type ServerFlags = ServiceFlags &
+  NodeFlags & {
+    readonly listen: { readonly host: string; readonly port: number };
+    /** Names and addresses for the server's certificate, beside those it finds. */
+    readonly tlsSan: readonly string[];
+    /** Whether the server runs an agent on its own node. */
+    readonly agent: boolean;
+  };
+
+export type AgentFlags = ServiceFlags &
+  NodeFlags & {
+    readonly server?: string;
+    /** At most one of the two. */
+    readonly token?: string;
+    readonly tokenFile?: string;
+    readonly keepaliveMs: number;
+  };
+
 export const DATA_DIR = '/var/lib/skerry';
+export const CONFIG_FILE = layoutIn('/').config;

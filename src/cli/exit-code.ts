@@ -7,6 +7,8 @@ export const USAGE_EXIT_CODE = 2;
 const EXIT_CODES: Readonly<Record<string, number>> = {
   Usage: USAGE_EXIT_CODE,
   BadToken: USAGE_EXIT_CODE,
+  NoToken: USAGE_EXIT_CODE,
+  BadConfig: USAGE_EXIT_CODE,
   Unauthorized: 3,
   Forbidden: 3,
   NotFound: 4,

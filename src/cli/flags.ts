@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
-import { parseIp } from '#api/ip.ts';
+import { formatIp, parseIp } from '#api/ip.ts';
 import { dnsSubdomainProblems, labelValueProblems, qualifiedNameProblems } from '#api/names.ts';
 import { ZERO_QUANTITY, compareQuantities, quantityOf, quantityValue, tryParseQuantity } from '#api/quantity.ts';
 import { LOG_LEVELS, type LogLevel } from '#lib/log.ts';
@@ -45,6 +45,11 @@ export function folder(text: string): string {
   return text;
 }
 
+export function file(text: string): string {
+  if (text.trim() === '') throw new InvalidArgumentError('Use a file, like /var/log/skerry.log.');
+  return text;
+}
+
 export function nodeName(text: string): string {
   const [problem] = dnsSubdomainProblems(text);
   if (problem !== undefined) throw new InvalidArgumentError(`It can be no node's name: ${problem}.`);
@@ -54,6 +59,28 @@ export function nodeName(text: string): string {
 export function ipAddress(text: string): string {
   if (parseIp(text) === undefined) throw new InvalidArgumentError('Use an IP address, like 192.168.1.7.');
   return text;
+}
+
+/** A list of names and addresses for a certificate, `api.example.com,203.0.113.7`; given more than once, all of them. */
+export function tlsSans(text: string, before: readonly string[] = []): readonly string[] {
+  const names = [...new Set([...before, ...text.split(',').map(tlsSan)])];
+  if (names.length > TLS_SANS_MAX) throw new InvalidArgumentError(`Use at most ${TLS_SANS_MAX} names.`);
+  return names;
+}
+
+/** They travel in every TLS handshake. */
+const TLS_SANS_MAX = 100;
+
+function tlsSan(text: string): string {
+  const address = parseIp(text);
+  if (address !== undefined) return formatIp(address);
+  const name = text.toLowerCase();
+  const [problem] = dnsSubdomainProblems(name.replace(/^\*\./, ''));
+  if (problem !== undefined || /^[\d.]*$/.test(name))
+    throw new InvalidArgumentError(
+      `"${text}" can be in no certificate: use names and addresses, like api.example.com or 203.0.113.7.`,
+    );
+  return name;
 }
 
 /** A whole number of at least 1. */

@@ -20,7 +20,8 @@ async function runWith(more: Partial<Context>, ...argv: readonly string[]) {
     release: '1.2.3',
     nodeVersion: 'v24.0.0',
     platform: 'linux/arm64',
-    environment: {},
+    // Not what this machine may have.
+    environment: { SKERRY_CONFIG: '/dev/null' },
     executable: undefined,
     hostname: () => 'Board-7',
     runServer: take,
@@ -30,7 +31,7 @@ async function runWith(more: Partial<Context>, ...argv: readonly string[]) {
   return { code: await runProgram(argv, context), output, given };
 }
 
-test.each(['server', 'agent', 'token', 'token create', 'confirm', 'version'])(
+test.each(['server', 'agent', 'token', 'token create', 'confirm', 'config', 'config check', 'version'])(
   'help of %s: examples, and defaults as a user would write them',
   async (command) => {
     const { code, output } = await run(...command.split(' '), '--help');
@@ -42,7 +43,17 @@ test.each(['server', 'agent', 'token', 'token create', 'confirm', 'version'])(
 test('without flags the defaults of the help hold', async () => {
   const server = await run('server');
   expect(server.given).toEqual([
-    { dataDir: '/var/lib/skerry', listen: { host: '0.0.0.0', port: 6443 }, agent: true, logLevel: 'info' },
+    {
+      dataDir: '/var/lib/skerry',
+      listen: { host: '0.0.0.0', port: 6443 },
+      tlsSan: [],
+      agent: true,
+      docker: '/var/run/docker.sock',
+      labels: {},
+      capacity: {},
+      logLevel: 'info',
+      unknownKeys: [],
+    },
   ]);
   const agent = await run('agent');
   expect(agent.given).toEqual([
@@ -53,6 +64,7 @@ test('without flags the defaults of the help hold', async () => {
       labels: {},
       capacity: {},
       logLevel: 'info',
+      unknownKeys: [],
     },
   ]);
 });
@@ -66,6 +78,10 @@ test.each([
   ['server --data-dir=', 'Use a folder'],
   ['server edge', 'too many arguments'],
   ['agent --tokn x', 'Did you mean --token?'],
+  ['server --tls-san a..b', 'in no certificate'],
+  ['server --node-name Edge_2', 'lower case'],
+  ['agent --token x --token-file y', 'cannot be used with'],
+  ['agent --config /nowhere/config.yaml', '/nowhere/config.yaml: ENOENT'],
   ['agent --server http://a', 'https URL'],
   ['agent --data-dir=', 'Use a folder'],
   ['agent --node-name Edge_2', 'lower case'],

@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import type { Context } from './context.ts';
 import { agentCommand } from './agent.ts';
+import { configCommand } from './config.ts';
+import { configure } from './configure.ts';
 import { confirmCommand } from './confirm.ts';
 import { USAGE_EXIT_CODE, exitCodeOf } from './exit-code.ts';
 import { remedy } from './remedy.ts';
@@ -32,6 +34,7 @@ function program(context: Context): Command {
     .version(versionLine(context.release).trimEnd(), '--version', 'print the version')
     .showHelpAfterError(TRY_HELP)
     .showSuggestionAfterError()
+    .hook('preAction', (_, command) => configure(command, context))
     .exitOverride()
     .configureOutput({
       writeOut: context.stdout,
@@ -47,7 +50,7 @@ Examples:
   skerry agent --server https://10.0.0.1:6443 --token skr1.…
   kubectl --kubeconfig /var/lib/skerry/admin.kubeconfig get nodes`,
     );
-  for (const verb of [serverCommand, agentCommand, tokenCommand, confirmCommand, versionCommand]) {
+  for (const verb of [serverCommand, agentCommand, tokenCommand, confirmCommand, configCommand, versionCommand]) {
     root.addCommand(verb(context));
   }
   handDown(root);

@@ -46,6 +46,17 @@ export function createDurableFile(file: string, content: string, mode = 0o600): 
   }
 }
 
+/** Takes it away for good: after a power cut it is not there again. That there is none is no failure. */
+export function removeDurableFile(file: string): void {
+  try {
+    unlinkSync(file);
+    syncFolder(dirname(file));
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return;
+    throw new SkerryError('DiskError', `delete ${file}`, { cause });
+  }
+}
+
 /** Undefined if there is none; any other failure is thrown, as code DiskError. */
 export function readFileIfThere(file: string): string | undefined {
   try {

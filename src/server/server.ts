@@ -41,6 +41,8 @@ export type ServerOptions = {
   readonly dataDir: string;
   readonly listen: { readonly host: string; readonly port: number };
   readonly hostname: string;
+  /** More names and addresses for the certificate than the machine knows of itself. */
+  readonly tlsSan: readonly string[];
   readonly release: string;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -65,7 +67,10 @@ const ADMIN: Author = {
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { dataDir, listen, clock, ids, log, release } = options;
   const stateFile = join(dataDir, 'server', 'state.db');
-  const loadPki = () => loadOrCreatePki({ dataDir, hosts: serverHosts(options.hostname, listen.host), clock, ids });
+  const loadPki = () => {
+    const hosts = [...serverHosts(options.hostname, listen.host), ...options.tlsSan];
+    return loadOrCreatePki({ dataDir, hosts, clock, ids });
+  };
   const pki = await loadPki();
   if (pki.recoveryKeyFile !== undefined) {
     log.warn({ file: pki.recoveryKeyFile }, 'the recovery key of this cluster is here: move it to a safe place off this machine');

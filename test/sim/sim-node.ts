@@ -235,6 +235,7 @@ export class SimNode {
       findAddress: async () => '192.0.2.1',
       labels: {},
       caps: {},
+      unknownKeys: [],
       takeReadings: async () => READINGS,
       release: 'sim',
       machine: { ...MACHINE, hostname: this.name, bootId, uptimeMs: 0 },

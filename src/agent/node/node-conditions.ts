@@ -44,10 +44,16 @@ const WORDS: Readonly<Record<Pressure, { readonly no: readonly [string, string];
   },
 };
 
+export type Felt = {
+  readonly pressures: ReadonlySet<Pressure>;
+  readonly health: EngineHealth;
+  /** Of the configuration, as sentences. */
+  readonly unknownKeys: readonly string[];
+};
+
 /** Heartbeat times are the server's to write: it knows when it last heard of the node. */
 export function nodeConditions(
-  pressures: ReadonlySet<Pressure>,
-  health: EngineHealth,
+  { pressures, health, unknownKeys }: Felt,
   previous: readonly NodeCondition[],
   wallMs: number,
 ): readonly NodeCondition[] {
@@ -55,17 +61,29 @@ export function nodeConditions(
     const [reason, message] = pressures.has(type) ? WORDS[type].yes : WORDS[type].no;
     return { type, status: pressures.has(type) ? 'True' : 'False', reason, message };
   });
-  const ready = health.ready
-    ? { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' }
-    : {
-        type: 'Ready',
-        status: 'False',
-        reason: 'KubeletNotReady',
-        message: cutText(`container runtime is down: ${health.message}`, MESSAGE_BYTES_MAX),
-      };
-  return [...pressed, ready].map((condition) => {
+  return [...pressed, configOk(unknownKeys), ready(health)].map((condition) => {
     const before = previous.find(({ type }) => type === condition.type);
     const since = before?.status === condition.status ? before.lastTransitionTime : undefined;
     return { ...condition, lastTransitionTime: since ?? rfc3339(wallMs) };
   });
+}
+
+type Condition = Omit<NodeCondition, 'lastTransitionTime'>;
+
+/** The type is the one that kubelets had for a configuration that they can not wholly use (releases 1.8 and 1.9). */
+function configOk(unknownKeys: readonly string[]): Condition {
+  if (unknownKeys.length === 0)
+    return { type: 'ConfigOK', status: 'True', reason: 'KeysKnown', message: 'every key of the configuration is known' };
+  return {
+    type: 'ConfigOK',
+    status: 'False',
+    reason: 'UnknownKeys',
+    message: cutText(unknownKeys.join('; '), MESSAGE_BYTES_MAX),
+  };
+}
+
+function ready(health: EngineHealth): Condition {
+  if (health.ready) return { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' };
+  const message = cutText(`container runtime is down: ${health.message}`, MESSAGE_BYTES_MAX);
+  return { type: 'Ready', status: 'False', reason: 'KubeletNotReady', message };
 }

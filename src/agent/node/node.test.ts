@@ -22,16 +22,20 @@ test('pressures are felt at upstream’s thresholds', () => {
 });
 
 test('conditions keep the time of their last change', () => {
-  const first = nodeConditions(new Set(), { ready: true }, [], 0);
+  const first = nodeConditions({ pressures: new Set(), health: { ready: true }, unknownKeys: [] }, [], 0);
   expect(first.map(({ type, status }) => `${type}=${status}`)).toEqual([
     'MemoryPressure=False',
     'DiskPressure=False',
     'PIDPressure=False',
+    'ConfigOK=True',
     'Ready=True',
   ]);
   const down = nodeConditions(
-    new Set(['DiskPressure']),
-    { ready: false, code: 'EngineAbsent', message: 'no container engine answers' },
+    {
+      pressures: new Set(['DiskPressure']),
+      health: { ready: false, code: 'EngineAbsent', message: 'no container engine answers' },
+      unknownKeys: ['c.yaml:1: unknown key "a"', 'c.yaml:2: unknown key "b"'],
+    },
     first,
     60_000,
   );
@@ -40,8 +44,14 @@ test('conditions keep the time of their last change', () => {
     '1970-01-01T00:01:00Z',
     '1970-01-01T00:00:00Z',
     '1970-01-01T00:01:00Z',
+    '1970-01-01T00:01:00Z',
   ]);
   expect(down[3]).toMatchObject({
+    status: 'False',
+    reason: 'UnknownKeys',
+    message: 'c.yaml:1: unknown key "a"; c.yaml:2: unknown key "b"',
+  });
+  expect(down[4]).toMatchObject({
     status: 'False',
     reason: 'KubeletNotReady',
     message: 'container runtime is down: no container engine answers',

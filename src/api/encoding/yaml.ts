@@ -23,6 +23,14 @@ const TOKENS_MAX = 200_000;
 
 /** Throws 400, or 413 for more than TOKENS_MAX. */
 export function parseYamlBody(text: string): ParsedYaml {
+  const { document, lines } = parseOneDocument(text);
+  const twice = duplicatesIn(document.contents, lines);
+  const value = valueOf(document);
+  return { value, duplicates: twice.length === 0 ? [] : [`yaml: unmarshal errors:\n  ${twice.join('\n  ')}`] };
+}
+
+/** The nodes of a text that is one document, not yet looked at. Throws as parseYamlBody. */
+export function parseOneDocument(text: string): { readonly document: Document.Parsed; readonly lines: LineCounter } {
   checkTokens(text);
   const lines = new LineCounter();
   const document = parseDocument(text, { uniqueKeys: false, schema: 'yaml-1.1', customTags: jsonTags, lineCounter: lines });
@@ -30,9 +38,7 @@ export function parseYamlBody(text: string): ParsedYaml {
   if (error?.code === 'MULTIPLE_DOCS') throw malformed('it holds more than one document');
   if (error?.code === 'RESOURCE_EXHAUSTION') throw malformed('it nests too deeply');
   if (error !== undefined) throw malformed(error.message.split('\n')[0] ?? '');
-  const twice = duplicatesIn(document.contents, lines);
-  const value = valueOf(document);
-  return { value, duplicates: twice.length === 0 ? [] : [`yaml: unmarshal errors:\n  ${twice.join('\n  ')}`] };
+  return { document, lines };
 }
 
 function checkTokens(text: string): void {

@@ -32,7 +32,7 @@ const POD_CONDITIONS = [
   'PodResizePending',
 ];
 const NODE_FIELDS = ['capacity', 'allocatable', 'addresses', 'nodeInfo', 'images', 'daemonEndpoints'];
-const NODE_CONDITIONS = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure', 'NetworkUnavailable'];
+const NODE_CONDITIONS = ['Ready', 'ConfigOK', 'MemoryPressure', 'DiskPressure', 'PIDPressure', 'NetworkUnavailable'];
 const CONDITION_FIELDS = [
   'status',
   'reason',

@@ -1,0 +1,31 @@
+import { readFile, stat } from 'node:fs/promises';
+import type { YamlSetting } from '#api/encoding/yaml-settings.ts';
+import { SkerryError } from '#lib/error.ts';
+
+/** The configuration as it stands on the disk. What its keys mean, and whether there are such keys, is not looked at here. */
+export type ConfigFile = {
+  readonly path: string;
+  readonly settings: readonly YamlSetting[];
+  /** Others on this machine than its owner. */
+  readonly othersMayRead: boolean;
+};
+
+export type ConfigPlace = { readonly path: string; /** It was named by somebody. */ readonly mustExist: boolean };
+
+const CONFIG_BYTES_MAX = 256 * 1024;
+const OTHERS_READ = 0o044;
+
+/** Undefined if there is none and need be none. Throws Usage: it can not be read, or is no file of settings. */
+export async function readConfigFile({ path, mustExist }: ConfigPlace): Promise<ConfigFile | undefined> {
+  try {
+    const { size, mode } = await stat(path);
+    if (size > CONFIG_BYTES_MAX) throw new SkerryError('Usage', `it is larger than ${CONFIG_BYTES_MAX / 1024} KiB`);
+    const text = await readFile(path, 'utf8');
+    // The parser costs a start more than all else here; most machines have no such file.
+    const { parseYamlSettings } = await import('#api/encoding/yaml-settings.ts');
+    return { path, settings: parseYamlSettings(text), othersMayRead: (mode & OTHERS_READ) !== 0 };
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT' && !mustExist) return undefined;
+    throw new SkerryError('Usage', `read the configuration ${path}`, { cause });
+  }
+}
