@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { afterAll, expect, test } from 'vitest';
+import { readKubeconfig } from '#cli/client/kubeconfig.ts';
 import { eventually } from '../test/support/eventually.ts';
 
 /** The program as a process: how it ends, also when what it says is not read or can not be written. */
@@ -15,9 +17,12 @@ afterAll(() => {
 
 type Streams = { readonly stdout?: 'unread' | 'full'; readonly stderr?: 'unread' | 'full' };
 
-function start(argv: readonly string[], { stdout, stderr }: Streams = {}) {
+function start(argv: readonly string[], { stdout, stderr }: Streams = {}, env: Readonly<Record<string, string>> = {}) {
   const to = (where: 'unread' | 'full' | undefined) => (where === 'full' ? full : 'pipe');
-  const child = spawn(process.execPath, ['src/main.ts', ...argv], { stdio: ['ignore', to(stdout), to(stderr)] });
+  const child = spawn(process.execPath, ['src/main.ts', ...argv], {
+    stdio: ['ignore', to(stdout), to(stderr)],
+    env: { ...process.env, SKERRY_CONFIG: '/dev/null', ...env },
+  });
   const said = { stdout: '', stderr: '' };
   for (const [name, where] of [['stdout', stdout] as const, ['stderr', stderr] as const])
     if (where === 'unread') child[name]?.destroy();
@@ -105,4 +110,47 @@ test('a server and an agent that are told to stop say as their last word that th
     0,
     expect.objectContaining({ level: 'info', msg: 'the agent has ended; its containers go on running' }),
   ]);
+});
+
+test('a flag goes before the environment, that before the file; a log file has what is told, a key nobody knows among it', async () => {
+  const file = join(folder, 'config.yaml');
+  const log = join(folder, 'server.log');
+  writeFileSync(
+    file,
+    `data-dir: ${join(folder, 'by-file')}\nlisten: 127.0.0.1:1\nno-agent: true\nlog-levle: debug\nlog-file: ${join(folder, 'other.log')}\ntls-san: [api.example.com, "*.edge.example", 203.0.113.7]\n`,
+    { mode: 0o600 },
+  );
+  const env = { SKERRY_CONFIG: file, SKERRY_LISTEN: '127.0.0.1:2', SKERRY_LOG_FILE: log };
+  const { ended, stop } = start(['server', '--listen', '127.0.0.1:0'], {}, env);
+  await isReady('by-file');
+  const kubeconfig = readKubeconfig(join(folder, 'by-file', 'admin.kubeconfig'));
+  const port = Number(new URL(kubeconfig.server).port);
+  expect(port).toBeGreaterThan(2);
+  const names = await new Promise<string>((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port, ca: kubeconfig.ca, servername: 'x.edge.example' }, () => {
+      resolve(socket.getPeerCertificate().subjectaltname ?? '');
+      socket.destroy();
+    }).on('error', reject);
+  });
+  for (const name of ['DNS:api.example.com', 'DNS:*.edge.example', 'IP Address:203.0.113.7', 'DNS:kubernetes.default.svc'])
+    expect(names.split(', ')).toContain(name);
+  // Another verb finds the server by the same file.
+  expect((await start(['token', 'create'], {}, env).ended).stdout).toMatch(/^skr1\./);
+  stop();
+  expect(await ended).toEqual({ code: 0, stdout: '', stderr: '' });
+  const lines = readFileSync(log, 'utf8').trim().split('\n');
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ level: 'warn', problem: `${file}:4: unknown key "log-levle": did you mean "log-level"?` }),
+      expect.objectContaining({ msg: 'the server has ended' }),
+    ]),
+  );
+  expect(existsSync(join(folder, 'other.log'))).toBe(false);
+});
+
+test('a log file on a full disk ends nothing, and what it does not take goes to stderr', async () => {
+  const { ended, stop } = start([...server('logless'), '--log-file', '/dev/full']);
+  await isReady('logless');
+  stop();
+  expect(await ended).toMatchObject({ code: 0, stderr: expect.stringContaining('the server has ended') });
 });

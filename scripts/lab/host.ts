@@ -49,6 +49,9 @@ trap 'exit 0' TERM
 while :; do sleep 3600 & wait $!; done
 `;
 
+/** The machine that the lab runs on may have a skerry of its own, whose settings are none of these hosts'. */
+const ENVIRONMENT = { ...process.env, SKERRY_CONFIG: '/dev/null' };
+
 export async function createHost(labId: string, index: number, name: string, root: string, lan: Lan): Promise<Host> {
   const namespace = `sk${labId}h${index}`;
   const disk = join(root, name);
@@ -68,7 +71,7 @@ export async function createHost(labId: string, index: number, name: string, roo
   const launch = (logName: string, argv: readonly string[]) => {
     checkThere();
     const log = openSync(logFile(logName), 'a');
-    const child = start('nsenter', [...enter(), ...argv], { stdio: ['ignore', log, log] });
+    const child = start('nsenter', [...enter(), ...argv], { stdio: ['ignore', log, log], env: ENVIRONMENT });
     closeSync(log);
     return child;
   };
@@ -156,7 +159,7 @@ export async function createHost(labId: string, index: number, name: string, roo
     engineSocket,
     boot,
     cutPower,
-    exec: (...argv) => run('nsenter', [...enter(), ...argv]),
+    exec: (...argv) => run('nsenter', [...enter(), ...argv], { env: ENVIRONMENT }),
     launch,
     end: async (child, signal) => {
       const pid = child.pid === undefined ? undefined : childOf(child.pid);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { capacity, count, duration, hostPort, httpsUrl, ipAddress, keepalive, labels, unixSocket } from './flags.ts';
+import { capacity, count, duration, hostPort, httpsUrl, ipAddress, keepalive, labels, tlsSans, unixSocket } from './flags.ts';
 
 function checkRefused(parse: (text: string) => unknown, ...texts: readonly string[]): void {
   for (const text of texts) expect(() => parse(text), text).toThrow();
@@ -17,6 +17,13 @@ test('keepalives and addresses', () => {
   checkRefused(keepalive, '0s', '500ms', '61m', '30');
   expect(['192.0.2.7', '2001:db8::7'].map(ipAddress)).toEqual(['192.0.2.7', '2001:db8::7']);
   checkRefused(ipAddress, '', 'host', '192.0.2.7/24', '192.0.2');
+});
+
+test('names for a certificate', () => {
+  expect(tlsSans('Api.example.com,203.0.113.7', ['a'])).toEqual(['a', 'api.example.com', '203.0.113.7']);
+  expect(tlsSans('*.edge.example,2001:DB8:0::1,2001:db8::1')).toEqual(['*.edge.example', '2001:db8::1']);
+  checkRefused(tlsSans, '', 'a,', 'a b', 'a..b', 'https://a', 'a:6443', '10.0.0.0/8', '10.0.0.999', '*', 'a.*.b', 'a.', '-a');
+  checkRefused(tlsSans, Array.from({ length: 101 }, (_, index) => `n${index}`).join(','));
 });
 
 test('counts', () => {

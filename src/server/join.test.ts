@@ -1,5 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -7,6 +7,7 @@ import { eventually } from '../../test/support/eventually.ts';
 import { ADMIN, startJoinWorld, type JoinWorld } from '../../test/support/join-world.ts';
 import { loadOrJoin, rejoin, type Identity, type IdentityOptions } from '../agent/identity.ts';
 import { withRejoin } from '../agent/rejoin.ts';
+import { tokenFile } from '../agent/token-file.ts';
 import { joinTokenName, parseJoinToken } from '../api/join-token.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import { explain } from '../lib/error.ts';
@@ -303,6 +304,47 @@ test('a node that was deleted comes back with the token it was started with, and
   expect(node(world)?.metadata.name).toBe('n1');
   expect(keyOf(await loadOrJoin({ ...without(once, 'server', 'token') }, never))).toBe(keyOf(identity));
   expect(told).toEqual([]);
+});
+
+test('a token file is deleted once the node is in: after the join, after a crash between the two, and after a join anew', async () => {
+  const world = await start();
+  world.link.start({ connected() {}, disconnected() {}, seen() {}, message() {} });
+  const file = join(world.folder(), 'token');
+  const put = async () => writeFileSync(file, `${await world.token({ uses: 1 })}\n`, { mode: 0o600 });
+  const voucher = tokenFile(file, silentLog);
+  const options = { ...optionsOf(world, ''), ...voucher };
+  expect((await failure(loadOrJoin(options, never))).code).toBe('NoToken');
+  await put();
+  expect((await failure(loadOrJoin({ ...options, networks: ['10.32.0.0/11'] }, never))).code).not.toBe('none');
+  expect(existsSync(file)).toBe(true);
+  const identity = await loadOrJoin(
+    { ...options, onJoined: () => expect(existsSync(join(options.dataDir, 'agent/identity.json'))).toBe(true) },
+    never,
+  );
+
+  const clock = { ...systemClock };
+  const link = () =>
+    withRejoin(createAgentTransport({ ...identity, ...identity.server, keepaliveSeconds: 30, clock }), identity, {
+      ...options,
+      clock,
+      log: silentLog,
+    });
+  const connect = async () => (await link().connect({ message() {}, closed() {} }, never)).close();
+  await eventually(() => 'node' in world.keys.nodeOf(keyOf(identity)), 'its key is known');
+  // As a crash after the join would leave it: still there at the next start, and gone once that has a link.
+  await loadOrJoin(options, never);
+  expect(existsSync(file)).toBe(true);
+  await connect();
+  expect(existsSync(file)).toBe(false);
+
+  await world.api.change({ verb: 'delete', resource: 'nodes', namespace: '', name: 'n1' }, ADMIN, never);
+  await world.api.change({ verb: 'delete', resource: 'secrets', namespace: 'kube-system', name: 'node-key-n1' }, ADMIN, never);
+  await eventually(() => !('node' in world.keys.nodeOf(keyOf(identity))), 'its key is revoked');
+  expect((await failure(connect())).code).toBe('Unauthorized');
+  await put();
+  await connect();
+  expect(existsSync(file)).toBe(false);
+  expect(world.keys.nodeOf(keyOf(identity))).toEqual({ node: 'n1' });
 });
 
 test('a damaged file of the node is named, and nothing is overwritten', async () => {

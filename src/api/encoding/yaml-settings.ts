@@ -47,5 +47,5 @@ function writtenOf(node: unknown, document: Document.Parsed): Written {
 function textOf(node: unknown): string | undefined {
   if (node === null || node === undefined) return '';
   if (!isScalar(node)) return undefined;
-  return node.value === null ? '' : (node.source ?? String(node.value));
+  return node.value === null ? '' : (node.source ?? '');
 }
