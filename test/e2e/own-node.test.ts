@@ -20,6 +20,12 @@ const launch = () => {
     join(server.disk, 'skerry'),
     '--listen',
     `${server.address}:6443`,
+    '--node-name',
+    'pier-1',
+    '--labels',
+    'site=pier',
+    '--capacity',
+    'pods=7',
   ]);
 };
 
@@ -35,7 +41,11 @@ test('the server is a node of its own, and runs pods', async () => {
   await waitFor('the node to be known', () =>
     stage.kubectl('get', 'nodes', '-o', 'name').then((names) => (names === '' ? undefined : true)),
   );
-  await waitForNode(stage, 'server', 'True');
+  await waitForNode(stage, 'pier-1', 'True');
+  const said = '{.metadata.labels} {.status.capacity.pods}';
+  expect(await stage.kubectl('get', 'node', 'pier-1', '-o', `jsonpath=${said}`)).toMatch(
+    /"node-role.kubernetes.io\/control-plane":"".*"site":"pier".* 7$/,
+  );
   await stage.kubectlWith(JSON.stringify(deployment('web', 2)), 'create', '-f', '-');
   await stage.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
   expect(await stage.kubectl('logs', 'deployment/web')).toContain('web version 1 here');

@@ -60,6 +60,20 @@ test('the server certificate is good for its names, and made anew with the same 
   expect(moved.serverKeyHash).toBe(first.serverKeyHash);
 });
 
+test('names that were asked for are in it beside those every server has, wildcards too, and make nothing anew while they are the same', async () => {
+  const dataDir = folder();
+  const hosts = ['node-1', 'api.example.com', '*.edge.example', '203.0.113.7', '2001:db8::7'];
+  const { server } = await load(dataDir, { hosts });
+  const x509 = new X509Certificate(server.certificate);
+  for (const host of ['api.example.com', 'x.edge.example', 'kubernetes.default.svc', 'node-1'])
+    expect(x509.checkHost(host), host).toBeDefined();
+  for (const address of ['203.0.113.7', '2001:db8::7']) expect(x509.checkIP(address)).toBe(address);
+  expect((await load(dataDir, { hosts: [...hosts, 'localhost'] })).server.certificate).toBe(server.certificate);
+  const less = await load(dataDir, { hosts: hosts.slice(0, 1) });
+  expect(new X509Certificate(less.server.certificate).checkHost('api.example.com')).toBeUndefined();
+  expect(new X509Certificate(less.server.certificate).checkHost('kubernetes.default.svc')).toBeDefined();
+});
+
 test('a server whose clock stands in 1970 makes certificates that are good today', async () => {
   const { ca, server } = await load(folder(), { nowMs: 0 });
   for (const pem of [ca.certificate, server.certificate]) {
