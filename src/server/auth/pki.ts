@@ -192,13 +192,12 @@ function isFresh({ validFrom, validTo }: X509Certificate, nowMs: number): boolea
 
 function hasHosts(certificate: X509Certificate, hosts: readonly string[]): boolean {
   const named = (certificate.subjectAltName ?? '').split(', ').length;
-  return named === hosts.length && hosts.every((host) => isNamed(certificate, host));
-}
-
-/** Of a wildcard what it stands for is asked, as a client would. */
-function isNamed(certificate: X509Certificate, host: string): boolean {
-  if (isIP(host) !== 0) return certificate.checkIP(host) !== undefined;
-  return certificate.checkHost(host.replace(/^\*\./, 'any.'), { subject: 'never' }) !== undefined;
+  return (
+    named === hosts.length &&
+    hosts.every(
+      (host) => (isIP(host) === 0 ? certificate.checkHost(host, { subject: 'never' }) : certificate.checkIP(host)) !== undefined,
+    )
+  );
 }
 
 function ticketKeysOf(files: PkiFiles, ids: Pick<Ids, 'bytes'>): Buffer {
