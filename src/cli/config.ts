@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { checkConfig, environmentProblems } from '#install/config/check-config.ts';
+import { readConfigFile } from '#install/config/config-file.ts';
 import { SkerryError } from '#lib/error.ts';
 import { configKeys } from './config-keys.ts';
 import { configPlace } from './configure.ts';
@@ -41,6 +42,8 @@ wrong value; a key that nobody knows it only tells of, in its log and as conditi
       const { length } = problems;
       if (length > 0)
         throw new SkerryError('BadConfig', `check the settings: ${length === 1 ? 'one is' : `${length} are`} wrong`);
-      if (output === undefined) context.stdout('nothing is wrong\n');
+      const isThere = (await readConfigFile(place)) !== undefined;
+      if (output === undefined)
+        context.stdout(`${place.path}: ${isThere ? 'nothing is wrong' : 'not there, so the defaults hold'}\n`);
     });
 }

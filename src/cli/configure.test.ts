@@ -149,7 +149,7 @@ test('verbs take from it where the server’s data is, and whoever says it all n
 test('config check tells of everything that is wrong, for people and for machines', async () => {
   expect(await run('config check', 'labels: {a: b}\nserver: https://a:1\n')).toMatchObject({
     code: 0,
-    output: 'nothing is wrong\n',
+    output: 'F: nothing is wrong\n',
   });
   const wrong = 'node-nmae: x\nserver: http://a\n';
   const { code, output } = await run('config check', wrong);

@@ -23,7 +23,7 @@ export async function configure(command: Command, context: Context): Promise<voi
   if (!isMode && !options.some(isOpen)) return;
 
   const { environment } = context;
-  const config = await readConfigFile(configPlace(command.getOptionValue('config'), environment));
+  const config = await configFor(isMode, configPlace(command.getOptionValue('config'), environment));
   const keys = configKeys(context);
   const problems = [...(config === undefined ? [] : problemsOf(config, keys)), ...environmentProblems(environment, keys)];
   const own = new Set(options.flatMap((option) => [option.name(), variableOf(option.name())]));
@@ -41,6 +41,18 @@ export async function configure(command: Command, context: Context): Promise<voi
       'unknownKeys',
       unknown.map(({ message }) => message),
     );
+}
+
+/** Whoever may not read this machine's settings runs no service of it: to a person with a kubeconfig of their own they do not matter. */
+async function configFor(isMode: boolean, place: ConfigPlace): Promise<ConfigFile | undefined> {
+  try {
+    return await readConfigFile(place);
+  } catch (error) {
+    const isForbidden =
+      error instanceof Error && error.cause instanceof Error && 'code' in error.cause && error.cause.code === 'EACCES';
+    if (isMode || place.mustExist || !isForbidden) throw error;
+    return undefined;
+  }
 }
 
 /** Where the file is: as the flag says, or the variable; without a word of it there need be none in the usual place. */

@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import { LOG_FILE_BYTES_MAX } from '#lib/log-file.ts';
 import { CONFIG_FILE, DATA_DIR, type Context } from './context.ts';
 import { capacity, file, folder, ipAddress, labels, logLevel, nodeName, parsedOption, unixSocket } from './flags.ts';
 
@@ -10,9 +11,10 @@ export function serviceOptions(): readonly Option[] {
     new Option('--data-dir <dir>', 'where all state is kept').argParser(folder).default(DATA_DIR),
     new Option('--config <file>', `settings: a YAML file whose keys are these flags (default: "${CONFIG_FILE}", if there)`),
     new Option('--log-level <level>', 'debug, info, warn, error or silent').argParser(logLevel).default('info'),
-    new Option('--log-file <file>', 'log to a file of at most 10 MiB and the one before it, FILE.1 (default: stderr)').argParser(
-      file,
-    ),
+    new Option(
+      '--log-file <file>',
+      `log to a file of at most ${LOG_FILE_BYTES_MAX / 1024 / 1024} MiB, with one more before it as FILE.1 (default: stderr)`,
+    ).argParser(file),
   ];
 }
 
