@@ -9,13 +9,16 @@ import { serverCommand } from './server.ts';
  * mode is a key.
  */
 export function configKeys(context: Context): readonly ConfigKey[] {
-  const options = [serverCommand(context), agentCommand(context)].flatMap((command) => command.options);
-  const keys = options.filter(isSetting).map((option) => ({
+  const keys = keysOf([serverCommand(context), agentCommand(context)].flatMap((command) => command.options));
+  return keys.filter(({ name }, index) => keys.findIndex((other) => other.name === name) === index);
+}
+
+export function keysOf(options: readonly Option[]): readonly ConfigKey[] {
+  return options.filter(isSetting).map((option) => ({
     name: option.name(),
     form: formOf(option),
-    parse: (text: string) => settingValue(option, text),
+    parse: (text) => settingValue(option, text),
   }));
-  return keys.filter(({ name }, index) => keys.findIndex((other) => other.name === name) === index);
 }
 
 /** The file does not name itself. */

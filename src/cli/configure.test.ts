@@ -143,6 +143,8 @@ test('verbs take from it where the server’s data is, and whoever says it all n
   expect((await run('confirm', `data-dir: ${there}\n`)).output).toContain(join(there, 'admin.kubeconfig'));
   expect((await run('confirm', 'data-dir: /f\n', { SKERRY_DATA_DIR: there })).output).toContain(join(there, 'admin.kubeconfig'));
   expect((await run(`confirm --data-dir ${there}`, 'words\n')).output).toContain(join(there, 'admin.kubeconfig'));
+  expect((await run('confirm', 'words\n', { SKERRY_DATA_DIR: there })).output).toContain(join(there, 'admin.kubeconfig'));
+  expect((await run('confirm', 'data-dir: [\n')).output).toContain('read the configuration F');
   expect(await run('version', 'words\n')).toMatchObject({ code: 0 });
 });
 

@@ -3,7 +3,7 @@ import { environmentProblems, problemsOf, variableOf, type ConfigProblem } from 
 import { readConfigFile, type ConfigFile, type ConfigPlace } from '#install/config/config-file.ts';
 import { flagText, type ConfigKey } from '#install/config/config-key.ts';
 import { SkerryError } from '#lib/error.ts';
-import { configKeys, isSetting, settingValue } from './config-keys.ts';
+import { configKeys, isSetting, keysOf, settingValue } from './config-keys.ts';
 import { CONFIG_FILE, type Context } from './context.ts';
 
 /**
@@ -24,7 +24,7 @@ export async function configure(command: Command, context: Context): Promise<voi
 
   const { environment } = context;
   const config = await configFor(isMode, configPlace(command.getOptionValue('config'), environment));
-  const keys = configKeys(context);
+  const keys = isMode ? configKeys(context) : keysOf(options);
   const problems = [...(config === undefined ? [] : problemsOf(config, keys)), ...environmentProblems(environment, keys)];
   const own = new Set(options.flatMap((option) => [option.name(), variableOf(option.name())]));
   const errors = problems.filter((problem) => stops(problem, own, isMode));
@@ -46,7 +46,7 @@ export async function configure(command: Command, context: Context): Promise<voi
 /** Whoever may not read this machine's settings runs no service of it: to a person with a kubeconfig of their own they do not matter. */
 async function configFor(isMode: boolean, place: ConfigPlace): Promise<ConfigFile | undefined> {
   try {
-    return await readConfigFile(place);
+    return await readConfigFile(place, isMode ? undefined : EVERYWHERE);
   } catch (error) {
     const isForbidden =
       error instanceof Error && error.cause instanceof Error && 'code' in error.cause && error.cause.code === 'EACCES';

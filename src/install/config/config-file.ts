@@ -15,13 +15,17 @@ export type ConfigPlace = { readonly path: string; /** It was named by somebody.
 const CONFIG_BYTES_MAX = 256 * 1024;
 const OTHERS_READ = 0o044;
 
-/** Undefined if there is none and need be none. Throws Usage: it can not be read, or is no file of settings. */
-export async function readConfigFile({ path, mustExist }: ConfigPlace): Promise<ConfigFile | undefined> {
+/** Undefined if there is none and need be none, or if it has not even the words of `about`. Throws Usage: it can not be read, or is no file of settings. */
+export async function readConfigFile(
+  { path, mustExist }: ConfigPlace,
+  about: readonly string[] = [''],
+): Promise<ConfigFile | undefined> {
   try {
     const { size, mode } = await stat(path);
     if (size > CONFIG_BYTES_MAX) throw new SkerryError('Usage', `it is larger than ${CONFIG_BYTES_MAX / 1024} KiB`);
     const text = await readFile(path, 'utf8');
-    // The parser costs a start more than all else here; most machines have no such file.
+    if (!about.some((word) => text.includes(word))) return undefined;
+    // The parser costs a start more than all else here.
     const { parseYamlSettings } = await import('#api/encoding/yaml-settings.ts');
     return { path, settings: parseYamlSettings(text), othersMayRead: (mode & OTHERS_READ) !== 0 };
   } catch (cause) {
