@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { seededIds } from '../lib/ids.ts';
-import { joinTokenState, newJoinToken, parseJoinToken, withOneUseLess } from './join-token.ts';
+import { joinTokenId, joinTokenState, newJoinToken, parseJoinToken, readTokenId, withOneUseLess } from './join-token.ts';
 import { secretResource } from './kinds/secret.ts';
 
 const HASH = '0f'.repeat(32);
@@ -19,6 +19,22 @@ test('a token is read back, and its stored half knows its secret and no other', 
   expect(joinTokenState(withOneUseLess(withOneUseLess(withOneUseLess(secret)))).usesLeft).toBe(0);
   expect(JSON.stringify(secret)).not.toContain(parsed.secret);
   expect(secretResource.strategy.validate(secretResource.strategy.default(secret))).toEqual([]);
+});
+
+test('what a token is for is kept with it; whom it is for in no other way than by its name', () => {
+  const more = { replaces: 'edge-7', description: 'Fähre, Deck 2' };
+  const { secret } = newJoinToken({ caKeyHash: HASH, ttlMs: 60_000, uses: 1, ...more, ids: seededIds(1), now: 0 });
+  expect(joinTokenState(secret)).toMatchObject(more);
+  expect(joinTokenState(make(1).secret)).toMatchObject({ replaces: undefined, description: undefined });
+  expect(joinTokenState({ ...secret, data: { ...secret.data, replaces: '%' } }).replaces).toBe('');
+});
+
+test('an id is read as it is, and out of a whole token', () => {
+  const { token, secret } = make(1);
+  const id = joinTokenId(secret.metadata.name ?? '');
+  expect(readTokenId(token)).toBe(id);
+  expect(readTokenId(id ?? '')).toBe(id);
+  for (const text of ['', 'a/../b', 'join-token-abcd', 'ABCD', `${token}x.y`]) expect(readTokenId(text)).toBeUndefined();
 });
 
 test('a stored token that nobody can read never lets anybody in', () => {

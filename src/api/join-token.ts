@@ -26,12 +26,17 @@ export function newJoinToken({
   caKeyHash,
   ttlMs,
   uses,
+  replaces,
+  description,
   ids,
   now,
 }: {
   readonly caKeyHash: string;
   readonly ttlMs: number;
   readonly uses: number;
+  /** The node whose machine has lost its data: the token is for this name alone, and takes the place of the key it is pinned to. */
+  readonly replaces?: string;
+  readonly description?: string;
   readonly ids: Pick<Ids, 'suffix' | 'bytes'>;
   readonly now: number;
 }): { readonly token: string; readonly secret: Secret } {
@@ -48,6 +53,8 @@ export function newJoinToken({
         'secret-hash': encode(hashOf(secret)),
         expiration: encode(rfc3339(now + ttlMs)),
         uses: encode(String(uses)),
+        ...(replaces === undefined ? {} : { replaces: encode(replaces) }),
+        ...(description === undefined ? {} : { description: encode(description) }),
       },
     },
   };
@@ -65,14 +72,30 @@ export function parseJoinToken(text: string): JoinToken {
 }
 
 export function joinTokenName(id: string): string {
-  return `join-token-${id}`;
+  return `${NAME_PREFIX}${id}`;
 }
+
+/** Undefined for a name that is no join token's. */
+export function joinTokenId(name: string): string | undefined {
+  return name.startsWith(NAME_PREFIX) ? name.slice(NAME_PREFIX.length) : undefined;
+}
+
+/** As it is written, or taken out of a whole token; undefined where it is neither. */
+export function readTokenId(text: string): string | undefined {
+  return PATTERN.exec(text.trim())?.[2] ?? (ID.test(text) ? text : undefined);
+}
+
+const NAME_PREFIX = 'join-token-';
+const ID = /^[a-z0-9]{4,16}$/;
 
 export type JoinTokenState = {
   readonly matches: (secret: string) => boolean;
   /** undefined: never. */
   readonly expiresMs: number | undefined;
   readonly usesLeft: number;
+  /** See newJoinToken. */
+  readonly replaces: string | undefined;
+  readonly description: string | undefined;
 };
 
 /** What a stored token allows; one that was written by hand and can not be read allows nothing. */
@@ -86,6 +109,8 @@ export function joinTokenState(stored: Secret): JoinTokenState {
     matches: (secret) => isReadable && isSame(Buffer.from(hashOf(secret), 'hex'), hash),
     expiresMs: parseTime(expiration),
     usesLeft: /^\d{1,9}$/.test(uses) ? Number(uses) : 0,
+    replaces: data.replaces === undefined ? undefined : decode(data.replaces),
+    description: data.description === undefined ? undefined : decode(data.description),
   };
 }
 

@@ -31,7 +31,7 @@ async function runWith(more: Partial<Context>, ...argv: readonly string[]) {
   return { code: await runProgram(argv, context), output, given };
 }
 
-test.each(['server', 'agent', 'token', 'token create', 'confirm', 'config', 'config check', 'version'])(
+test.each(['server', 'agent', 'token', 'token create', 'token list', 'token revoke', 'confirm', 'config', 'config check', 'version'])(
   'help of %s: examples, and defaults as a user would write them',
   async (command) => {
     const { code, output } = await run(...command.split(' '), '--help');
@@ -97,6 +97,11 @@ test.each([
   ['token create --ttl soon', 'number with a unit'],
   ['token create --uses 0', 'at least 1'],
   ['token create --data-dir=', 'Use a folder'],
+  ['token create --replace Edge_2', 'lower case'],
+  ['token create --replace edge-2 --uses 2', 'cannot be used with'],
+  ['token list -o table', 'Allowed choices are json, yaml'],
+  ['token revoke', "missing required argument 'ids'"],
+  ['token revoke nonsense/..', 'Use an id'],
   ['confirm --data-dir=', 'Use a folder'],
   ['confirm everything', 'too many arguments'],
   ['version -o xml', 'Allowed choices are json, yaml'],

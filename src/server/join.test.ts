@@ -160,7 +160,7 @@ test('a name that is pinned to another key is refused, until its Node is deleted
   const world = await start();
   const first = await joinNode(world);
   const refused = await failure(joinNode(world));
-  expect(refused).toEqual({ code: 'Forbidden', text: expect.stringContaining('pinned to another key') });
+  expect(refused).toEqual({ code: 'Forbidden', text: expect.stringContaining('`skerry token create --replace n1`') });
   expect(node(world)).toBeDefined();
 
   await world.api.change({ verb: 'delete', resource: 'nodes', namespace: '', name: 'n1' }, ADMIN, never);
@@ -169,6 +169,58 @@ test('a name that is pinned to another key is refused, until its Node is deleted
   await eventually(() => 'node' in world.keys.nodeOf(keyOf(second)), 'the new key is known');
   expect(world.keys.nodeOf(keyOf(first))).toEqual({ refused: expect.stringContaining('revoked') });
   expect(world.revoked).toEqual(['n1']);
+});
+
+test('a machine that has lost its key takes its name back with a token for that, once, and the old key is dead at once', async () => {
+  const world = await start();
+  const lost = await joinNode(world);
+  const before = node(world);
+  world.link.start({ connected() {}, disconnected() {}, seen() {}, message() {} });
+  const transportOf = (identity: Identity) =>
+    createAgentTransport({ ...identity, ...identity.server, keepaliveSeconds: 30, clock: systemClock });
+  const ended: string[] = [];
+  const handlers = { message() {}, closed: (why: Error) => void ended.push(explain(why)) };
+  await eventually(() => 'node' in world.keys.nodeOf(keyOf(lost)), 'the first key is known');
+  await transportOf(lost).connect(handlers, never);
+
+  const token = await world.token({ replaces: 'n1' });
+  const { id } = parseJoinToken(token);
+  expect(await failure(joinNode(world, { nodeName: 'n2', token }))).toEqual({
+    code: 'Forbidden',
+    text: expect.stringContaining('takes the place of node "n1" and for no other'),
+  });
+  expect(node(world, 'n2')).toBeUndefined();
+  const found = await joinNode(world, { token });
+  expect(world.keys.nodeOf(keyOf(found))).toEqual({ node: 'n1' });
+  expect(world.keys.nodeOf(keyOf(lost))).toEqual({ refused: expect.stringContaining('revoked') });
+  await eventually(() => ended.length === 1, 'the old connection ends');
+  expect(ended[0]).toContain('its key was revoked');
+  expect((await failure(transportOf(lost).connect(handlers, never))).code).toBe('Unauthorized');
+  // The Node itself is the same, with its uid and its addresses.
+  expect(node(world)).toBe(before);
+  const ask = { dataDir: world.folder(), labels: {}, release: '0.1.0', clock: systemClock };
+  expect(await failure(rejoin(lost, ask, never))).toMatchObject({ code: 'Forbidden' });
+
+  const third = request('n1', newKey(), token);
+  expect(await world.ask(third)).toMatchObject({ status: 403, body: { message: expect.stringContaining('used up') } });
+  expect(await world.ask({ ...third, token: { id, secret: 'x'.repeat(32) } })).toMatchObject({ status: 401 });
+  expect(world.keys.nodeOf(keyOf(found))).toEqual({ node: 'n1' });
+});
+
+test('of two machines that take a name with one token, one has it', async () => {
+  const world = await start();
+  await joinNode(world);
+  const token = await world.token({ replaces: 'n1' });
+  const answers = await Promise.all([1, 2].map(() => world.ask(request('n1', newKey(), token))));
+  expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 409]);
+  const late = await world.ask(request('n1', newKey(), token));
+  expect(late).toMatchObject({ status: 403, body: { message: expect.stringContaining('used up') } });
+});
+
+test('a token for a name that is free by now makes the node anew', async () => {
+  const world = await start();
+  const token = await world.token({ replaces: 'n1' });
+  expect((await joinNode(world, { token })).node).toBe('n1');
 });
 
 test('a token is good for its time and its uses; a node that asks again spends none', async () => {

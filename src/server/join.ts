@@ -26,7 +26,8 @@ import { createTurns, type Turns } from './join/turns.ts';
 
 /**
  * Lets nodes in. The Node goes through the pipeline (admission gives it its pod CIDR); then one commit pins its key and takes one
- * use off the token, so that no use is lost and no key is pinned without one. A node that asks again with its key gets the same answer,
+ * use off the token, so that no use is lost and no key is pinned without one. A name that has a key keeps it, but for a token that was made to
+ * replace that node: then the same commit ends the old one. A node that asks again with its key gets the same answer,
  * for it may not have heard the first. It decides about names and keys, not about what a node may do then.
  */
 export type JoinOptions = {
@@ -126,11 +127,7 @@ async function pin(request: JoinRequest, keyHash: string, options: JoinParts, si
       const voucher = await voucherOf(request, keyHash, options);
       const pinned = await pinOf(node, options.storage);
       if (pinned.isValid && pinned.keyHash === keyHash) return;
-      if (pinned.isValid)
-        throw apiError(
-          'Forbidden',
-          `join node "${node}": the name is pinned to another key; choose another name, or delete the Node first if that machine is gone`,
-        );
+      if (pinned.isValid && voucher.replaces !== node) throw pinnedError(node);
       // No Node is made for what is good no more.
       voucher.spend();
       const owner = pinned.node ?? (created = await createNode(request, options, signal));
@@ -140,7 +137,10 @@ async function pin(request: JoinRequest, keyHash: string, options: JoinParts, si
         const { spend } = await voucherOf(request, keyHash, options);
         await options.storage.commit([pinWrite(owner, publicKey, pinned.secret, options), ...spend()]);
       });
-      options.log.info({ node, keyHash, release, by: voucher.by }, 'a node has joined');
+      if (pinned.isValid) {
+        const { by } = voucher;
+        options.log.warn({ node, keyHash, before: pinned.keyHash, release, by }, 'a machine has taken the place of a node');
+      } else options.log.info({ node, keyHash, release, by: voucher.by }, 'a node has joined');
       return;
     } catch (error) {
       const isRace = isConflict(error) || isAlreadyExists(error) || isNotFound(error);
@@ -151,6 +151,13 @@ async function pin(request: JoinRequest, keyHash: string, options: JoinParts, si
   }
 }
 
+function pinnedError(node: string): SkerryError {
+  return apiError(
+    'Forbidden',
+    `join node "${node}": the name is pinned to the key of another machine, or to one that this machine has lost. If it is to take that one's place: make a token with \`skerry token create --replace ${node}\` on the server. If both are to be nodes: choose another name (--node-name)`,
+  );
+}
+
 /** The node comes back with its key at once: the registry of keys, which follows the store, is to know it by then. */
 async function known(keyHash: string, { nodeOf, clock }: JoinOptions, signal: AbortSignal): Promise<void> {
   const deadlineMs = clock.monotonic() + KNOWN_MS_MAX;
@@ -159,7 +166,12 @@ async function known(keyHash: string, { nodeOf, clock }: JoinOptions, signal: Ab
 }
 
 /** Who vouches for the node. `spend` gives what is to be written with the pin, or throws where the voucher is good no more. */
-type Voucher = { readonly by: string; readonly spend: () => readonly Write[] };
+type Voucher = {
+  readonly by: string;
+  /** The node whose key may be replaced. */
+  readonly replaces: string | undefined;
+  readonly spend: () => readonly Write[];
+};
 
 async function voucherOf(request: JoinRequest, keyHash: string, options: JoinOptions): Promise<Voucher> {
   if (request.token !== undefined) return tokenVoucher(request.node, request.token, options);
@@ -181,9 +193,15 @@ async function tokenVoucher(
       'Unauthorized',
       `join node "${node}": the token ${JSON.stringify(id)} is not known here, or its secret is wrong`,
     );
-  const { expiresMs, usesLeft } = state;
+  const { expiresMs, usesLeft, replaces } = state;
+  if (replaces !== undefined && replaces !== node)
+    throw apiError(
+      'Forbidden',
+      `join node "${node}": the token ${JSON.stringify(id)} is for a machine that takes the place of node ${JSON.stringify(replaces)} and for no other: start it with --node-name ${replaces}, or make a token without --replace`,
+    );
   return {
     by: `token ${id}`,
+    replaces,
     spend: () => {
       if (expiresMs !== undefined && clock.now() >= expiresMs)
         throw apiError('Forbidden', `join node "${node}": the token ${JSON.stringify(id)} expired at ${rfc3339(expiresMs)}`);
@@ -205,6 +223,7 @@ function membershipVoucher(node: string, signed: SignedMembership, keyHash: stri
     throw apiError('Unauthorized', `join node "${node}": its membership is not one that this cluster has signed for it`);
   return {
     by: 'membership',
+    replaces: undefined,
     spend: () => {
       if (incarnation().confirmed)
         throw apiError('Forbidden', `join node "${node}": it was removed from this cluster; join it with a new token`);

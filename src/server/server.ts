@@ -92,6 +92,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const revoke = (node: string, why: string) => {
     link.drop(node, why);
     tunnel.drop(node);
+    fleet.keyChanged(node);
   };
   const link = createLinkServer({ cluster: pki.cluster, nodeOf, clock, log });
   const api = createApi({

@@ -32,7 +32,7 @@ export type JoinWorld = {
   readonly revoked: string[];
   /** `GET /skerry.dev/v1/ca`, as they came over the network. */
   readonly requests: string[];
-  readonly token: (options?: { readonly ttlMs?: number; readonly uses?: number }) => Promise<string>;
+  readonly token: (options?: { readonly ttlMs?: number; readonly uses?: number; readonly replaces?: string }) => Promise<string>;
   /** The same by the pipeline, without a network. */
   readonly ask: (
     request: JoinRequest,
@@ -62,7 +62,11 @@ export async function startJoinWorld(
   const store = await openTestStore({ firstStart: options.confirmed ?? true });
   const revoked: string[] = [];
   const requests: string[] = [];
-  const keys = createNodeKeys({ storage: store.storage, onRevoked: (node) => revoked.push(node), clock: systemClock, log });
+  const onRevoked = (node: string, why: string) => {
+    revoked.push(node);
+    link.drop(node, why);
+  };
+  const keys = createNodeKeys({ storage: store.storage, onRevoked, clock: systemClock, log });
   const link = createLinkServer({ cluster: pki.cluster, nodeOf: keys.nodeOf, clock: systemClock, log });
   const registry = createRegistry(builtinResources);
   const api: Api = createApi({
@@ -116,8 +120,8 @@ export async function startJoinWorld(
     revoked,
     requests,
     folder,
-    token: async ({ ttlMs = 3_600_000, uses = 1 } = {}) => {
-      const { token, secret } = newJoinToken({ caKeyHash: pki.caKeyHash, ttlMs, uses, ids, now: clock.now() });
+    token: async ({ ttlMs = 3_600_000, uses = 1, ...more } = {}) => {
+      const { token, secret } = newJoinToken({ caKeyHash: pki.caKeyHash, ttlMs, uses, ...more, ids, now: clock.now() });
       await api.change({ verb: 'create', resource: 'secrets', object: secret }, ADMIN, never);
       return token;
     },

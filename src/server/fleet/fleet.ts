@@ -56,6 +56,8 @@ export type Fleet = {
   readonly onCommandResult: (listener: (node: string, result: CommandResult) => void) => () => void;
   /** The incarnation was confirmed or renewed: tell all nodes. */
   readonly incarnationChanged: () => void;
+  /** Another machine has the name by now, or none: what the one before said and has not been dealt with is not heard any more. */
+  readonly keyChanged: (node: string) => void;
 };
 
 export type NodeLinkStatus = {
@@ -131,6 +133,7 @@ class Hub {
         return () => void this.listeners.delete(listener);
       },
       incarnationChanged: () => this.signalAll(),
+      keyChanged: (node) => this.keyChanged(node),
     };
   }
 
@@ -200,6 +203,15 @@ class Hub {
     peer.past.clear();
     this.references.set(peer.node, new Set());
     this.letGo(peer);
+  }
+
+  private keyChanged(node: string): void {
+    this.clones.forget(node);
+    const peer = this.peers.get(node);
+    if (peer === undefined) return;
+    this.mailTotal -= peer.mailbox.splice(0).length;
+    peer.session = undefined;
+    peer.tries = 0;
   }
 
   /** Of a deleted node nothing is kept in memory, once it has gone and what it said has been dealt with. */
@@ -273,8 +285,11 @@ class Hub {
 
   private async takeMail(peer: Peer | undefined): Promise<undefined> {
     while (peer !== undefined && peer.mailbox.length > 0 && !this.stopping.signal.aborted) {
+      const [message] = peer.mailbox;
       peer.tries += 1;
       await takeMail(peer, this.mail, this.stopping.signal);
+      // The node may have become another machine meanwhile.
+      if (peer.mailbox[0] !== message) continue;
       peer.mailbox.shift();
       peer.tries = 0;
       this.mailTotal -= 1;
