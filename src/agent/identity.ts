@@ -9,7 +9,8 @@ import { SkerryError } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
 import { newKey, selfSignedCertificate } from '#net/tls/certificates.ts';
 import { publicKeyHash, publicKeyPem } from '#net/tls/key-hash.ts';
-import { askToJoin, parseServerUrl, type ServerAddress } from '#net/tls/join-client.ts';
+import type { ServerAddress } from '#net/tls/exchange.ts';
+import { askToJoin, askToLeave, parseServerUrl } from '#net/tls/join-client.ts';
 
 /**
  * Who this node is: its key, and what it pinned when it joined, under `<data-dir>/agent`. Once joined, neither token nor network is
@@ -62,12 +63,10 @@ export const nodeNameOf = ({ nodeName, hostname }: Pick<IdentityOptions, 'nodeNa
 export async function loadOrJoin(options: IdentityOptions, signal: AbortSignal): Promise<Identity> {
   const folder = join(options.dataDir, 'agent');
   const file = identityFile(options.dataDir);
-  const there = readFileIfThere(file);
+  const there = await readIdentity(options);
   if (there !== undefined) {
-    const key = await ownKey(folder, options, true);
-    const stored = parseIdentity(file, there, key.key);
-    checkName(file, stored.joined.node, options);
-    return identityOf(stored, key, options.server);
+    checkName(file, there.node, options);
+    return there;
   }
 
   // Whoever cannot join leaves nothing on the disk.
@@ -94,6 +93,22 @@ export async function loadOrJoin(options: IdentityOptions, signal: AbortSignal):
   writeDurableFile(file, textOf({ server: address, joined: answer }));
   options.onJoined?.();
   return identityOf({ server: address, joined: answer }, key, undefined);
+}
+
+/** Of a machine that has joined; undefined for any other. Throws BrokenIdentity. */
+export async function readIdentity(options: ReadOptions): Promise<Identity | undefined> {
+  const file = identityFile(options.dataDir);
+  const there = readFileIfThere(file);
+  if (there === undefined) return undefined;
+  const key = await ownKey(join(options.dataDir, 'agent'), options, true);
+  return identityOf(parseIdentity(file, there, key.key), key, options.server);
+}
+
+type ReadOptions = Pick<IdentityOptions, 'dataDir' | 'server' | 'nodeName' | 'hostname' | 'ids'>;
+
+/** Asks the server to forget this node. Rejects as askToLeave does. */
+export function leave({ server, key, certificate, pins }: Identity, clock: Clock, signal: AbortSignal): Promise<void> {
+  return askToLeave({ ...server, key, certificate, pins, clock }, signal);
 }
 
 /**
@@ -135,13 +150,13 @@ export async function joinAgain(
   writeDurableFile(identityFile(options.dataDir), textOf({ server, joined: answer }));
 }
 
-const identityFile = (dataDir: string): string => join(dataDir, 'agent', 'identity.json');
+export const identityFile = (dataDir: string): string => join(dataDir, 'agent', 'identity.json');
 const textOf = (stored: Stored): string => `${JSON.stringify(stored, null, 2)}\n`;
 
 type OwnKey = { readonly key: string; readonly certificate: string };
 
 /** The key is on the disk before anybody hears of it. A key that is lost later can not be replaced: the node's name is pinned to it. */
-async function ownKey(folder: string, options: IdentityOptions, isJoined: boolean): Promise<OwnKey> {
+async function ownKey(folder: string, options: ReadOptions, isJoined: boolean): Promise<OwnKey> {
   const keyFile = join(folder, 'node.key');
   const certificateFile = join(folder, 'node.crt');
   const there = readFileIfThere(keyFile);

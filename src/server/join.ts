@@ -14,10 +14,9 @@ import type { NodeOf } from '#net/link/server.ts';
 import { publicKeyHash } from '#net/tls/key-hash.ts';
 import { createTokenBucket } from '#net/link/token-bucket.ts';
 import type { ApiOptions } from '#rest/options.ts';
-import type { Author } from '#rest/change.ts';
 import type { Answer } from '#rest/request.ts';
 import type { Key, Storage, Write } from '#rest/storage.ts';
-import { JOIN_NAME } from './auth/authorize.ts';
+import { JOIN_AUTHOR } from './auth/authorize.ts';
 import { NODE_KEY_TYPE, nodeKeyName, storedKeyHash } from './auth/node-keys.ts';
 import type { Pki } from './auth/pki.ts';
 import type { Carrier } from './carry-out.ts';
@@ -49,7 +48,6 @@ const FAILURES_BURST = 100;
 const ATTEMPTS_MAX = 5;
 const KNOWN_MS_MAX = 1_000;
 const LOOK_EVERY_MS = 5;
-const AUTHOR: Author = { user: { name: JOIN_NAME, groups: ['system:authenticated'] }, fieldManager: 'skerry-join' };
 
 /** `turns`: by token. */
 type JoinParts = JoinOptions & { readonly turns: Turns };
@@ -279,7 +277,7 @@ async function createNode({ node, labels }: JoinRequest, { change }: JoinOptions
     metadata: { name: node, labels: { ...labels, 'kubernetes.io/hostname': node } },
     spec: {},
   };
-  const created = await change({ verb: 'create', resource: 'nodes', object }, AUTHOR, signal);
+  const created = await change({ verb: 'create', resource: 'nodes', object }, JOIN_AUTHOR, signal);
   if (created === undefined) throw new SkerryError('Bug', `join node "${node}": the pipeline gave no Node`);
   return created;
 }
@@ -288,7 +286,7 @@ async function createNode({ node, labels }: JoinRequest, { change }: JoinOptions
 async function removeNode({ metadata }: KubeObject, { change, log }: JoinOptions): Promise<void> {
   const { name = '', uid = '' } = metadata;
   try {
-    await change({ verb: 'delete', resource: 'nodes', namespace: '', name, uid }, AUTHOR, new AbortController().signal);
+    await change({ verb: 'delete', resource: 'nodes', namespace: '', name, uid }, JOIN_AUTHOR, new AbortController().signal);
   } catch (error) {
     log.warn({ err: error, node: name }, 'the Node of a join that failed stays');
   }

@@ -99,7 +99,11 @@ describe('the one port', () => {
       type: 'user',
       user: { name: 'jane', groups: ['dev', 'ops', 'system:authenticated'] },
     });
-    expect(await get(real, await real.identity('n1'))).toEqual({ type: 'node', node: 'n1' });
+    expect(await get(real, await real.identity('n1'))).toEqual({
+      type: 'node',
+      node: 'n1',
+      keyHash: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
     expect(await get(real, undefined)).toEqual({ type: 'anonymous' });
     // Another cluster's user, a certificate that has expired, and a key that nobody pinned.
     expect(await get(real, await other.userCertificate('jane', ['system:masters']))).toEqual({ type: 'anonymous' });

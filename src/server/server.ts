@@ -13,11 +13,10 @@ import { createLinkServer } from '#net/link/server.ts';
 import { createApi, type Api } from '#rest/api.ts';
 import type { Author } from '#rest/change.ts';
 import { serveHttp } from '#rest/http.ts';
-import { ANONYMOUS, type User } from '#rest/request.ts';
 import { builtinAdmissions } from './admission/builtin.ts';
 import { adminKubeconfig } from './auth/admin-kubeconfig.ts';
 import { authorize } from './auth/authorize.ts';
-import type { Peer } from './auth/peer.ts';
+import { userOf } from './auth/peer.ts';
 import { createNodeKeys } from './auth/node-keys.ts';
 import { loadOrCreatePki, type Pki } from './auth/pki.ts';
 import { startRenewal } from './auth/renewal.ts';
@@ -30,6 +29,7 @@ import { authorOf } from './events.ts';
 import { createFleet } from './fleet/fleet.ts';
 import { joinPaths } from './join.ts';
 import { joinTokenCleaner } from './join/token-cleaner.ts';
+import { leavePath } from './leave.ts';
 import { startLoops } from './loops.ts';
 import { createPodLog } from './pod-log.ts';
 import { createPort, type PortTls } from './port.ts';
@@ -113,6 +113,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         ids,
         log,
       }),
+      ...leavePath({ ...store, change: (change, author, signal) => api.change(change, author, signal), nodeOf, log }),
       ...confirmPath({
         store,
         isConnected: (node) => fleet.statusOf(node).connected,
@@ -234,8 +235,4 @@ async function makeSystemNamespaces(
       await change(each, author, signal).catch((error: unknown) =>
         log.warn({ err: error, namespace: key }, 'a system namespace could not be made at once'),
       );
-}
-
-function userOf(peer: Peer): User {
-  return peer.type === 'user' ? peer.user : ANONYMOUS;
 }

@@ -16,7 +16,9 @@ import { ANONYMOUS } from '../../src/rest/request.ts';
 import { authorize } from '../../src/server/auth/authorize.ts';
 import { createNodeKeys, type NodeKeys } from '../../src/server/auth/node-keys.ts';
 import { loadOrCreatePki, type Pki } from '../../src/server/auth/pki.ts';
-import { joinPaths } from '../../src/server/join.ts';
+import { userOf } from '../../src/server/auth/peer.ts';
+import { joinPaths, type JoinOptions } from '../../src/server/join.ts';
+import { leavePath } from '../../src/server/leave.ts';
 import { createPort } from '../../src/server/port.ts';
 import type { Store } from '../../src/server/store/store.ts';
 import { openTestStore } from './store.ts';
@@ -69,6 +71,17 @@ export async function startJoinWorld(
   const keys = createNodeKeys({ storage: store.storage, onRevoked, clock: systemClock, log });
   const link = createLinkServer({ cluster: pki.cluster, nodeOf: keys.nodeOf, clock: systemClock, log });
   const registry = createRegistry(builtinResources);
+  const joining: JoinOptions = {
+    pki,
+    storage: store.storage,
+    change: (change, author, signal) => api.change(change, author, signal),
+    nodeOf: keys.nodeOf,
+    incarnation: store.incarnation,
+    clusterCIDR: CLUSTER_CIDR,
+    clock,
+    ids,
+    log,
+  };
   const api: Api = createApi({
     registry: () => registry,
     schema: loadBuiltinSchema(),
@@ -76,17 +89,7 @@ export async function startJoinWorld(
     admissions: [],
     authorize: async (user, target) => authorize(user, target),
     connectors: {},
-    paths: joinPaths({
-      pki,
-      storage: store.storage,
-      change: (change, author, signal) => api.change(change, author, signal),
-      nodeOf: keys.nodeOf,
-      incarnation: store.incarnation,
-      clusterCIDR: CLUSTER_CIDR,
-      clock,
-      ids,
-      log,
-    }),
+    paths: { ...joinPaths(joining), ...leavePath(joining) },
     clock,
     ids,
     log,
@@ -99,9 +102,9 @@ export async function startJoinWorld(
     port: 0,
     tls: { ...pki.server, ca: pki.ca.certificate, ticketKeys: pki.ticketKeys },
     nodeOf: keys.nodeOf,
-    onRequest: (request, response) => {
+    onRequest: (request, response, peer) => {
       requests.push(`${request.method} ${request.url}`);
-      void serveHttp(request, response, ANONYMOUS, api.handle);
+      void serveHttp(request, response, userOf(peer), api.handle);
     },
     isUpgrade: () => false,
     onUpgrade: () => {},

@@ -2,23 +2,21 @@ import { X509Certificate } from 'node:crypto';
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
 import { CA_PATH, JOIN_PATH, parseJoinAnswer, parseJson, type JoinAnswer, type JoinRequest } from '#api/link/join.ts';
-import { connectTls } from './dial.ts';
+import { LEAVE_PATH } from '#api/link/leave.ts';
+import type { DialTarget } from './dial.ts';
+import { exchange, refusal, type Ask, type ServerAddress } from './exchange.ts';
 import { certificateKeyHash } from './key-hash.ts';
 
 /**
- * The node's side of the join's HTTP. A new node knows the hash of the CA's key and nothing else: the server must show a certificate
+ * The node's side of the join's HTTP, and of leaving. A new node knows the hash of the CA's key and nothing else: the server must show a certificate
  * that this CA has issued for a server before it is told the secret. Dates and names are not looked at: a new board's clock may be anywhere.
  */
-export type ServerAddress = { readonly host: string; readonly port: number };
-
 export type JoinCall = {
   readonly server: ServerAddress;
   readonly request: JoinRequest;
   readonly clock: Clock;
 } & ({ /** Of the token. */ readonly caKeyHash: string } | { /** Pinned earlier. */ readonly keyHashes: readonly string[] });
 
-const TIMEOUT_MS = 30_000;
-const ANSWER_BYTES_MAX = 256 * 1024;
 const DEFAULT_PORT = 6443;
 /** RFC 5280 §4.2.1.12, id-kp-serverAuth: a user's certificate of the same CA makes no server. */
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
@@ -62,6 +60,22 @@ export async function askToJoin(call: JoinCall, signal: AbortSignal): Promise<Jo
   return answer;
 }
 
+/**
+ * Asks the server, whose key is pinned, to let this node go. Rejects with Unauthorized where it knows no node of this key (any more),
+ * WrongServer, Unreachable, Aborted, or the server's own refusal.
+ */
+export async function askToLeave(target: DialTarget & { readonly clock: Clock }, signal: AbortSignal): Promise<void> {
+  const where = `leave by ${target.host}:${target.port}`;
+  const trust = (shown: X509Certificate) => checkPinned(where, shown, target.pins);
+  const reply = await exchange(
+    { ...target, server: target },
+    { method: 'POST', path: LEAVE_PATH, body: '', trust },
+    where,
+    signal,
+  );
+  if (reply.status !== 200) throw refusal(where, reply);
+}
+
 async function fetchCa(call: JoinCall, caKeyHash: string, where: string, signal: AbortSignal): Promise<X509Certificate> {
   const reply = await exchange(call, { method: 'GET', path: CA_PATH, body: '', trust: () => {} }, where, signal);
   const ca = reply.status === 200 ? parseCertificate(reply.body) : undefined;
@@ -92,74 +106,4 @@ function parseCertificate(pem: string): X509Certificate | undefined {
   } catch {
     return undefined;
   }
-}
-
-type Reply = { readonly status: number; readonly body: string; readonly serverKeyHash: string };
-
-type Ask = {
-  readonly method: 'GET' | 'POST';
-  readonly path: string;
-  readonly body: string;
-  /** Throws before anything is written. */
-  readonly trust: (shown: X509Certificate) => void;
-};
-
-async function exchange({ server, clock }: JoinCall, ask: Ask, where: string, signal: AbortSignal): Promise<Reply> {
-  const { request } = await import('node:http');
-  const socket = await connectTls({ ...server, alpn: 'http/1.1', timeoutMs: TIMEOUT_MS, clock }, signal);
-  // To be asked for once only, see key-hash.ts.
-  const shown = socket.getPeerX509Certificate();
-  try {
-    if (shown === undefined) throw new SkerryError('WrongServer', `${where}: it shows no certificate`);
-    ask.trust(shown);
-  } catch (error) {
-    socket.destroy();
-    throw error;
-  }
-  const serverKeyHash = certificateKeyHash(shown);
-  return new Promise<Reply>((resolve, reject) => {
-    const settle = (act: () => void) => {
-      cancel();
-      signal.removeEventListener('abort', aborted);
-      socket.destroy();
-      act();
-    };
-    const fail = (cause: Error) => settle(() => reject(new SkerryError('Unreachable', where, { cause })));
-    const aborted = () => settle(() => reject(new SkerryError('Aborted', `${where}: stopped`)));
-    const cancel = clock.timer(TIMEOUT_MS, () => fail(new Error(`no answer within ${TIMEOUT_MS} ms`)));
-    signal.addEventListener('abort', aborted, { once: true });
-    const { method, path, body } = ask;
-    const headers = { host: server.host, 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
-    const call = request({ createConnection: () => socket, method, path, headers }, (response) => {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      response.on('data', (chunk: Buffer) => {
-        bytes += chunk.length;
-        if (bytes > ANSWER_BYTES_MAX) fail(new Error(`the answer is longer than ${ANSWER_BYTES_MAX} bytes`));
-        else chunks.push(chunk);
-      });
-      response.on('error', fail);
-      response.on('end', () =>
-        settle(() => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8'), serverKeyHash })),
-      );
-    });
-    call.on('error', fail);
-    call.end(body);
-  });
-}
-
-/** The server's own words, from its Status. */
-function refusal(where: string, { status, body }: Reply): SkerryError {
-  let said: unknown;
-  try {
-    said = JSON.parse(body);
-  } catch {
-    said = undefined;
-  }
-  const has = (field: 'reason' | 'message'): string | undefined => {
-    // Sound: any field of an object may be read; what is no text is left out.
-    const value = typeof said === 'object' && said !== null ? (said as Record<string, unknown>)[field] : undefined;
-    return typeof value === 'string' && value !== '' ? value : undefined;
-  };
-  return new SkerryError(has('reason') ?? 'Unreachable', `${where}: ${has('message') ?? `it answered with HTTP ${status}`}`);
 }

@@ -1,4 +1,6 @@
 import { CA_PATH, JOIN_PATH } from '#api/link/join.ts';
+import { LEAVE_PATH } from '#api/link/leave.ts';
+import type { Author } from '#rest/change.ts';
 import type { Decision } from '#rest/options.ts';
 import type { Target, User } from '#rest/request.ts';
 
@@ -34,8 +36,8 @@ const PUBLIC = ['/healthz', '/livez', '/readyz', '/version', '/version/'];
 const DISCOVERY = ['/api', '/apis', '/openapi'];
 
 function mayUsePath(user: User, { verb, path }: PathTarget): boolean {
-  // The join decides by its own token (src/server/join.ts).
-  if (path === JOIN_PATH) return verb === 'post';
+  // These decide by what the asker shows: a token (src/server/join.ts), a node's key (src/server/leave.ts).
+  if (path === JOIN_PATH || path === LEAVE_PATH) return verb === 'post';
   if (verb !== 'get' && verb !== 'head') return false;
   if (PUBLIC.includes(path) || path === CA_PATH) return true;
   if (!user.groups.includes('system:authenticated')) return false;
@@ -65,12 +67,14 @@ export const CONTROLLERS: Readonly<Record<string, Rules>> = {
   'token-cleaner': ['secrets'],
 };
 const SCHEDULER: Rules = ['pods/binding', 'pods/status'];
-const JOIN: Rules = ['nodes'];
+/** Nodes that join and leave. */
+const JOIN: Rules = ['nodes', 'secrets'];
 
 export const CONTROLLER_PREFIX = 'system:controller:';
 export const NODE_PREFIX = 'system:node:';
 export const SCHEDULER_NAME = 'system:kube-scheduler';
 export const JOIN_NAME = 'system:skerry:join';
+export const JOIN_AUTHOR: Author = { user: { name: JOIN_NAME, groups: ['system:authenticated'] }, fieldManager: 'skerry-join' };
 
 function mayUseResource({ name }: User, target: ResourceTarget): boolean {
   if (name.startsWith(NODE_PREFIX)) return mayReport(name.slice(NODE_PREFIX.length), target);

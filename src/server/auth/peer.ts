@@ -1,12 +1,13 @@
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 import type { NodeOf } from '#net/link/server.ts';
 import { certificateKeyHash } from '#net/tls/key-hash.ts';
-import type { User } from '#rest/change.ts';
+import { NODE_KEY_EXTRA } from '#api/link/leave.ts';
+import { ANONYMOUS, type User } from '#rest/request.ts';
 
 /** Who is at the other end of a TLS connection, as far as TLS itself has proven it. What they may do is authorize.ts. */
 export type Peer =
   | { readonly type: 'user'; readonly user: User }
-  | { readonly type: 'node'; readonly node: string }
+  | { readonly type: 'node'; readonly node: string; readonly keyHash: string }
   | { readonly type: 'anonymous' };
 
 /**
@@ -18,15 +19,28 @@ export function peerOf(socket: TLSSocket, { nodeOf, nowMs }: { readonly nodeOf: 
   const x509 = socket.getPeerX509Certificate();
   if (x509 === undefined) return { type: 'anonymous' };
   if (socket.authorized === true) {
-    const user = nowMs < Date.parse(x509.validTo) ? userOf(socket.getPeerCertificate()) : undefined;
+    const user = nowMs < Date.parse(x509.validTo) ? userIn(socket.getPeerCertificate()) : undefined;
     return user === undefined ? { type: 'anonymous' } : { type: 'user', user };
   }
-  const found = nodeOf(certificateKeyHash(x509));
-  return 'node' in found ? { type: 'node', node: found.node } : { type: 'anonymous' };
+  const keyHash = certificateKeyHash(x509);
+  const found = nodeOf(keyHash);
+  return 'node' in found ? { type: 'node', node: found.node, keyHash } : { type: 'anonymous' };
+}
+
+/** As the API sees them. A node's key makes nobody a user; it goes beside, for the one path that asks for it (leave.ts). */
+export function userOf(peer: Peer): User {
+  switch (peer.type) {
+    case 'user':
+      return peer.user;
+    case 'node':
+      return { ...ANONYMOUS, extra: { [NODE_KEY_EXTRA]: [peer.keyHash] } };
+    case 'anonymous':
+      return ANONYMOUS;
+  }
 }
 
 /** Kubernetes' X.509 users: the common name is the name, organisations are groups. */
-function userOf({ subject }: PeerCertificate): User | undefined {
+function userIn({ subject }: PeerCertificate): User | undefined {
   const name = listOf(subject.CN)[0];
   if (name === undefined || name === '') return undefined;
   return { name, groups: [...listOf(subject.O), 'system:authenticated'] };
