@@ -38,9 +38,41 @@ async function runMain(): Promise<void> {
     executable: inside === undefined ? undefined : { path: inside.path, releaseKeys: built.keys },
     runServer: untilStopped(runServer, 'the server has ended'),
     runAgent: untilStopped<AgentFlags>(runAgent, 'the agent has ended; its containers go on running'),
+    clearNode: (flags) =>
+      held(async (signal) => (await import('#agent/clear-node.ts')).clearNode({ ...flags, ...atHand }, signal)),
+    resetNode: (flags) =>
+      held(async (signal) => (await import('#agent/reset-node.ts')).resetNode({ ...flags, ...atHand }, signal)),
+    confirm: askAtTerminal,
   };
   const exitCode = await runProgram(process.argv.slice(2), context);
   process.exitCode ||= exitCode;
+}
+
+/** What a command that works on the node itself is lent. */
+const atHand = {
+  clock: systemClock,
+  ids: systemIds,
+  tell: (text: string) => void process.stderr.write(`${text}\n`),
+};
+/** Timers alone keep no process alive. SIGINT ends such work as it ends any command: it can be made again. */
+async function held<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const release = holdProcess();
+  try {
+    return await work(new AbortController().signal);
+  } finally {
+    release();
+  }
+}
+
+async function askAtTerminal(question: string): Promise<boolean | undefined> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
+  const { createInterface } = await import('node:readline/promises');
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
+  } finally {
+    terminal.close();
+  }
 }
 
 /** Whoever reads may go away at any time, as `head` does: that is no news, and ends no server. An output that is lost otherwise is a failure. */

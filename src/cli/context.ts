@@ -21,6 +21,11 @@ export type Context = {
   /** Each runs until it is told to stop by a signal, or rejects with why it can not. */
   readonly runServer: (flags: ServerFlags) => Promise<void>;
   readonly runAgent: (flags: AgentFlags) => Promise<void>;
+  /** Takes away what the node's agent has made on this machine; its data stays. Rejects with InUse where the agent runs. */
+  readonly clearNode: (flags: ClearNodeFlags) => Promise<Cleared>;
+  readonly resetNode: (flags: ResetFlags) => Promise<ResetDone>;
+  /** Asks the person at the terminal a question of yes and no; undefined where there is none. */
+  readonly confirm: (question: string) => Promise<boolean | undefined>;
 };
 
 /** `releaseKeys`: PEM, Ed25519, public: what releases this one may be upgraded to are signed with; none in a build that is no release. */
@@ -63,6 +68,31 @@ export type AgentFlags = ServiceFlags &
     readonly tokenFile?: string;
     readonly keepaliveMs: number;
   };
+
+/** What was done and what could not be: the words are for people. */
+export type Cleared = {
+  readonly removed: readonly string[];
+  readonly left: readonly { readonly what: string; readonly why: string }[];
+};
+
+export type ClearNodeFlags = {
+  readonly dataDir: string;
+  /** Path of the engine's socket. */
+  readonly docker: string;
+  /** Also containers that a skerry agent made as another node: for a machine that is to run none any more. */
+  readonly anyNode?: boolean;
+};
+
+export type ResetFlags = Omit<ClearNodeFlags, 'anyNode'> & { readonly server?: string; readonly force: boolean };
+
+export type ResetDone = {
+  /** Undefined: this machine was no node. */
+  readonly node: string | undefined;
+  readonly server: 'told' | 'did not know it' | 'not told';
+  readonly cleared: Cleared;
+  /** Key, identity and ledger are deleted. */
+  readonly forgotten: boolean;
+};
 
 export const DATA_DIR = '/var/lib/skerry';
 export const CONFIG_FILE = layoutIn('/').config;

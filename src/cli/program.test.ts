@@ -26,12 +26,15 @@ async function runWith(more: Partial<Context>, ...argv: readonly string[]) {
     hostname: () => 'Board-7',
     runServer: take,
     runAgent: take,
+    clearNode: async () => ({ removed: [], left: [] }),
+    resetNode: async () => ({ node: 'n1', server: 'told', cleared: { removed: [], left: [] }, forgotten: true }),
+    confirm: async () => undefined,
     ...more,
   };
   return { code: await runProgram(argv, context), output, given };
 }
 
-test.each(['server', 'agent', 'token', 'token create', 'token list', 'token revoke', 'confirm', 'config', 'config check', 'version'])(
+test.each(['server', 'agent', 'token', 'token create', 'token list', 'token revoke', 'confirm', 'reset', 'config', 'config check', 'version'])(
   'help of %s: examples, and defaults as a user would write them',
   async (command) => {
     const { code, output } = await run(...command.split(' '), '--help');
@@ -129,6 +132,34 @@ test.each([
   const refused = async () => Promise.reject(new SkerryError('DiskError', 'begin', { cause }));
   const output = `skerry: begin: ${facts.code}: ${facts.syscall}\n${hint}\n`;
   expect(await runWith({ runServer: refused }, 'server')).toMatchObject({ code: 1, output });
+});
+
+test('a reset asks first, tells what it did, and fails where something is left', async () => {
+  expect(await run('reset')).toMatchObject({ code: 2, output: expect.stringContaining('say --yes') });
+  expect(await runWith({ confirm: async () => false }, 'reset')).toMatchObject({
+    code: 1,
+    output: 'skerry: reset: nothing was done\n',
+  });
+  expect(await run('reset', '--yes')).toEqual({
+    code: 0,
+    output: 'node n1 has left its cluster\nthis machine can join anew, with a new token\n',
+    given: [],
+  });
+  const left = [{ what: 'the containers', why: 'no engine answers' }];
+  const halfDone: Context['resetNode'] = async () => ({
+    node: 'n1',
+    server: 'not told',
+    cleared: { removed: ['nft table skerry'], left },
+    forgotten: false,
+  });
+  const { code, output } = await runWith({ confirm: async () => true, resetNode: halfDone }, 'reset');
+  expect(code).toBe(1);
+  expect(output.split('\n').slice(0, 3)).toEqual([
+    'removed nft table skerry',
+    'left the containers: no engine answers',
+    'the server was not told: on it, run `kubectl delete node n1`',
+  ]);
+  expect(output).toContain('skerry: reset the node in /var/lib/skerry: not all of it could be removed');
 });
 
 test('the version, for people and for machines', async () => {

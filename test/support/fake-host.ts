@@ -109,6 +109,7 @@ function mortalRuntime(runtime: Runtime, life: Life): Runtime {
     signalContainer: (id, name, signal) => mortal(life, () => runtime.signalContainer(id, name, signal)),
     remove: (id, signal) => mortal(life, () => runtime.remove(id, signal)),
     removePodTraces: (uid, signal) => mortal(life, () => runtime.removePodTraces(uid, signal)),
+    removeOwnImages: (signal) => mortal(life, () => runtime.removeOwnImages(signal)),
     logs: (id, options, signal) => runtime.logs(id, options, signal),
     async *events(signal) {
       for await (const event of runtime.events(signal)) {

@@ -269,6 +269,7 @@ export function createFakeEngine(clock: Clock): FakeEngine {
         say(container);
       }),
     removePodTraces: (_podUid, signal) => call('removePodTraces', signal, () => undefined),
+    removeOwnImages: (signal) => call('removeOwnImages', signal, () => []),
     logs: (id, options, signal) => logsOf(id, options, signal),
     events: (signal) => eventsOf({ node, ranHere }, signal),
   });

@@ -1,4 +1,4 @@
-import { SkerryError } from '#lib/error.ts';
+import { SkerryError, hasCode } from '#lib/error.ts';
 import type { Clock } from '#lib/clock.ts';
 import { normalizeReference, parseReference } from '../images/reference.ts';
 import type { ObservedImage } from '../plan/observed.ts';
@@ -94,6 +94,28 @@ export async function pullImage(
     throw pullError(image, error);
   }
   if (signal.aborted) throw new SkerryError('Aborted', `${what}: given up`);
+}
+
+/** Every tag of a repository; one that a container uses stays, whoever's it is. Gives the names that are gone. */
+export async function removeImages(engine: Engine, repository: string, signal: AbortSignal): Promise<readonly string[]> {
+  const query = { filters: JSON.stringify({ reference: [repository] }) };
+  const answer = await engine.call(
+    { what: `list images of ${repository}`, method: 'GET', path: '/images/json', query, timeoutMs: QUICK_CALL_MS_MAX },
+    signal,
+  );
+  const names = list(answer).flatMap((entry) => list(field(entry, 'RepoTags')).map(text));
+  const removed: string[] = [];
+  // An image may have tags of others, too.
+  for (const name of names.filter((tag) => parseReference(tag)?.repository === repository)) {
+    const path = `/images/${encodeURIComponent(name)}`;
+    try {
+      await engine.call({ what: `remove image ${name}`, method: 'DELETE', path }, signal);
+      removed.push(name);
+    } catch (error) {
+      if (!hasCode(error, 'NotFound', 'Conflict')) throw error;
+    }
+  }
+  return removed;
 }
 
 /** Words by which engines say that nobody was there to ask: they have no code for it. */

@@ -3,12 +3,12 @@ import { SkerryError, hasCode } from '#lib/error.ts';
 import { podCgroup, removePodCgroup, setPodCpuShares } from './cgroup.ts';
 import { containerBody, parseContainer, sandboxBody, type DockerSettings } from './docker-container.ts';
 import { CALL_MS_MAX, QUICK_CALL_MS_MAX, createEngine, field, list, number, text, type Engine } from './docker-engine.ts';
-import { inspectImage, listImages, loadImage, pullImage } from './docker-images.ts';
+import { inspectImage, listImages, loadImage, pullImage, removeImages } from './docker-images.ts';
 import { withoutFrames } from './docker-logs.ts';
 import { engineStream } from './engine-stream.ts';
 import { readJsonLines } from './json-lines.ts';
 import { NODE_LABEL, POD_LABEL, asLabels, readLabels, type Owner } from './labels.ts';
-import { pauseImage } from './pause-image.ts';
+import { PAUSE_REPOSITORY, pauseImage } from './pause-image.ts';
 import type { ContainerSpec, EngineInfo, LogOptions, Runtime, RuntimeEvent, SandboxSpec } from './runtime.ts';
 
 /** Pods on Docker (API 1.41 and up), or whatever answers like it at the socket. Does not decide anything. */
@@ -72,6 +72,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime {
     signalContainer: (id, name, signal) => signalContainer(engine, id, name, signal),
     remove: (id, signal) => remove(engine, id, signal),
     removePodTraces: async (podUid, signal) => removePodCgroup((await settings(signal)).driver, cgroupParent, podUid),
+    removeOwnImages: (signal) => removeImages(engine, PAUSE_REPOSITORY, signal),
     logs: (id, logOptions, signal) => logs(engine, clock, id, logOptions, signal),
     events: (signal) => events(engine, clock, owner, signal),
   };

@@ -9,6 +9,8 @@ import { writeTar } from './tar.ts';
  */
 export type PauseImage = { readonly reference: string; readonly archive: Uint8Array };
 
+export const PAUSE_REPOSITORY = 'skerry/pause';
+
 export function pauseImage(architecture: string): PauseImage {
   const binary = PAUSE_BINARIES[architecture];
   if (binary === undefined) {
@@ -30,7 +32,7 @@ export function pauseImage(architecture: string): PauseImage {
     }),
   );
   const digest = sha256(config);
-  const reference = `skerry/pause:${digest.slice(0, 12)}`;
+  const reference = `${PAUSE_REPOSITORY}:${digest.slice(0, 12)}`;
   const manifest = JSON.stringify([{ Config: `${digest}.json`, RepoTags: [reference], Layers: ['layer.tar'] }]);
   const archive = writeTar([
     { name: `${digest}.json`, mode: 0o644, content: config },

@@ -32,6 +32,8 @@ export type Runtime = {
   readonly remove: (id: string, signal: AbortSignal) => Promise<void>;
   /** What may go once a pod's containers are removed: its cgroup. */
   readonly removePodTraces: (podUid: string, signal: AbortSignal) => Promise<void>;
+  /** Images that we have made ourselves, those of sandboxes; gives their names. One that a container was made from stays. */
+  readonly removeOwnImages: (signal: AbortSignal) => Promise<readonly string[]>;
   /** stdout and stderr as one stream of bytes, each line after its RFC 3339 time where asked for. */
   readonly logs: (id: string, options: LogOptions, signal: AbortSignal) => AsyncIterable<Uint8Array>;
   /** What happened, from `listening` on: look at everything then, for what happened before is not told. Throws when the engine goes away. */

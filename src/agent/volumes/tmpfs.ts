@@ -7,8 +7,8 @@ import { SkerryError } from '#lib/error.ts';
 export type Tmpfs = {
   /** Mounts memory at a folder, unless it is mounted already. */
   readonly mount: (folder: string, sizeBytes: number, mode: string) => Promise<void>;
-  /** Takes away every mount at or below a folder. */
-  readonly unmountAll: (folder: string) => Promise<void>;
+  /** Takes away every mount at or below a folder; gives where they were. */
+  readonly unmountAll: (folder: string) => Promise<readonly string[]>;
 };
 
 const COMMAND_MS_MAX = 10_000;
@@ -30,7 +30,9 @@ export function createTmpfs(): Tmpfs {
     },
     unmountAll: async (folder) => {
       // Innermost first. Lazy: a process that still looks into it must not keep the pod from going.
-      for (const path of (await mountsBelow(folder)).toReversed()) await command(`unmount ${path}`, 'umount', ['-l', path]);
+      const mounts = (await mountsBelow(folder)).toReversed();
+      for (const path of mounts) await command(`unmount ${path}`, 'umount', ['-l', path]);
+      return mounts;
     },
   };
 }

@@ -25,7 +25,7 @@ beforeEach(async () => {
       mounted.push(folder);
       sizes.push(sizeBytes);
     },
-    unmountAll: async () => undefined,
+    unmountAll: async () => [],
   };
   volumes = createVolumes({
     dataDir: dir,

@@ -11,6 +11,10 @@ export const TABLE = 'skerry';
 const OTHERS = ['docker*', 'br-*', 'virbr*', 'podman*', 'cni*', 'lxc*', 'lxdbr*'];
 const OURS = `${INTERFACE_PREFIX}*`;
 
+export function isOthersInterface(name: string): boolean {
+  return OTHERS.some((pattern) => name.startsWith(pattern.replace('*', '')));
+}
+
 /** The whole table, replaced at once. The name of its empty chain tells which rules these are. */
 export function nftRules(node: NodeNetwork, guard: boolean): string {
   const body = nftBody(node, guard);

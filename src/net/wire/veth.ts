@@ -57,11 +57,21 @@ export function parseWired(links: string, routes: string): ReadonlyMap<string, W
   return wired;
 }
 
-/** Every interface that is ours by name, whole or not, by name. */
-export function parseInterfaces(links: string): readonly string[] {
+/** Every interface whose name begins so; ours, whole or not, where nothing is said. */
+export function parseInterfaces(links: string, prefix = INTERFACE_PREFIX): readonly string[] {
   return records(links)
     .map((link) => text(link, 'ifname'))
-    .filter((name) => name.startsWith(INTERFACE_PREFIX));
+    .filter((name) => name.startsWith(prefix));
+}
+
+/** Interface → uid of the pod whose link it is, whole or not. */
+export function parseAliases(links: string): ReadonlyMap<string, string> {
+  return new Map(
+    records(links).flatMap((link) => {
+      const [mark, podUid] = text(link, 'ifalias').split(' ');
+      return mark === 'skerry' && podUid !== undefined ? [[text(link, 'ifname'), podUid] as const] : [];
+    }),
+  );
 }
 
 const MTU_DEFAULT = 1500;

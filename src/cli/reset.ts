@@ -1,0 +1,67 @@
+import { Command } from 'commander';
+import { SkerryError } from '#lib/error.ts';
+import { DATA_DIR, type Context, type ResetDone, type ResetFlags } from './context.ts';
+import { folder, httpsUrl, parsedOption, unixSocket } from './flags.ts';
+
+type Flags = Omit<ResetFlags, 'force'> & { readonly yes?: true; readonly force?: boolean };
+
+export function resetCommand(context: Context): Command {
+  return new Command('reset')
+    .description('Take this machine out of its cluster and make it a plain one again, which can join anew.')
+    .option('--data-dir <dir>', "the agent's data directory", folder, DATA_DIR)
+    .addOption(parsedOption('--docker <socket>', 'the Docker-compatible engine', unixSocket, 'unix:///var/run/docker.sock'))
+    .option('--server <url>', 'where the server is by now, if it has moved', httpsUrl)
+    .option('-y, --yes', 'do not ask')
+    .option('--force', 'also where the server can not be told, or something can not be removed')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  skerry reset                    # after \`systemctl stop skerry-agent\`
+  skerry reset --yes --force      # the server is gone, or out of reach
+
+Stop the agent first. The server is told, and deletes the Node and its key: its pods are replaced elsewhere. Then the containers
+of this node are stopped (with their grace, up to 30 s) and removed with their links, rules, mounts and emptyDir volumes, and the
+node's key and ledger are deleted. Containers that skerry did not make, images that were pulled, and hostPath folders stay.
+
+Where the server does not answer nothing is done, unless with --force: then the Node stays there, NotReady, until
+  kubectl delete node NAME
+
+On a server's machine this resets its own node only, not the server: start \`skerry server --no-agent\` for the time, so that it can be told.`,
+    )
+    .action(async ({ yes, force = false, ...flags }: Flags) => {
+      if (yes !== true) await ask(context, flags.dataDir);
+      const done = await context.resetNode({ ...flags, force });
+      context.stdout(told(done, flags.dataDir));
+      if (!done.forgotten)
+        throw new SkerryError(
+          'Incomplete',
+          `reset the node in ${flags.dataDir}: not all of it could be removed, so its key and ledger are kept; mend that and run this again, or use --force`,
+        );
+    });
+}
+
+async function ask(context: Context, dataDir: string): Promise<void> {
+  const answer = await context.confirm(
+    `This removes the node in ${dataDir} from its cluster, and all containers and emptyDir volumes that it runs. Go on?`,
+  );
+  if (answer === undefined)
+    throw new SkerryError('Usage', 'reset: there is no terminal to ask at; say --yes to go on without asking');
+  if (!answer) throw new SkerryError('Aborted', 'reset: nothing was done');
+}
+
+function told({ node, server, cleared, forgotten }: ResetDone, dataDir: string): string {
+  const lines = [
+    ...cleared.removed.map((what) => `removed ${what}`),
+    ...cleared.left.map(({ what, why }) => `left ${what}: ${why}`),
+    ...(node === undefined ? [`no node had joined in ${dataDir}`] : [SERVER_TOLD[server](node)]),
+    ...(forgotten ? ['this machine can join anew, with a new token'] : []),
+  ];
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+const SERVER_TOLD: Readonly<Record<ResetDone['server'], (node: string) => string>> = {
+  told: (node) => `node ${node} has left its cluster`,
+  'did not know it': (node) => `the server does not know node ${node} by this key (any more)`,
+  'not told': (node) => `the server was not told: on it, run \`kubectl delete node ${node}\``,
+};
