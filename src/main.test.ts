@@ -1,10 +1,14 @@
 import { spawn } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, expect, test } from 'vitest';
 import { readKubeconfig } from '#cli/client/kubeconfig.ts';
+import { systemClock } from '#lib/clock.ts';
+import { systemIds } from '#lib/ids.ts';
+import { issueClientCertificate } from '#net/tls/certificates.ts';
 import { eventually } from '../test/support/eventually.ts';
 
 /** The program as a process: how it ends, also when what it says is not read or can not be written. */
@@ -86,6 +90,28 @@ test('confirm says what it did, and when there is nothing to do', async () => {
     );
     expect(await confirm()).toMatch(nothing);
   });
+});
+
+test('an administrator’s certificate that has ended is made anew at the start, for the same key', async () => {
+  const dir = join(folder, 'ended');
+  const run = async () => {
+    rmSync(join(dir, 'admin.kubeconfig'), { force: true });
+    const { ended, stop } = start(server('ended'));
+    await isReady('ended');
+    stop();
+    expect(await ended).toMatchObject({ code: 0 });
+    return readKubeconfig(join(dir, 'admin.kubeconfig'));
+  };
+  const { key, certificate } = await run();
+  const [pki, nowMs] = [join(dir, 'server', 'pki'), Date.UTC(2026, 0, 2)];
+  const ca = { key: readFileSync(join(pki, 'ca.key'), 'utf8'), certificate: readFileSync(join(pki, 'ca.crt'), 'utf8') };
+  const who = { key, user: 'kubernetes-admin', groups: ['system:masters'], ttlMs: 3_600_000 };
+  writeFileSync(join(pki, 'admin.crt'), await issueClientCertificate(ca, who, { nowMs, ids: systemIds }));
+  const renewed = await run();
+  expect(renewed.key).toBe(key);
+  expect(renewed.certificate).not.toBe(certificate);
+  const left = Date.parse(new X509Certificate(renewed.certificate).validTo) - systemClock.now();
+  expect(left).toBeGreaterThan(360 * 86_400_000);
 });
 
 test('a server and an agent that are told to stop say as their last word that they have ended', async () => {

@@ -34,6 +34,7 @@ async function runMain(): Promise<void> {
     nodeVersion: process.version,
     platform: platformName(),
     hostname,
+    findAddress: async () => (await import('#agent/node/machine.ts')).findAddress(),
     environment: process.env,
     executable: inside === undefined ? undefined : { path: inside.path, releaseKeys: built.keys },
     runServer: untilStopped(runServer, 'the server has ended'),

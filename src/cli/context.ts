@@ -15,6 +15,8 @@ export type Context = {
   /** `linux/amd64` */
   readonly platform: string;
   readonly hostname: () => string;
+  /** By which others reach this machine. */
+  readonly findAddress: () => Promise<string | undefined>;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The executable that runs, and what its release put into it; undefined from a checkout. */
   readonly executable: Executable | undefined;

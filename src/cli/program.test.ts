@@ -24,6 +24,7 @@ async function runWith(more: Partial<Context>, ...argv: readonly string[]) {
     environment: { SKERRY_CONFIG: '/dev/null' },
     executable: undefined,
     hostname: () => 'Board-7',
+    findAddress: async () => undefined,
     runServer: take,
     runAgent: take,
     clearNode: async () => ({ removed: [], left: [] }),
@@ -34,14 +35,24 @@ async function runWith(more: Partial<Context>, ...argv: readonly string[]) {
   return { code: await runProgram(argv, context), output, given };
 }
 
-test.each(['server', 'agent', 'token', 'token create', 'token list', 'token revoke', 'confirm', 'reset', 'config', 'config check', 'version'])(
-  'help of %s: examples, and defaults as a user would write them',
-  async (command) => {
-    const { code, output } = await run(...command.split(' '), '--help');
-    expect([code, output]).toEqual([0, expect.stringMatching(/Examples?:\n {2}skerry/)]);
-    expect(output).not.toMatch(/default:\s+([{[]|\d{4,})/);
-  },
-);
+test.each([
+  'server',
+  'agent',
+  'token',
+  'token create',
+  'token list',
+  'token revoke',
+  'kubeconfig',
+  'confirm',
+  'reset',
+  'config',
+  'config check',
+  'version',
+])('help of %s: examples, and defaults as a user would write them', async (command) => {
+  const { code, output } = await run(...command.split(' '), '--help');
+  expect([code, output]).toEqual([0, expect.stringMatching(/Examples?:\n {2}skerry/)]);
+  expect(output).not.toMatch(/default:\s+([{[]|\d{4,})/);
+});
 
 test('without flags the defaults of the help hold', async () => {
   const server = await run('server');
@@ -105,6 +116,10 @@ test.each([
   ['token list -o table', 'Allowed choices are json, yaml'],
   ['token revoke', "missing required argument 'ids'"],
   ['token revoke nonsense/..', 'Use an id'],
+  ['kubeconfig --ttl 366d --user a', 'between 1s and 365d'],
+  ['kubeconfig --ttl 1h', 'give --user'],
+  ['kubeconfig --group a', 'give --user'],
+  ['kubeconfig --server http://a', 'https URL'],
   ['confirm --data-dir=', 'Use a folder'],
   ['confirm everything', 'too many arguments'],
   ['version -o xml', 'Allowed choices are json, yaml'],

@@ -5,6 +5,7 @@ import { configCommand } from './config.ts';
 import { configure } from './configure.ts';
 import { confirmCommand } from './confirm.ts';
 import { USAGE_EXIT_CODE, exitCodeOf } from './exit-code.ts';
+import { kubeconfigCommand } from './kubeconfig.ts';
 import { remedy } from './remedy.ts';
 import { resetCommand } from './reset.ts';
 import { serverCommand } from './server.ts';
@@ -51,7 +52,16 @@ Examples:
   skerry agent --server https://10.0.0.1:6443 --token skr1.…
   kubectl --kubeconfig /var/lib/skerry/admin.kubeconfig get nodes`,
     );
-  for (const verb of [serverCommand, agentCommand, tokenCommand, confirmCommand, resetCommand, configCommand, versionCommand]) {
+  for (const verb of [
+    serverCommand,
+    agentCommand,
+    tokenCommand,
+    kubeconfigCommand,
+    confirmCommand,
+    resetCommand,
+    configCommand,
+    versionCommand,
+  ]) {
     root.addCommand(verb(context));
   }
   handDown(root);

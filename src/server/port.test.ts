@@ -1,4 +1,4 @@
-import { request } from 'node:https';
+import { Agent, request } from 'node:https';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { generate } from 'mqtt-packet';
@@ -98,6 +98,7 @@ describe('the one port', () => {
     expect(await get(real, user)).toEqual({
       type: 'user',
       user: { name: 'jane', groups: ['dev', 'ops', 'system:authenticated'] },
+      untilMs: expect.any(Number),
     });
     expect(await get(real, await real.identity('n1'))).toEqual({
       type: 'node',
@@ -109,6 +110,27 @@ describe('the one port', () => {
     expect(await get(real, await other.userCertificate('jane', ['system:masters']))).toEqual({ type: 'anonymous' });
     expect(await get(real, await real.userCertificate('jane', ['system:masters'], -60_000))).toEqual({ type: 'anonymous' });
     expect(await get(real, await other.identity('n1'))).toEqual({ type: 'anonymous' });
+  });
+
+  test('a user is one no longer than the certificate says, on a connection that began before, too', async () => {
+    const real = await start();
+    const user = await real.userCertificate('jane', ['dev'], 2_000);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    try {
+      expect(await get(real, user, agent)).toMatchObject({ type: 'user' });
+      const connection = Object.values(agent.freeSockets)[0]?.[0];
+      expect(connection).toBeDefined();
+      const answers: unknown[] = [];
+      const ended = async () => {
+        // Kept until the server knows nobody there any more.
+        expect(connection?.destroyed).toBe(false);
+        answers.push(await get(real, user, agent));
+        return (answers.at(-1) as { readonly type?: string }).type === 'anonymous';
+      };
+      await eventually(ended, 'the certificate has ended', 5_000);
+    } finally {
+      agent.destroy();
+    }
   });
 
   test('garbage, false lengths and silence end one connection and nothing else', async () => {
@@ -276,9 +298,9 @@ async function exchange(real: RealPort, text: string): Promise<string> {
   return answer;
 }
 
-function get(real: RealPort, identity: NodeIdentity | undefined): Promise<unknown> {
+function get(real: RealPort, identity: NodeIdentity | undefined, agent: Agent | false = false): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const options = { host: '127.0.0.1', port: real.address.port, rejectUnauthorized: false, agent: false as const };
+    const options = { host: '127.0.0.1', port: real.address.port, rejectUnauthorized: false, agent };
     request({ ...options, ...(identity === undefined ? {} : { key: identity.key, cert: identity.certificate }) }, (response) => {
       let text = '';
       response.on('data', (chunk: Buffer) => (text += chunk.toString()));

@@ -93,7 +93,11 @@ export function createPort(options: PortOptions): Port {
     noDelay: true,
     shouldUpgradeCallback: options.isUpgrade,
   });
-  const peerOn = (request: IncomingMessage): Peer => peers.get(request.socket) ?? ANONYMOUS_PEER;
+  /** A connection may live for longer than the certificate that it began with. */
+  const peerOn = (request: IncomingMessage): Peer => {
+    const peer = peers.get(request.socket) ?? ANONYMOUS_PEER;
+    return peer.type === 'user' && clock.now() >= peer.untilMs ? ANONYMOUS_PEER : peer;
+  };
 
   server.on('connection', (socket: Socket) => {
     if (!handshakeLimit.admit(socket, raw.size - secure.size)) return;

@@ -21,6 +21,7 @@ import { createNodeKeys } from './auth/node-keys.ts';
 import { loadOrCreatePki, type Pki } from './auth/pki.ts';
 import { startRenewal } from './auth/renewal.ts';
 import { serverHosts } from './auth/server-hosts.ts';
+import { clientCertificatePath } from './client-certificate.ts';
 import { confirmPath } from './confirm.ts';
 import { builtinControllers } from './controllers/builtin.ts';
 import { systemNamespaces } from './controllers/namespace-defaults.ts';
@@ -114,6 +115,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         log,
       }),
       ...leavePath({ ...store, change: (change, author, signal) => api.change(change, author, signal), nodeOf, log }),
+      ...clientCertificatePath({ pki, clock, ids, log }),
       ...confirmPath({
         store,
         isConnected: (node) => fleet.statusOf(node).connected,

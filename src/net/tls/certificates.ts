@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
-import type { Extension, JsonGeneralName, JsonName } from '@peculiar/x509';
+import type { Extension, JsonGeneralName, JsonNameParams } from '@peculiar/x509';
 import type { Ids } from '#lib/ids.ts';
 
 /**
@@ -42,7 +42,7 @@ export function issueServerCertificate(ca: Issuer, key: string, hosts: readonly 
   );
 }
 
-/** For a user of the API, as Kubernetes reads it: the name is the common name, each group an organisation. */
+/** For a user of the API, as Kubernetes reads it: the name is the common name, each group an organisation. `key`: the user's, private or public. */
 export function issueClientCertificate(
   ca: Issuer,
   {
@@ -54,8 +54,12 @@ export function issueClientCertificate(
   making: Making,
 ): Promise<string> {
   const { beginMs, endMs } = lifetime(making.nowMs, ttlMs);
-  const subject = [...groups.map((group) => ({ O: [group] })), { CN: [user] }];
-  return make({ subject, key, signer: ca, beginMs, endMs, usage: { type: 'client' } }, making);
+  return make({ subject: userSubject(user, groups), key, signer: ca, beginMs, endMs, usage: { type: 'client' } }, making);
+}
+
+/** Letter by letter: of a plain text the library would take what stands between quotes, and a user would become another. */
+export function userSubject(user: string, groups: readonly string[]): JsonNameParams {
+  return [...groups.map((group) => ({ O: [{ utf8String: group }] })), { CN: [{ utf8String: user }] }];
 }
 
 /** What a node shows its key with. Its dates mean nothing and depend on no clock. */
@@ -67,8 +71,8 @@ export function selfSignedCertificate(name: string, key: string, ids: Making['id
 }
 
 type Draft = {
-  readonly subject: JsonName;
-  /** Private, of the subject. */
+  readonly subject: JsonNameParams;
+  /** Of the subject, private or public. */
   readonly key: string;
   /** Without a certificate: signs itself. */
   readonly signer: { readonly key: string; readonly certificate?: string };
@@ -104,10 +108,11 @@ async function make(draft: Draft, { ids }: Making): Promise<string> {
     extensions.push(new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]));
     extensions.push(new x509.SubjectAlternativeNameExtension(draft.usage.hosts.map(alternativeName)));
   }
+  const subject = new x509.Name(draft.subject);
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialOf(ids.bytes(SERIAL_BYTES)),
-    subject: draft.subject,
-    issuer: issuer?.subject ?? draft.subject,
+    subject,
+    issuer: issuer?.subject ?? subject,
     notBefore: new Date(draft.beginMs),
     notAfter: new Date(draft.endMs),
     publicKey,
@@ -127,8 +132,9 @@ function alternativeName(host: string): JsonGeneralName {
   return { type: isIP(host) === 0 ? 'dns' : 'ip', value: host };
 }
 
-function importPublic(privateKeyPem: string): ReturnType<typeof webcrypto.subtle.importKey> {
-  const spki = createPublicKey(createPrivateKey(privateKeyPem)).export({ type: 'spki', format: 'der' });
+/** Of a private key's public half, too. */
+function importPublic(pem: string): ReturnType<typeof webcrypto.subtle.importKey> {
+  const spki = createPublicKey(pem).export({ type: 'spki', format: 'der' });
   return webcrypto.subtle.importKey('spki', new Uint8Array(spki), ALGORITHM, true, ['verify']);
 }
 

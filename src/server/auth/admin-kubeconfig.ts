@@ -1,26 +1,7 @@
+import { kubeconfigText } from '#api/kubeconfig.ts';
 import type { Pki } from './pki.ts';
 
-/** A kubeconfig, YAML, of the administrator (`system:masters`), with all certificates inside. `url`: `https://10.0.0.1:6443`. */
-export function adminKubeconfig(pki: Pick<Pki, 'admin' | 'ca'>, url: string): string {
-  return `apiVersion: v1
-kind: Config
-clusters:
-- name: skerry
-  cluster:
-    server: ${JSON.stringify(url)}
-    certificate-authority-data: ${base64(pki.ca.certificate)}
-users:
-- name: kubernetes-admin
-  user:
-    client-certificate-data: ${base64(pki.admin.certificate)}
-    client-key-data: ${base64(pki.admin.key)}
-contexts:
-- name: skerry
-  context:
-    cluster: skerry
-    user: kubernetes-admin
-current-context: skerry
-`;
+/** Of the administrator (`system:masters`). `server`: `https://10.0.0.1:6443`. */
+export function adminKubeconfig({ admin, ca }: Pick<Pki, 'admin' | 'ca'>, server: string): string {
+  return kubeconfigText({ server, user: 'kubernetes-admin', ca: ca.certificate, ...admin });
 }
-
-const base64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');

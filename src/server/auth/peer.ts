@@ -6,7 +6,7 @@ import { ANONYMOUS, type User } from '#rest/request.ts';
 
 /** Who is at the other end of a TLS connection, as far as TLS itself has proven it. What they may do is authorize.ts. */
 export type Peer =
-  | { readonly type: 'user'; readonly user: User }
+  | { readonly type: 'user'; readonly user: User; /** The end of its certificate. */ readonly untilMs: number }
   | { readonly type: 'node'; readonly node: string; readonly keyHash: string }
   | { readonly type: 'anonymous' };
 
@@ -19,8 +19,9 @@ export function peerOf(socket: TLSSocket, { nodeOf, nowMs }: { readonly nodeOf: 
   const x509 = socket.getPeerX509Certificate();
   if (x509 === undefined) return { type: 'anonymous' };
   if (socket.authorized === true) {
-    const user = nowMs < Date.parse(x509.validTo) ? userIn(socket.getPeerCertificate()) : undefined;
-    return user === undefined ? { type: 'anonymous' } : { type: 'user', user };
+    const untilMs = Date.parse(x509.validTo);
+    const user = nowMs < untilMs ? userIn(socket.getPeerCertificate()) : undefined;
+    return user === undefined ? { type: 'anonymous' } : { type: 'user', user, untilMs };
   }
   const keyHash = certificateKeyHash(x509);
   const found = nodeOf(keyHash);

@@ -110,16 +110,6 @@ export async function loadOrCreatePki({ dataDir, hosts, clock, ids }: PkiOptions
   };
 }
 
-/** For a user of the API, with a key of its own. */
-export async function clientCertificate(
-  pki: Pick<Pki, 'ca'>,
-  who: { readonly user: string; readonly groups: readonly string[]; readonly ttlMs: number },
-  { clock, ids }: Pick<PkiOptions, 'clock' | 'ids'>,
-): Promise<KeyPair> {
-  const key = newKey();
-  return { key, certificate: await issueClientCertificate(pki.ca, { ...who, key }, { nowMs: clock.now(), ids }) };
-}
-
 /**
  * The keys that a recovery key belongs to are on the disk before it is: where they are gone, it is that of a cluster whose key folder was lost, and a new
  * cluster that took it over would leave that one without. Nothing has been made when this throws, so that it does at every start.

@@ -1,0 +1,117 @@
+import { join } from 'node:path';
+import { X509Certificate } from 'node:crypto';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import {
+  CLIENT_CERTIFICATE_PATH,
+  EXPIRATION_SECONDS_MAX,
+  parseClientCertificateAnswer,
+  type ClientCertificateRequest,
+} from '#api/client-certificate.ts';
+import { kubeconfigText } from '#api/kubeconfig.ts';
+import { SkerryError } from '#lib/error.ts';
+import { createApiClient } from './client/api-client.ts';
+import { readKubeconfig, type Kubeconfig } from './client/kubeconfig.ts';
+import { DATA_DIR, type Context } from './context.ts';
+import { duration, folder, httpsUrl } from './flags.ts';
+
+type Flags = {
+  readonly dataDir: string;
+  readonly server?: string;
+  readonly user?: string;
+  readonly group?: readonly string[];
+  readonly ttl?: number;
+};
+
+const TTL_MS_DEFAULT = 24 * 3_600_000;
+
+export function kubeconfigCommand(context: Context): Command {
+  return new Command('kubeconfig')
+    .description('Print a kubeconfig: the administrator’s own for use from elsewhere, or one for another user.')
+    .option('--data-dir <dir>', "the server's data directory", folder, DATA_DIR)
+    .option(
+      '--server <url>',
+      'how the server is reached from where it will be used (default: by an address of this machine)',
+      httpsUrl,
+    )
+    .option('--user <name>', 'make a key and a certificate for this user')
+    .addOption(new Option('--group <name>', 'a group that the user is in; can be given more than once').argParser(collect))
+    .addOption(
+      new Option('--ttl <duration>', 'how long the certificate is good for (default: 24h, at most 365d)').argParser(lifetime),
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  skerry kubeconfig > ~/.kube/config
+  skerry kubeconfig --server https://skerry.example:6443 > admin.kubeconfig
+  skerry kubeconfig --user jane --group system:masters --ttl 8h > jane.kubeconfig
+
+Without --user it has the administrator's own key: whoever has that may do everything, for as long as its certificate is made anew.
+With --user a key is made here, which the server never sees, and the server signs a certificate for it. It can not be taken back, so
+keep its time short. In this release only members of the group system:masters may do anything; what other users may do comes with
+roles (RBAC), in a later one.`,
+    )
+    .action(async ({ dataDir, server, user, group = [], ttl }: Flags) => {
+      if (user === undefined && (group.length > 0 || ttl !== undefined))
+        throw new SkerryError('Usage', 'kubeconfig: --group and --ttl are for a user of its own: give --user, too');
+      const config = readKubeconfig(join(dataDir, 'admin.kubeconfig'));
+      const reached = server ?? (await reachableServer(config, context));
+      const { ca } = config;
+      if (user === undefined) {
+        context.stdout(kubeconfigText({ ...config, server: reached, user: 'kubernetes-admin' }));
+        const { validTo } = new X509Certificate(config.certificate);
+        context.stderr(`the administrator's own key, good until ${validTo}; --user makes one for somebody else\n`);
+        return;
+      }
+      const { key, certificate, expires } = await certificateFor({ user, groups: group, ttlMs: ttl ?? TTL_MS_DEFAULT }, config);
+      context.stdout(kubeconfigText({ server: reached, user, ca, certificate, key }));
+      context.stderr(`a key of user ${user}, good until ${expires}\n`);
+    });
+}
+
+async function certificateFor(
+  { user, groups, ttlMs }: { readonly user: string; readonly groups: readonly string[]; readonly ttlMs: number },
+  config: Kubeconfig,
+): Promise<{ readonly key: string; readonly certificate: string; readonly expires: string }> {
+  const { newKey } = await import('#net/tls/certificates.ts');
+  const { createSigningRequest } = await import('#net/tls/signing-request.ts');
+  const key = newKey();
+  const body: ClientCertificateRequest = {
+    request: await createSigningRequest({ user, groups }, key),
+    expirationSeconds: Math.ceil(ttlMs / 1_000),
+  };
+  const answer = await createApiClient(config).send('POST', CLIENT_CERTIFICATE_PATH, body);
+  return { key, ...parseClientCertificateAnswer(answer) };
+}
+
+/** A server that listens everywhere is named by its loopback in its own kubeconfig: of no use elsewhere. Another address is only taken where the server answers there. */
+async function reachableServer(config: Kubeconfig, context: Context): Promise<string> {
+  const url = new URL(config.server);
+  if (!LOOPBACK.test(url.hostname)) return config.server;
+  const address = await context.findAddress();
+  if (address !== undefined) {
+    const server = `https://${address.includes(':') ? `[${address}]` : address}:${url.port === '' ? '443' : url.port}`;
+    try {
+      await createApiClient({ ...config, server }).send('GET', '/version');
+      return server;
+    } catch (error) {
+      // It listens on the loopback only, or its certificate does not name this address yet.
+      if (!(error instanceof SkerryError)) throw error;
+    }
+  }
+  context.stderr(`${config.server} is of use on this machine only: say with --server how it is reached from elsewhere\n`);
+  return config.server;
+}
+
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+function collect(group: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), group];
+}
+
+function lifetime(text: string): number {
+  const ms = duration(text);
+  if (ms < 1_000 || ms > EXPIRATION_SECONDS_MAX * 1_000)
+    throw new InvalidArgumentError('Use a time between 1s and 365d, like 24h.');
+  return ms;
+}
