@@ -152,7 +152,7 @@ async function pin(request: JoinRequest, keyHash: string, options: JoinParts, si
 function pinnedError(node: string): SkerryError {
   return apiError(
     'Forbidden',
-    `join node "${node}": the name is pinned to the key of another machine, or to one that this machine has lost. If it is to take that one's place: make a token with \`skerry token create --replace ${node}\` on the server. If both are to be nodes: choose another name (--node-name)`,
+    `join node "${node}": the name is pinned to the key of another machine, or to one that this machine has lost. If it is to take that one's place: make a token with \`skerry token create --replace ${node}\` on the server, or delete the Node (kubectl delete node ${node}). If both are to be nodes: choose another name (--node-name)`,
   );
 }
 

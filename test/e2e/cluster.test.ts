@@ -37,7 +37,7 @@ const expectNoRules = async () => {
   expect(rules).not.toMatch(/skerry/i);
   expect(rules).toContain('table ip foreign');
 };
-const podUids = async () => (await appContainers(host)).map(({ labels }) => labels['io.skerry.pod']).toSorted();
+const podUids = async () => (await appContainers(host)).map(({ labels }) => labels['io.skerry.pod'] ?? '').toSorted();
 
 test('tokens are listed without their secrets, and revoked', async () => {
   const token = await world.lab.createToken('--uses', '3', '--ttl', '2h', '--description', 'boards of the harbour');
