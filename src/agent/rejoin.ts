@@ -1,4 +1,5 @@
 import { hasCode } from '#lib/error.ts';
+import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
 import type { AgentConnection, AgentHandlers, AgentTransport } from '#net/link/transport.ts';
 import { joinAgain, rejoin, type Identity, type IdentityOptions } from './identity.ts';
@@ -6,15 +7,19 @@ import { joinAgain, rejoin, type Identity, type IdentityOptions } from './identi
 /**
  * A transport that, when its key is refused, asks to be let in again. First by the cluster's word from the first join, which costs nothing: a server that
  * has lost its database takes it, one that has removed the node says no. Only then by the token that the agent was started with, if any: it may have
- * expired long ago, and while the identity is good nobody asks. Whatever comes of it, the caller's back-off goes on as after any refusal.
+ * expired long ago, and while the identity is good nobody asks. Whatever comes of it, the caller's back-off goes on as after any refusal; a server
+ * that says no again and again is asked more and more rarely.
  */
 export type RejoinOptions = Pick<IdentityOptions, 'dataDir' | 'labels' | 'release' | 'clock' | 'token' | 'onJoined'> & {
+  readonly ids: Pick<Ids, 'random'>;
   readonly log: Log;
 };
 
 export function withRejoin(transport: AgentTransport, identity: Identity, options: RejoinOptions): AgentTransport {
-  const { clock, log } = options;
-  let askedMs = -Infinity;
+  const { clock, ids, log } = options;
+  let askAgainMs = -Infinity;
+  /** In a row. */
+  let refusals = 0;
   /** The one that nothing makes good again. */
   let refusedToken: string | undefined;
   let lastWhy = '';
@@ -48,6 +53,7 @@ export function withRejoin(transport: AgentTransport, identity: Identity, option
   /** It is in: whatever a token was still needed for is over, that of a join which a power cut fell upon too. */
   const connected = async (handlers: AgentHandlers, signal: AbortSignal): Promise<AgentConnection> => {
     const connection = await transport.connect(handlers, signal);
+    refusals = 0;
     options.onJoined?.();
     return connection;
   };
@@ -58,11 +64,13 @@ export function withRejoin(transport: AgentTransport, identity: Identity, option
         return await connected(handlers, signal);
       } catch (refused) {
         const nowMs = clock.monotonic();
-        if (!hasCode(refused, 'Unauthorized') || nowMs - askedMs < REJOIN_EVERY_MS) throw refused;
-        askedMs = nowMs;
+        if (!hasCode(refused, 'Unauthorized') || nowMs < askAgainMs) throw refused;
+        askAgainMs = nowMs + waitMs(refusals, ids.random());
         try {
           await letIn(signal);
         } catch (error) {
+          // Whom nobody answered may be let in by the next who does.
+          if (hasCode(error, ...FINAL)) refusals += 1;
           // Told once per reason: a node that was removed may run on for months.
           const why = error instanceof Error ? error.message : '';
           if (why !== lastWhy && !signal.aborted)
@@ -78,7 +86,14 @@ export function withRejoin(transport: AgentTransport, identity: Identity, option
   };
 }
 
-const REJOIN_EVERY_MS = 60_000;
+const ASK_EVERY_MS_MIN = 60_000;
+const ASK_EVERY_MS_MAX = 60 * 60_000;
+
+/** Doubled with each refusal before it; spread, so that a fleet that was removed does not ask as one. */
+function waitMs(refusals: number, random: number): number {
+  return Math.min(ASK_EVERY_MS_MAX, ASK_EVERY_MS_MIN * 2 ** Math.min(refusals, 30)) * (1 - random / 4);
+}
+
 const FINAL = ['Unauthorized', 'Forbidden', 'BadToken', 'BadAnswer', 'BadRequest', 'WrongServer'] as const;
 
 function remedyFor({ server: { host, port } }: Identity, dataDir: string): string {

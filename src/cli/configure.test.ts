@@ -2,40 +2,18 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { systemClock } from '#lib/clock.ts';
-import { systemIds } from '#lib/ids.ts';
+import { cliContext } from '../../test/support/cli-context.ts';
 import { configKeys } from './config-keys.ts';
-import type { AgentFlags, Context, ServerFlags } from './context.ts';
+import type { AgentFlags, Context } from './context.ts';
 import { runProgram } from './program.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'configure-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const file = join(folder, 'config.yaml');
 
-function contextOf(environment: Context['environment']) {
-  const given: (ServerFlags | AgentFlags)[] = [];
-  const take = async (flags: ServerFlags | AgentFlags) => void given.push(flags);
-  const said = { output: '' };
-  const context: Context = {
-    stdout: (text) => (said.output += text),
-    stderr: (text) => (said.output += text),
-    clock: systemClock,
-    ids: systemIds,
-    release: '1.2.3',
-    nodeVersion: 'v24.0.0',
-    platform: 'linux/arm64',
-    environment: { SKERRY_CONFIG: file, ...environment },
-    executable: undefined,
-    hostname: () => 'board-7',
-    runServer: take,
-    runAgent: take,
-  };
-  return { context, given, said };
-}
-
 async function run(line: string, config: string, environment: Context['environment'] = {}) {
   writeFileSync(file, config, { mode: 0o600 });
-  const { context, given, said } = contextOf(environment);
+  const { context, given, said } = cliContext({ environment: { SKERRY_CONFIG: file, ...environment } });
   const code = await runProgram(line.split(' '), context);
   return { code, output: said.output.replaceAll(file, 'F'), given };
 }
@@ -170,7 +148,7 @@ test('config check tells of everything that is wrong, for people and for machine
 });
 
 test('the keys are the flags of both modes, each once, and every one that the help shows', async () => {
-  const { context, said } = contextOf({});
+  const { context, said } = cliContext({});
   const names = configKeys(context).map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
   for (const mode of ['server', 'agent']) {

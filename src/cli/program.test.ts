@@ -1,38 +1,16 @@
 import { expect, test } from 'vitest';
 import { parseYaml } from '#api/encoding/yaml.ts';
-import { systemClock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
-import { systemIds } from '#lib/ids.ts';
-import type { AgentFlags, Context, ServerFlags } from './context.ts';
+import { cliContext } from '../../test/support/cli-context.ts';
+import type { Context } from './context.ts';
 import { runProgram } from './program.ts';
 
 const run = (...argv: readonly string[]) => runWith({}, ...argv);
 
 async function runWith(more: Partial<Context>, ...argv: readonly string[]) {
-  let output = '';
-  const given: (ServerFlags | AgentFlags)[] = [];
-  const take = async (flags: ServerFlags | AgentFlags) => void given.push(flags);
-  const context: Context = {
-    stdout: (text) => (output += text),
-    stderr: (text) => (output += text),
-    clock: systemClock,
-    ids: systemIds,
-    release: '1.2.3',
-    nodeVersion: 'v24.0.0',
-    platform: 'linux/arm64',
-    // Not what this machine may have.
-    environment: { SKERRY_CONFIG: '/dev/null' },
-    executable: undefined,
-    hostname: () => 'Board-7',
-    findAddress: async () => undefined,
-    runServer: take,
-    runAgent: take,
-    clearNode: async () => ({ removed: [], left: [] }),
-    resetNode: async () => ({ node: 'n1', server: 'told', cleared: { removed: [], left: [] }, forgotten: true }),
-    confirm: async () => undefined,
-    ...more,
-  };
-  return { code: await runProgram(argv, context), output, given };
+  const { context, given, said } = cliContext(more);
+  const code = await runProgram(argv, context);
+  return { code, output: said.output, given };
 }
 
 test.each([

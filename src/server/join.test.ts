@@ -10,10 +10,11 @@ import { withRejoin } from '../agent/rejoin.ts';
 import { tokenFile } from '../agent/token-file.ts';
 import { joinTokenName, parseJoinToken } from '../api/join-token.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
-import { explain } from '../lib/error.ts';
+import { SkerryError, explain } from '../lib/error.ts';
 import { silentLog } from '../lib/log.ts';
 import { systemIds as ids } from '../lib/ids.ts';
 import { createAgentTransport } from '../net/link/agent.ts';
+import type { AgentTransport } from '../net/link/transport.ts';
 import { newKey } from '../net/tls/certificates.ts';
 import { publicKeyHash, publicKeyPem } from '../net/tls/key-hash.ts';
 
@@ -282,7 +283,7 @@ test('a server that lost its database lets its nodes in again; one that removed 
   stops.push(() => rmSync(dataDir, { recursive: true }));
   const first = await start({ dataDir });
   const identity = await joinNode(first);
-  const more = { dataDir, labels: {}, release: '0.1.0', clock: systemClock };
+  const more = { dataDir, labels: {}, release: '0.1.0', clock: systemClock, ids };
   await first.api.change({ verb: 'delete', resource: 'nodes', namespace: '', name: 'n1' }, ADMIN, never);
   const removed = await failure(rejoin(identity, more, never));
   expect(removed).toEqual({ code: 'Forbidden', text: expect.stringContaining('was removed') });
@@ -322,7 +323,7 @@ test('a node that was deleted comes back with the token it was started with, and
   const connect = async (token: string | undefined) => {
     const transport = createAgentTransport({ ...identity, ...identity.server, keepaliveSeconds: 30, clock });
     const options = { ...without(once, 'token'), ...(token === undefined ? {} : { token }), log };
-    const link = withRejoin(transport, identity, { ...options, clock });
+    const link = withRejoin(transport, identity, { ...options, clock, ids });
     const connection = await link.connect({ message() {}, closed() {} }, never);
     connection.close();
   };
@@ -379,6 +380,7 @@ test('a token file is deleted once the node is in: after the join, after a crash
     withRejoin(createAgentTransport({ ...identity, ...identity.server, keepaliveSeconds: 30, clock }), identity, {
       ...options,
       clock,
+      ids,
       log: silentLog,
     });
   const connect = async () => (await link().connect({ message() {}, closed() {} }, never)).close();
@@ -397,6 +399,40 @@ test('a token file is deleted once the node is in: after the join, after a crash
   await connect();
   expect(existsSync(file)).toBe(false);
   expect(world.keys.nodeOf(keyOf(identity))).toEqual({ node: 'n1' });
+});
+
+test('a node that was removed asks a few times an hour at first, then once', async () => {
+  const world = await start();
+  const identity = await joinNode(world);
+  await world.api.change({ verb: 'delete', resource: 'nodes', namespace: '', name: 'n1' }, ADMIN, never);
+  let [nowMs, isRefused] = [0, true];
+  const transport: AgentTransport = {
+    connect: async () => {
+      if (isRefused) throw new SkerryError('Unauthorized', 'its key is revoked');
+      return { send: () => 'sent', close() {} };
+    },
+  };
+  const clock = { ...systemClock, monotonic: () => nowMs };
+  const options = { dataDir: world.folder(), labels: {}, release: '0.1.0', clock, ids, log: silentLog };
+  const link = withRejoin(transport, identity, options);
+  const asked = () => world.requests.filter((line) => line.startsWith('POST')).length;
+  /** How often it asks in so many minutes of a link that is tried every ten seconds. */
+  const asksIn = async (minutes: number) => {
+    const before = asked();
+    for (let tries = 0; tries < minutes * 6; tries += 1, nowMs += 10_000)
+      await link.connect({ message() {}, closed() {} }, never).catch(() => undefined);
+    return asked() - before;
+  };
+  expect(await asksIn(60)).toBeGreaterThanOrEqual(5);
+  await asksIn(120);
+  const perDay = await asksIn(24 * 60);
+  expect(perDay).toBeGreaterThanOrEqual(23);
+  expect(perDay).toBeLessThanOrEqual(33);
+  isRefused = false;
+  await asksIn(1);
+  isRefused = true;
+  nowMs += 3_600_000;
+  expect(await asksIn(10)).toBeGreaterThanOrEqual(3);
 });
 
 test('a damaged file of the node is named, and nothing is overwritten', async () => {
