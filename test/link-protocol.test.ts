@@ -3,7 +3,7 @@ import { afterEach, expect, test } from 'vitest';
 import { encodeDown } from '../src/api/link/message-codec.ts';
 import type { Report } from '../src/api/link/reports.ts';
 import { apiError } from '../src/api/status.ts';
-import { LinkWorld, eventReport, type WorldAgent } from './support/link-world.ts';
+import { LinkWorld, WorldAgent, eventReport } from './support/link-world.ts';
 
 /** The promises of the link, end to end: real store, real ledgers, the pair with faults in between. The seed of a failing run is in its name. */
 let world: LinkWorld;
@@ -265,6 +265,29 @@ test('two machines with one identity are kept out and told of', async () => {
   expect([agent?.link?.connected(), clone?.link?.connected()]).toEqual([false, false]);
   await clone?.kill();
   await world.until('the remaining one is welcome again', () => agent?.link?.connected() === true, 40 * 60_000);
+});
+
+test('a machine that takes the place of two that fought for a name is let in at once, and begins its own count', async () => {
+  const [one, two] = await begin(9, ['n1', 'n1']);
+  const third = new WorldAgent(world, 'n1', 30_000, 2);
+  await world.addPod('n1', 'web');
+  await one?.report(podState('web', 'Running'));
+  const quarantined = () =>
+    world.store
+      .view()
+      .list('events')
+      .some(({ reason }) => reason === 'CloneDetected');
+  await world.until('both are kept out', quarantined);
+  await one?.kill();
+  await two?.kill();
+  world.server?.fleet.keyChanged('n1');
+  await third.start();
+  await world.until('the third is in', () => world.server?.fleet.statusOf('n1').connected === true, 5_000);
+  await world.until('the pods are in its ledger', () => third.ledger?.documents().items.has('pods/uid-web') === true, 5_000);
+  await third.report(podState('web', 'Failed'));
+  await world.until('it is heard', () => phaseOf('web') === 'Failed', 5_000);
+  expect(third.ledger?.outbox().lastSeq).toBe(1);
+  await third.kill();
 });
 
 test('commands are carried out once and answered', async () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { SkerryError } from '#lib/error.ts';
 import type { Command } from '#net/wire/command.ts';
+import { createClearing } from '#net/wire/clear.ts';
 import { createWiring } from '#net/wire/ip-wiring.ts';
 import { startDockerNode, NODE_ITEM_10_32 } from '../support/docker-node.ts';
 import { loadBusybox, until } from '../support/engine.ts';
@@ -53,6 +54,41 @@ test('a node without nft: pods are masqueraded and reached by iptables, and nobo
   expect(await fetch(other, 'http://10.8.8.1:8080/')).toBe('served');
   await wiring.unwire('p', signal);
   expect([...(await wiring.observe(signal))]).toEqual([]);
+  // What was made is taken back, and nothing else.
+  await node.run('iptables', '-N', 'FOREIGN');
+  const clearing = createClearing(withoutNft);
+  expect(await clearing.forwarding(signal)).toBe('turned off');
+  expect(await node.run('cat', '/proc/sys/net/ipv4/ip_forward')).toBe('0\n');
+  expect(await clearing.rules(signal)).toEqual(
+    ['SKERRY-POSTROUTING', 'SKERRY-PORTS', 'SKERRY-FORWARD'].map((name) => `iptables chain ${name}`),
+  );
+  expect(await node.run('iptables-save')).not.toContain('SKERRY');
+  expect(await node.run('iptables', '-S')).toContain('-N FOREIGN');
+  expect(await clearing.rules(signal)).toEqual([]);
+});
+
+test('a node with nft is cleared of its links and rules; links of pods that stay, stay', async () => {
+  const [node, one, two] = await Promise.all([startNetns(), startNetns(), startNetns()]);
+  for (const netns of [node, one, two]) cleanups.push(netns.stop);
+  const wiring = createWiring(node.command);
+  await wiring.ensureNode({ podCidr: '10.32.0.0/25', clusterCidr: '10.32.0.0/11', hostPorts: [] }, signal);
+  await wiring.wire({ podUid: 'one', sandboxId: 's', address: '10.32.0.1', pid: one.pid }, signal);
+  await wiring.wire({ podUid: 'two', sandboxId: 's', address: '10.32.0.2', pid: two.pid }, signal);
+  await node.run('ip', 'link', 'add', 'skeleton', 'type', 'bridge');
+  await node.run('nft', 'add', 'table', 'ip', 'foreign');
+  const clearing = createClearing(node.command);
+  expect(await clearing.links(new Set(['two']), signal)).toHaveLength(1);
+  expect([...(await wiring.observe(signal)).keys()]).toEqual(['two']);
+  // Somebody else's interfaces live by forwarding now.
+  await node.run('ip', 'link', 'add', 'docker0', 'type', 'bridge');
+  expect(await clearing.forwarding(signal)).toBe('used by others');
+  expect(await clearing.rules(signal)).toEqual(['nft table skerry']);
+  expect(await clearing.forwarding(signal)).toBe('not ours');
+  expect(await clearing.links(new Set(), signal)).toHaveLength(1);
+  expect(await node.run('ip', 'route')).toBe('');
+  expect(await node.run('ip', '-br', 'link')).toContain('skeleton');
+  expect(await node.run('nft', 'list', 'tables')).toBe('table ip foreign\n');
+  expect([await clearing.rules(signal), await clearing.links(new Set(), signal)]).toEqual([[], []]);
 });
 
 test('an image is pulled from a registry, and a tag that is not there is told', async () => {
