@@ -9,8 +9,7 @@ import {
 } from '#api/client-certificate.ts';
 import { kubeconfigText } from '#api/kubeconfig.ts';
 import { SkerryError } from '#lib/error.ts';
-import { createApiClient } from './client/api-client.ts';
-import { readKubeconfig, type Kubeconfig } from './client/kubeconfig.ts';
+import type { Kubeconfig } from './client/kubeconfig.ts';
 import { DATA_DIR, type Context } from './context.ts';
 import { duration, folder, httpsUrl } from './flags.ts';
 
@@ -54,6 +53,7 @@ roles (RBAC), in a later one.`,
     .action(async ({ dataDir, server, user, group = [], ttl }: Flags) => {
       if (user === undefined && (group.length > 0 || ttl !== undefined))
         throw new SkerryError('Usage', 'kubeconfig: --group and --ttl are for a user of its own: give --user, too');
+      const { readKubeconfig } = await import('./client/kubeconfig.ts');
       const config = readKubeconfig(join(dataDir, 'admin.kubeconfig'));
       const reached = server ?? (await reachableServer(config, context));
       const { ca } = config;
@@ -73,6 +73,7 @@ async function certificateFor(
   { user, groups, ttlMs }: { readonly user: string; readonly groups: readonly string[]; readonly ttlMs: number },
   config: Kubeconfig,
 ): Promise<{ readonly key: string; readonly certificate: string; readonly expires: string }> {
+  const { createApiClient } = await import('./client/api-client.ts');
   const { newKey } = await import('#net/tls/certificates.ts');
   const { createSigningRequest } = await import('#net/tls/signing-request.ts');
   const key = newKey();
@@ -88,6 +89,7 @@ async function certificateFor(
 async function reachableServer(config: Kubeconfig, context: Context): Promise<string> {
   const url = new URL(config.server);
   if (!LOOPBACK.test(url.hostname)) return config.server;
+  const { createApiClient } = await import('./client/api-client.ts');
   const address = await context.findAddress();
   if (address !== undefined) {
     const server = `https://${address.includes(':') ? `[${address}]` : address}:${url.port === '' ? '443' : url.port}`;

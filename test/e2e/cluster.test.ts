@@ -92,7 +92,8 @@ test('a kubeconfig of a user is that user’s, with their groups, and ends', asy
 });
 
 test('a machine that has lost its data has its name back only with a token made for that, and runs its pods again', async () => {
-  await world.create(deployment('web', 2));
+  const volumes = [{ name: 'scratch', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } }];
+  await world.create(deployment('web', 2, 'demo/web:1', { volumes }));
   await world.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
   const before = { uid: await node('.metadata.uid'), cidr: await node('.spec.podCIDR'), pods: await podUids() };
   await world.lab.stopAgent(host);
@@ -145,7 +146,9 @@ test('a reset leaves the cluster and removes what is ours, and nothing else', as
   await host.exec('docker', 'run', '-d', '--name', 'foreign', '--network', 'none', 'foreign:1', 'sleep', '100000');
   await host.exec('nft', 'add', 'table', 'ip', 'foreign');
   const said = await reset();
-  expect(said).toMatch(/^removed \d containers of 2 pods\nremoved image skerry\/pause:\S+\n[^]*removed nft table skerry\n/);
+  expect(said).toMatch(
+    /^removed \d containers of 2 pods\nremoved image skerry\/pause:\S+\n[^]*removed nft table skerry\n[^]*removed 2 mounts of memory\n/,
+  );
   expect(said).toContain(`node ${host.name} has left its cluster\nthis machine can join anew`);
   expect(said).not.toContain('left the');
   expect((await containers(host.engineSocket())).map(({ name, running }) => [name, running])).toEqual([['foreign', true]]);

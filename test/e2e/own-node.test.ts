@@ -11,7 +11,7 @@ import { deployment } from '../support/lab-world.ts';
 let stage: Stage;
 let running: ChildProcess;
 
-const launch = () => {
+const launch = (...flags: readonly string[]) => {
   const { server } = stage.lab;
   running = server.launch('server', [
     PROGRAM,
@@ -26,6 +26,7 @@ const launch = () => {
     'site=pier',
     '--capacity',
     'pods=7',
+    ...flags,
   ]);
 };
 
@@ -67,4 +68,25 @@ test('kill -9 of both at once restarts no container', async () => {
 test('SIGTERM ends it in good order', async () => {
   await stage.lab.server.end(running, 'SIGTERM');
   expect(running.exitCode).toBe(0);
+});
+
+test('its node is reset while the server goes on, and joins anew', async () => {
+  const { server } = stage.lab;
+  const nodeUid = () => stage.kubectl('get', 'nodes', '-o', 'jsonpath={.items[*].metadata.uid}');
+  launch();
+  await waitForNode(stage, 'pier-1', 'True');
+  const before = await nodeUid();
+  const reset = () => server.exec(PROGRAM, 'reset', '--yes', '--data-dir', join(server.disk, 'skerry'));
+  await expect(reset()).rejects.toThrow('systemctl stop skerry-server');
+  await server.end(running, 'SIGTERM');
+  launch('--no-agent');
+  await waitFor('the API to answer', () => stage.kubectl('get', '--raw', '/readyz').then(() => true));
+  expect(await reset()).toContain('node pier-1 has left its cluster');
+  expect(await nodeUid()).toBe('');
+  expect(await appContainers(server)).toEqual([]);
+  await server.end(running, 'SIGTERM');
+  launch();
+  await waitForNode(stage, 'pier-1', 'True');
+  expect(await nodeUid()).not.toBe(before);
+  await server.end(running, 'SIGTERM');
 });

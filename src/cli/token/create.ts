@@ -2,8 +2,6 @@ import { X509Certificate, createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { newJoinToken } from '#api/join-token.ts';
-import { createApiClient } from '../client/api-client.ts';
-import { readKubeconfig } from '../client/kubeconfig.ts';
 import { DATA_DIR, type Context } from '../context.ts';
 import { count, folder, nodeName, parsedOption, ttl } from '../flags.ts';
 import { SECRETS_PATH } from './secrets.ts';
@@ -41,6 +39,8 @@ made with --replace lets one machine in under that name: it gets the node's pods
 that had the name before is cut off at once, and what still runs on it goes on until it is stopped there.`,
     )
     .action(async ({ dataDir, ttl: ttlMs, uses, replace, description }: Flags) => {
+      const { createApiClient } = await import('../client/api-client.ts');
+      const { readKubeconfig } = await import('../client/kubeconfig.ts');
       const config = readKubeconfig(join(dataDir, 'admin.kubeconfig'));
       const { token, secret } = newJoinToken({
         caKeyHash: keyHash(config.ca),

@@ -5,9 +5,6 @@ import { humanDuration } from '#api/kinds/age.ts';
 import type { Secret } from '#api/kinds/secret.ts';
 import { SkerryError } from '#lib/error.ts';
 import { rfc3339 } from '#lib/time.ts';
-import { stringifyYaml } from '#api/encoding/yaml.ts';
-import { createApiClient } from '../client/api-client.ts';
-import { readKubeconfig } from '../client/kubeconfig.ts';
 import { DATA_DIR, type Context } from '../context.ts';
 import { folder } from '../flags.ts';
 import { tableText } from '../table.ts';
@@ -20,11 +17,13 @@ export function listTokensCommand(context: Context): Command {
     .addOption(new Option('-o, --output <format>', 'how it is written').choices(['json', 'yaml']))
     .addHelpText('after', '\nExamples:\n  skerry token list\n  skerry token list -o json')
     .action(async ({ dataDir, output }: { readonly dataDir: string; readonly output?: 'json' | 'yaml' }) => {
+      const { createApiClient } = await import('../client/api-client.ts');
+      const { readKubeconfig } = await import('../client/kubeconfig.ts');
       const client = createApiClient(readKubeconfig(join(dataDir, 'admin.kubeconfig')));
       const now = context.clock.now();
       const tokens = secretsOf(await client.send('GET', `${SECRETS_PATH}${TOKENS_QUERY}`)).map((secret) => factsOf(secret, now));
       if (output === 'json') context.stdout(`${JSON.stringify(tokens, null, 2)}\n`);
-      else if (output === 'yaml') context.stdout(stringifyYaml(tokens));
+      else if (output === 'yaml') context.stdout((await import('#api/encoding/yaml.ts')).stringifyYaml(tokens));
       else context.stdout(tableOf(tokens, now));
     });
 }

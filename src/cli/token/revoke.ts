@@ -2,8 +2,6 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { joinTokenName, readTokenId } from '#api/join-token.ts';
 import { SkerryError, hasCode } from '#lib/error.ts';
-import { createApiClient } from '../client/api-client.ts';
-import { readKubeconfig } from '../client/kubeconfig.ts';
 import { DATA_DIR, type Context } from '../context.ts';
 import { folder } from '../flags.ts';
 import { SECRETS_PATH } from './secrets.ts';
@@ -15,6 +13,8 @@ export function revokeTokensCommand(context: Context): Command {
     .option('--data-dir <dir>', "the server's data directory", folder, DATA_DIR)
     .addHelpText('after', '\nExamples:\n  skerry token revoke 7kq2hx4d\n  skerry token revoke 7kq2hx4d b5xw9mzt')
     .action(async (ids: readonly string[], { dataDir }: { readonly dataDir: string }) => {
+      const { createApiClient } = await import('../client/api-client.ts');
+      const { readKubeconfig } = await import('../client/kubeconfig.ts');
       const client = createApiClient(readKubeconfig(join(dataDir, 'admin.kubeconfig')));
       const unknown: string[] = [];
       for (const id of ids) {
