@@ -35,6 +35,7 @@ async function runMain(): Promise<void> {
     platform: platformName(),
     hostname,
     findAddress: async () => (await import('#agent/node/machine.ts')).findAddress(),
+    isTerminal: (stream) => process[stream].isTTY,
     environment: process.env,
     executable: inside === undefined ? undefined : { path: inside.path, releaseKeys: built.keys },
     runServer: untilStopped(runServer, 'the server has ended'),

@@ -17,6 +17,8 @@ export type Context = {
   readonly hostname: () => string;
   /** By which others reach this machine. */
   readonly findAddress: () => Promise<string | undefined>;
+  /** Whether a person reads what goes there. */
+  readonly isTerminal: (stream: 'stdout' | 'stderr') => boolean;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The executable that runs, and what its release put into it; undefined from a checkout. */
   readonly executable: Executable | undefined;

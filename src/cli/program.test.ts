@@ -13,24 +13,22 @@ async function runWith(more: Partial<Context>, ...argv: readonly string[]) {
   return { code, output: said.output, given };
 }
 
-test.each([
-  'server',
-  'agent',
-  'token',
-  'token create',
-  'token list',
-  'token revoke',
-  'kubeconfig',
-  'confirm',
-  'reset',
-  'config',
-  'config check',
-  'version',
-])('help of %s: examples, and defaults as a user would write them', async (command) => {
-  const { code, output } = await run(...command.split(' '), '--help');
-  expect([code, output]).toEqual([0, expect.stringMatching(/Examples?:\n {2}skerry/)]);
-  expect(output).not.toMatch(/default:\s+([{[]|\d{4,})/);
+test('help of every command: examples, and defaults as a user would write them', async () => {
+  for (const command of await commandsBelow([])) {
+    const { code, output } = await run(...command, '--help');
+    expect([code, output]).toEqual([0, expect.stringMatching(/Examples?:\n {2}skerry/)]);
+    expect(output).not.toMatch(/default:\s+([{[]|\d{4,})/);
+  }
 });
+
+/** All that the help of `above` names, and what that of each of them names. */
+async function commandsBelow(above: readonly string[]): Promise<readonly (readonly string[])[]> {
+  const { output } = await run(...above, '--help');
+  const listed = output.split('Commands:\n')[1]?.split('\n\n')[0] ?? '';
+  const names = [...listed.matchAll(/^ {2}([a-z][a-z-]*)/gm)].map(([, name]) => name ?? '').filter((name) => name !== 'help');
+  const commands = names.map((name) => [...above, name]);
+  return [...commands, ...(await Promise.all(commands.map(commandsBelow))).flat()];
+}
 
 test('without flags the defaults of the help hold', async () => {
   const server = await run('server');

@@ -4,6 +4,7 @@ import { agentCommand } from './agent.ts';
 import { configCommand } from './config.ts';
 import { configure } from './configure.ts';
 import { confirmCommand } from './confirm.ts';
+import { doctorCommand } from './doctor.ts';
 import { USAGE_EXIT_CODE, exitCodeOf } from './exit-code.ts';
 import { kubeconfigCommand } from './kubeconfig.ts';
 import { remedy } from './remedy.ts';
@@ -60,6 +61,7 @@ Examples:
     confirmCommand,
     resetCommand,
     configCommand,
+    doctorCommand,
     versionCommand,
   ]) {
     root.addCommand(verb(context));

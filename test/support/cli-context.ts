@@ -15,6 +15,7 @@ export function cliContext(more: Partial<Context>) {
     release: '1.2.3',
     nodeVersion: 'v24.0.0',
     platform: 'linux/arm64',
+    isTerminal: () => false,
     // Not what this machine may have.
     environment: { SKERRY_CONFIG: '/dev/null' },
     executable: undefined,

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
@@ -57,6 +57,8 @@ export type TlsOptions = {
   readonly key?: string;
   readonly certificate?: string;
   readonly session?: Buffer;
+  /** A connection that is there already, to be spoken TLS over: one through a proxy. */
+  readonly over?: Socket;
   readonly timeoutMs: number;
   readonly clock: Clock;
 };
@@ -71,8 +73,7 @@ export function connectTls(target: TlsOptions, signal: AbortSignal): Promise<TLS
       return;
     }
     const socket = connect({
-      host: target.host,
-      port: target.port,
+      ...(target.over === undefined ? { host: target.host, port: target.port } : { socket: target.over }),
       ...(key === undefined ? {} : { key }),
       ...(certificate === undefined ? {} : { cert: certificate }),
       ALPNProtocols: [alpn],

@@ -1,0 +1,115 @@
+import { outputOf, textOf } from '../outside/outside.ts';
+import { ok, problem, unknown, warning, type Verdict } from '../finding.ts';
+import { SERVER_PORT, roleOf, type Scene } from '../scene.ts';
+import { processNames } from './orchestrators.ts';
+
+/**
+ * ufw and firewalld: whether one stands between nodes and the server's port, or between pods and the world. The agent opens the forward chain
+ * of iptables by itself, which ufw goes by; a drop in firewalld's own nftables table it can not overrule.
+ */
+export type FirewallFacts = {
+  readonly role: 'server' | 'agent' | undefined;
+  readonly port: number;
+  readonly ufw: Gate;
+  readonly firewalld: Gate;
+};
+
+/** `server`: the port lets nodes in; `pods`: traffic of pods is let through. Undefined: it could not be seen. */
+export type Gate = { readonly active: boolean; readonly server?: boolean; readonly pods?: boolean };
+
+/** The range that all pods' addresses are from, unless the server was told another. */
+const PODS = '10.32.0.0/11';
+
+export async function gatherFirewall(scene: Scene, signal: AbortSignal): Promise<FirewallFacts> {
+  const { outside, asked } = scene;
+  const port = asked.port ?? SERVER_PORT;
+  const [role, ufwConf, ufwRules, processes] = await Promise.all([
+    roleOf(scene),
+    textOf(outside.read('/etc/ufw/ufw.conf')),
+    outside.read('/etc/ufw/user.rules'),
+    processNames(outside),
+  ]);
+  const rules = ufwRules.type === 'text' ? ufwRules.text : undefined;
+  const ufw: Gate = {
+    active: /^ENABLED=yes$/im.test(ufwConf),
+    pods: true,
+    ...(rules === undefined ? {} : { server: ufwAllows(rules, port) }),
+  };
+  return {
+    role,
+    port,
+    ufw,
+    firewalld: processes.includes('firewalld') ? await firewalldOf(scene, port, signal) : { active: false },
+  };
+}
+
+/** ufw writes each rule as a comment: `### tuple ### allow tcp 6443 0.0.0.0/0 any 0.0.0.0/0 in`. */
+export function ufwAllows(rules: string, port: number): boolean {
+  return rules.split('\n').some((line) => {
+    const [, action = '', protocol = '', ports = '', ...rest] = /^### tuple ### (\S+) (\S+) (\S+) (.*)$/.exec(line) ?? [];
+    const isIn = rest.join(' ').split(' ').at(-1)?.startsWith('in') === true;
+    return action === 'allow' && isIn && ['tcp', 'any'].includes(protocol) && (ports === 'any' || coversPort(ports, port));
+  });
+}
+
+const coversPort = (ports: string, port: number): boolean =>
+  ports.split(',').some((range) => {
+    const [from, to = from] = range.split(':').map(Number);
+    return from !== undefined && to !== undefined && from <= port && port <= to;
+  });
+
+async function firewalldOf({ outside }: Scene, port: number, signal: AbortSignal): Promise<Gate> {
+  const ask = async (...words: readonly string[]) => outside.run(['firewall-cmd', ...words], signal);
+  const [portAnswer, sources] = await Promise.all([ask(`--query-port=${port}/tcp`), ask('--zone=trusted', '--list-sources')]);
+  const listed = outputOf(sources);
+  return {
+    active: true,
+    ...(portAnswer.type === 'ended' && portAnswer.code <= 1 ? { server: portAnswer.code === 0 } : {}),
+    ...(listed === undefined ? {} : { pods: listed.split(/\s+/).includes(PODS) }),
+  };
+}
+
+export function judgeFirewall({ role, port, ufw, firewalld }: FirewallFacts): readonly Verdict[] {
+  if (!ufw.active && !firewalld.active) return [ok('neither ufw nor firewalld is active')];
+  return [
+    ...(ufw.active ? judgeGate('ufw', ufw, role, port, [`ufw allow ${port}/tcp`], []) : []),
+    ...(firewalld.active
+      ? judgeGate(
+          'firewalld',
+          firewalld,
+          role,
+          port,
+          [`firewall-cmd --permanent --add-port=${port}/tcp`, 'firewall-cmd --reload'],
+          [`firewall-cmd --permanent --zone=trusted --add-source=${PODS}`, 'firewall-cmd --reload'],
+        )
+      : []),
+  ];
+}
+
+function judgeGate(
+  name: string,
+  { server, pods }: Gate,
+  role: FirewallFacts['role'],
+  port: number,
+  openServer: readonly string[],
+  openPods: readonly string[],
+): readonly Verdict[] {
+  const commands = (lines: readonly string[]) => `Open it:\n${lines.map((line) => `  ${line}`).join('\n')}`;
+  const closed = `${name} is active and lets nobody in at ${port}/tcp`;
+  const wrong = [
+    ...(role === 'agent' || server === true
+      ? []
+      : server === undefined
+        ? [unknown(`${name} is active; whether it lets nodes in at ${port}/tcp can not be seen`, commands(openServer))]
+        : [
+            role === 'server'
+              ? problem(`${closed}: no node can reach this server`, commands(openServer))
+              : warning(`${closed}: no node could reach a server here`, commands(openServer)),
+          ]),
+    ...(pods === false ? [warning(`${name} is active and stops the traffic of pods`, commands(openPods))] : []),
+    ...(pods === undefined
+      ? [unknown(`${name} is active; whether it lets pods' traffic through can not be seen`, commands(openPods))]
+      : []),
+  ];
+  return wrong.length > 0 ? wrong : [ok(`${name} is active, and lets through what is needed`)];
+}
