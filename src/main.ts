@@ -38,6 +38,8 @@ async function runMain(): Promise<void> {
     isTerminal: (stream) => process[stream].isTTY,
     environment: process.env,
     executable: inside === undefined ? undefined : { path: inside.path, releaseKeys: built.keys },
+    describeStore: async (file, scratch) => (await import('#server/store/describe-store.ts')).describeStore(file, scratch),
+    describeLedger: async (file, scratch) => (await import('#agent/ledger/describe-ledger.ts')).describeLedger(file, scratch),
     runServer: untilStopped(runServer, 'the server has ended'),
     runAgent: untilStopped<AgentFlags>(runAgent, 'the agent has ended; its containers go on running'),
     clearNode: (flags) =>

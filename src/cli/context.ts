@@ -1,4 +1,5 @@
 import { layoutIn } from '#install/layout.ts';
+import type { Describe } from '#doctor/support/parts.ts';
 import type { Clock } from '#lib/clock.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { LogLevel } from '#lib/log.ts';
@@ -22,6 +23,9 @@ export type Context = {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The executable that runs, and what its release put into it; undefined from a checkout. */
   readonly executable: Executable | undefined;
+  /** A database in numbers, read from a copy in `scratch`, and the secrets that it holds, to be kept out of texts. */
+  readonly describeStore: Describe;
+  readonly describeLedger: Describe;
   /** Each runs until it is told to stop by a signal, or rejects with why it can not. */
   readonly runServer: (flags: ServerFlags) => Promise<void>;
   readonly runAgent: (flags: AgentFlags) => Promise<void>;

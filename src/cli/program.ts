@@ -10,6 +10,7 @@ import { kubeconfigCommand } from './kubeconfig.ts';
 import { remedy } from './remedy.ts';
 import { resetCommand } from './reset.ts';
 import { serverCommand } from './server.ts';
+import { supportCommand } from './support.ts';
 import { tokenCommand } from './token.ts';
 import { versionCommand, versionLine } from './version.ts';
 import { explain } from '#lib/error.ts';
@@ -62,6 +63,7 @@ Examples:
     resetCommand,
     configCommand,
     doctorCommand,
+    supportCommand,
     versionCommand,
   ]) {
     root.addCommand(verb(context));

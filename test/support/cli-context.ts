@@ -21,6 +21,8 @@ export function cliContext(more: Partial<Context>) {
     executable: undefined,
     hostname: () => 'Board-7',
     findAddress: async () => undefined,
+    describeStore: async () => ({ summary: {}, secrets: [] }),
+    describeLedger: async () => ({ summary: {}, secrets: [] }),
     runServer: take,
     runAgent: take,
     clearNode: async () => ({ removed: [], left: [] }),

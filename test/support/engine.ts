@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { systemClock } from '#lib/clock.ts';
-import { writeTar } from '#agent/runtime/tar.ts';
+import { writeTar } from '#lib/tar.ts';
 
 /**
  * A Docker engine of a test's own: data, socket, control group and pids in a temporary folder, no bridge, no firewall rules. Stopped and

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { SkerryError } from '#lib/error.ts';
 import { PAUSE_BINARIES } from './pause-binary.ts';
-import { writeTar } from './tar.ts';
+import { writeTar } from '#lib/tar.ts';
 
 /**
  * The image of a pod's sandbox as a docker-archive, made here so that no registry is needed. The same bytes each time: loading it again

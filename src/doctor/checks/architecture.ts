@@ -1,4 +1,4 @@
-import { listField, textField } from '../facts/field.ts';
+import { listField, textField } from '#lib/json-field.ts';
 import { ok, problem, warning, type Verdict } from '../finding.ts';
 import type { Outside } from '../outside/outside.ts';
 import type { Scene } from '../scene.ts';

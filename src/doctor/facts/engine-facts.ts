@@ -1,5 +1,5 @@
 import type { EngineReply, Outside } from '../outside/outside.ts';
-import { field, listField, textField } from './field.ts';
+import { field, listField, textField } from '#lib/json-field.ts';
 
 /** What the container engine says of itself. Asked without an API version, so that any engine answers. */
 export type EngineFacts =

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { layoutIn } from '#install/layout.ts';
 import type { Outside } from '../outside/outside.ts';
-import { field, listField, parsed, textField } from './field.ts';
+import { field, listField, parsedJson, textField } from '#lib/json-field.ts';
 
 /** What the machine is in a fleet: as which node it has joined, whether it keeps a server, what is installed. Never a key. */
 export type NodeFacts = {
@@ -30,7 +30,7 @@ export async function readNode(outside: Outside, dataDir: string): Promise<NodeF
   const isServer = hasStore || hasUnit;
   if (identity.type === 'denied') return { joined: { type: 'unseen' }, isServer };
   if (identity.type === 'absent') return { joined: { type: 'no' }, isServer };
-  const value = parsed(identity.text);
+  const value = parsedJson(identity.text);
   const [node, cluster] = [textField(value, 'joined', 'node'), textField(value, 'joined', 'cluster')];
   if (node === '' || cluster === '') return { joined: { type: 'broken' }, isServer };
   const [host, port] = [textField(value, 'server', 'host'), field(value, 'server', 'port')];

@@ -19,8 +19,14 @@ export function listField(value: unknown, ...path: readonly string[]): readonly 
   return Array.isArray(found) ? found : [];
 }
 
+/** Every value of an object, by name; nothing where it is none. */
+export function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  // Sound: as above.
+  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
+}
+
 /** The value of JSON text, or undefined. */
-export function parsed(text: string): unknown {
+export function parsedJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -1,0 +1,208 @@
+import { join } from 'node:path';
+import { layoutIn } from '#install/layout.ts';
+import { parseYaml } from '#api/encoding/yaml.ts';
+import { fieldsOf, listField, textField } from '#lib/json-field.ts';
+import { SkerryError } from '#lib/error.ts';
+import { runDoctor } from '../doctor.ts';
+import type { EngineReply, Outside } from '../outside/outside.ts';
+import type { Asked } from '../scene.ts';
+import { allow } from './allow.ts';
+import { journalLines, logLines } from './log-lines.ts';
+import { redactedConfig } from './redacted-config.ts';
+import { CONTAINER, ENGINE_INFO, ENGINE_VERSION, UNIT_PROPERTIES } from './shapes.ts';
+
+/**
+ * What goes into a support file: each part a file, how it is gathered, and what of it is known to be secret and must be kept out of all the
+ * others. A part that can not be gathered throws; the file is made without it.
+ */
+export type Part = {
+  readonly file: string;
+  /** For people, in the list of what is in the file. */
+  readonly about: string;
+  readonly gather: (scene: SupportScene, signal: AbortSignal) => Promise<Gathered>;
+};
+
+export type Gathered = { readonly content: unknown; readonly secrets?: readonly string[] };
+
+export type SupportScene = {
+  readonly outside: Outside;
+  readonly asked: Asked;
+  readonly version: Readonly<Record<string, unknown>>;
+  readonly describeStore: Describe;
+  readonly describeLedger: Describe;
+  /** A private folder, on the disk that the support file goes to, which is removed afterwards. */
+  readonly scratch: string;
+};
+
+export type Describe = (
+  file: string,
+  scratch: string,
+) => Promise<{ readonly summary: unknown; readonly secrets: readonly string[] }>;
+
+const JOURNAL_LINES = 3_000;
+/** Without them each line is a kilobyte. */
+const JOURNAL_FIELDS = '--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_SYSTEMD_UNIT';
+const LOG_BYTES = 1024 ** 2;
+const CONTAINERS_MAX = 300;
+const UNITS = ['skerry-server.service', 'skerry-agent.service'] as const;
+const OUR_CONTAINERS = JSON.stringify({ label: ['io.skerry.node'] });
+
+export const PARTS: readonly Part[] = [
+  { file: 'doctor.json', about: 'what skerry doctor says', gather: gatherDoctor },
+  { file: 'version.json', about: 'the release, and what it runs on', gather: async ({ version }) => ({ content: version }) },
+  { file: 'config.json', about: 'the configuration: values of known keys, names of others', gather: gatherConfig },
+  { file: 'units.txt', about: 'the state of the services', gather: gatherUnits },
+  { file: 'journal.txt', about: `the last ${JOURNAL_LINES} lines of the services`, gather: gatherJournal },
+  { file: 'log.txt', about: 'the end of the log file, if one is used', gather: gatherLogFile },
+  { file: 'engine.json', about: 'what the container engine says of itself', gather: gatherEngine },
+  {
+    file: 'containers.json',
+    about: 'our containers: state and limits; names of variables, no values, no commands',
+    gather: gatherContainers,
+  },
+  {
+    file: 'server.json',
+    about: 'the database in numbers; names and states of nodes and pods',
+    gather: (scene) => describe(scene, scene.describeStore, 'server/state.db'),
+  },
+  {
+    file: 'ledger.json',
+    about: "the node's ledger in numbers; names and states of pods",
+    gather: (scene) => describe(scene, scene.describeLedger, 'agent/ledger.db'),
+  },
+  {
+    file: 'addresses.json',
+    about: 'network interfaces and addresses',
+    gather: (scene, signal) => program(scene, ['ip', '-json', 'address', 'show'], signal),
+  },
+  {
+    file: 'routes.json',
+    about: 'routes',
+    gather: (scene, signal) => program(scene, ['ip', '-json', 'route', 'show', 'table', 'all'], signal),
+  },
+  {
+    file: 'nft.txt',
+    about: 'our own table of nft',
+    gather: (scene, signal) => program(scene, ['nft', 'list', 'table', 'ip', 'skerry'], signal),
+  },
+  { file: 'disks.txt', about: 'room on local disks', gather: (scene, signal) => program(scene, ['df', '-lPTk'], signal) },
+  { file: 'inodes.txt', about: 'inodes on local disks', gather: (scene, signal) => program(scene, ['df', '-lPTi'], signal) },
+  { file: 'mounts.txt', about: 'what is mounted where, without options', gather: gatherMounts },
+  { file: 'memory.txt', about: '/proc/meminfo', gather: ({ outside }) => file(outside, '/proc/meminfo') },
+  {
+    file: 'kernel.txt',
+    about: 'the last lines of the kernel',
+    gather: (scene, signal) => program(scene, ['dmesg', '--ctime'], signal),
+  },
+];
+
+async function gatherDoctor({ outside, asked }: SupportScene, signal: AbortSignal): Promise<Gathered> {
+  return { content: await runDoctor(outside, asked, () => undefined, signal) };
+}
+
+async function gatherConfig({ outside }: SupportScene): Promise<Gathered> {
+  const read = await outside.read(layoutIn('/').config);
+  if (read.type === 'absent') return { content: {} };
+  if (read.type === 'denied') throw denied(layoutIn('/').config);
+  return { content: redactedConfig(read.text) };
+}
+
+async function gatherUnits(scene: SupportScene, signal: AbortSignal): Promise<Gathered> {
+  return program(scene, ['systemctl', 'show', ...UNITS, `--property=${UNIT_PROPERTIES.join(',')}`], signal);
+}
+
+async function gatherJournal(scene: SupportScene, signal: AbortSignal): Promise<Gathered> {
+  const units = UNITS.flatMap((unit) => ['--unit', unit]);
+  const { content } = await program(
+    scene,
+    ['journalctl', ...units, `--lines=${JOURNAL_LINES}`, '--output=json', JOURNAL_FIELDS, '--all', '--no-pager'],
+    signal,
+  );
+  return { content: journalLines(String(content)) };
+}
+
+async function gatherLogFile({ outside }: SupportScene): Promise<Gathered> {
+  const config = await outside.read(layoutIn('/').config);
+  const path = config.type === 'text' ? textField(parseYaml(config.text), 'log-file') : '';
+  if (path === '') return { content: '' };
+  const read = await outside.readEnd(path, LOG_BYTES);
+  if (read.type === 'denied') throw denied(path);
+  return { content: read.type === 'text' ? logLines(read.text) : '' };
+}
+
+async function gatherEngine({ outside, asked }: SupportScene, signal: AbortSignal): Promise<Gathered> {
+  const [version, info] = await Promise.all(['/version', '/info'].map((path) => outside.engineGet(asked.docker, path, signal)));
+  return { content: { version: allow(answerOf(version), ENGINE_VERSION), info: allow(answerOf(info), ENGINE_INFO) } };
+}
+
+/** Values of variables are read, so that they can be kept out of logs and messages, and written nowhere. */
+async function gatherContainers({ outside, asked }: SupportScene, signal: AbortSignal): Promise<Gathered> {
+  const query = new URLSearchParams({ all: '1', filters: OUR_CONTAINERS }).toString();
+  const listed = answerOf(await outside.engineGet(asked.docker, `/containers/json?${query}`, signal));
+  const [kept, secrets]: [unknown[], string[]] = [[], []];
+  for (const entry of (Array.isArray(listed) ? listed : []).slice(0, CONTAINERS_MAX)) {
+    const reply = await outside.engineGet(asked.docker, `/containers/${encodeURIComponent(textField(entry, 'Id'))}/json`, signal);
+    // It may be gone by now.
+    if (reply.type !== 'answer') continue;
+    kept.push(allow(reply.value, CONTAINER));
+    for (const variable of listField(reply.value, 'Config', 'Env')) {
+      const text = typeof variable === 'string' ? variable : '';
+      if (!text.startsWith('PATH=')) secrets.push(text.slice(text.indexOf('=') + 1));
+    }
+  }
+  return { content: kept, secrets };
+}
+
+function answerOf(reply: EngineReply | undefined): unknown {
+  if (reply?.type === 'answer') return reply.value;
+  const why =
+    reply === undefined || reply.type === 'denied' ? 'permission denied' : reply.type === 'silent' ? 'no answer' : reply.why;
+  throw new SkerryError('EngineAbsent', `ask the container engine: ${why}`);
+}
+
+async function describe({ asked, outside, scratch }: SupportScene, read: Describe, name: string): Promise<Gathered> {
+  const path = join(asked.dataDir, name);
+  if (!(await outside.exists(path))) return { content: null };
+  const { summary, secrets } = await read(path, scratch);
+  return { content: summary, secrets };
+}
+
+/** `/dev/mmcblk0p2 / ext4`. Options are left out: of network file systems they name users. */
+async function gatherMounts({ outside }: SupportScene): Promise<Gathered> {
+  const { content } = await file(outside, '/proc/self/mounts');
+  const lines = String(content)
+    .split('\n')
+    .filter((line) => line !== '')
+    .map(
+      (line) => `${line.split(' ').slice(0, 3).join(' ')}${/^\S+ \S+ \S+ (?:\S+,)?ro[, ]/.test(line) ? ' (read-only)' : ''}\n`,
+    );
+  return { content: lines.join('') };
+}
+
+async function file(outside: Outside, path: string): Promise<Gathered> {
+  const read = await outside.read(path);
+  if (read.type === 'denied') throw denied(path);
+  return { content: read.type === 'text' ? read.text : '' };
+}
+
+async function program(
+  { outside }: Pick<SupportScene, 'outside'>,
+  argv: readonly string[],
+  signal: AbortSignal,
+): Promise<Gathered> {
+  const ran = await outside.run(argv, signal);
+  const what = argv.slice(0, 2).join(' ');
+  if (ran.type === 'missing') throw new SkerryError('ToolMissing', `${what}: there is no such program here`);
+  if (ran.type === 'stopped') throw new SkerryError('CommandFailed', `${what}: ${ran.why}`);
+  if (ran.code !== 0)
+    throw new SkerryError('CommandFailed', `${what}: ${ran.stderr.trim().split('\n')[0] ?? ''} (exit code ${ran.code})`);
+  return { content: ran.stdout };
+}
+
+const denied = (path: string): SkerryError => new SkerryError('Forbidden', `read ${path}: permission denied; run it as root`);
+
+/** For the file's name. */
+export function nodeNameIn(identity: unknown, hostname: string): string {
+  const name = textField(fieldsOf(identity)['joined'], 'node');
+  return (name === '' ? hostname.toLowerCase() : name).replaceAll(/[^a-z0-9.-]/g, '-');
+}

@@ -1,0 +1,89 @@
+/**
+ * The second net, for texts whose words are not ours to choose (an error of an engine, a line of the kernel): what is known to be secret on this
+ * machine, and what has the form of a secret, is replaced. The first net is that only known fields come here at all (allow.ts). Pure.
+ */
+export type Scrub = (text: string) => string;
+
+export const WITHHELD = '[withheld]';
+
+/** Shorter values (`true`, `8080`, `default`) stand everywhere and are no secret. */
+const SECRET_LENGTH_MIN = 8;
+const SECRETS_MAX = 20_000;
+
+export function scrubber(secrets: Iterable<string>): Scrub {
+  const known = new Map<string, string[]>();
+  let count = 0;
+  for (const secret of partsOf(secrets)) {
+    if ((count += 1) > SECRETS_MAX) break;
+    const begin = secret.slice(0, SECRET_LENGTH_MIN);
+    known.set(begin, [...(known.get(begin) ?? []), secret]);
+  }
+  for (const list of known.values()) list.sort((a, b) => b.length - a.length);
+  return (text) => withoutForms(withoutKnown(text, known));
+}
+
+/** Also line by line: a log rarely quotes a whole file. */
+function* partsOf(secrets: Iterable<string>): Iterable<string> {
+  const seen = new Set<string>();
+  for (const secret of secrets) {
+    for (const part of [secret, ...secret.split('\n')].map((line) => line.trim())) {
+      if (part.length < SECRET_LENGTH_MIN || seen.has(part)) continue;
+      seen.add(part);
+      yield part;
+    }
+  }
+}
+
+/** One pass, however many secrets there are. */
+function withoutKnown(text: string, known: ReadonlyMap<string, readonly string[]>): string {
+  if (known.size === 0) return text;
+  let [out, from] = ['', 0];
+  for (let at = 0; at + SECRET_LENGTH_MIN <= text.length;) {
+    const found = known.get(text.slice(at, at + SECRET_LENGTH_MIN))?.find((secret) => text.startsWith(secret, at));
+    if (found === undefined) {
+      at += 1;
+      continue;
+    }
+    out += text.slice(from, at) + WITHHELD;
+    at += found.length;
+    from = at;
+  }
+  return out + text.slice(from);
+}
+
+const FORMS: readonly (readonly [RegExp, string])[] = [
+  [/-----BEGIN [A-Z ]{1,40}-----(?:[^-]|-(?!----END))*(?:-----END [A-Z ]{1,40}-----)?/g, WITHHELD],
+  // Join tokens.
+  [/\bskr1\.[\w.-]+/g, WITHHELD],
+  // JSON web tokens.
+  [/\beyJ[\w-]{8,}\.[\w-]+\.?[\w-]*/g, WITHHELD],
+  // What stands before the @ of a URL.
+  [/:\/\/[^\s/@"']+@/g, `://${WITHHELD}@`],
+  [/\b(bearer|basic)\s+[\w+/=.~-]{8,}/gi, `$1 ${WITHHELD}`],
+  [
+    /\b([\w-]{0,40}(?:passw(?:or)?d|passphrase|secret|token|api[-_]?key|credentials?|authorization))(["']?\s{0,3}[:=]\s{0,3})("[^"]*"|'[^']*'|[^\s"',;]+)/gi,
+    `$1$2${WITHHELD}`,
+  ],
+];
+
+/** Words of at least this many letters that mix cases and digits are keys, not names: those are lower case here. */
+const OPAQUE = /[A-Za-z0-9+/_=-]{24,}/g;
+
+function withoutForms(text: string): string {
+  const plain = FORMS.reduce((left, [form, instead]) => left.replaceAll(form, instead), text);
+  return plain.replaceAll(OPAQUE, (word) => (isOpaque(word) ? WITHHELD : word));
+}
+
+function isOpaque(word: string): boolean {
+  // Paths, and names made of several words.
+  const pieces = word.split(/[/_-]+/);
+  return pieces.some((piece) => piece.length >= 20 && /[a-z]/.test(piece) && /[A-Z]/.test(piece) && /\d/.test(piece));
+}
+
+/** The same for every text in JSON. */
+export function scrubLeaves(value: unknown, scrub: Scrub): unknown {
+  if (typeof value === 'string') return scrub(value);
+  if (Array.isArray(value)) return value.map((element) => scrubLeaves(element, scrub));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, scrubLeaves(inner, scrub)]));
+}
