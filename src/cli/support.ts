@@ -22,8 +22,8 @@ export function supportCommand(context: Context): Command {
       'after',
       `
 Examples:
-  sudo skerry support
-  sudo skerry support --output /media/stick/board-7.tar.gz
+  skerry support                                           # as root it sees everything
+  skerry support --output /media/stick/board-7.tar.gz
 
 It holds no keys, no tokens, no data of Secrets and ConfigMaps and no values of environment variables. Names of nodes, pods and
 images, addresses, and what programs said of their errors are in it: look through it before you give it away (tar xzf).`,

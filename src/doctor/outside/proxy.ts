@@ -11,12 +11,22 @@ export function proxyFor(
   const text = named.includes('://') ? named : `http://${named}`;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol !== 'http:') return { unusable: url === undefined ? 'it is no URL' : `it is ${url.protocol}//, not http://` };
-  const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  const user = decoded(`${url.username}:${url.password}`);
+  if (user === undefined) return { unusable: 'its user name or password is not percent-encoded' };
   return {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? 80 : Number(url.port),
     ...(user === ':' ? {} : { authorization: `Basic ${Buffer.from(user).toString('base64')}` }),
   };
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // A per cent sign that stands for itself.
+    return undefined;
+  }
 }
 
 function isExcepted(list: string, host: string): boolean {

@@ -1,0 +1,170 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { checkVerdicts } from '../../../test/support/verdicts.ts';
+import type { ServerFacts } from '../facts/server-facts.ts';
+import { proxyFor } from '../outside/proxy.ts';
+import { judgeFirewall, ufwAllows, type FirewallFacts } from './firewall.ts';
+import { mountOf } from './disk.ts';
+import { judgeOrchestrators } from './orchestrators.ts';
+import { judgePorts, listeners, type PortFacts } from './ports.ts';
+import { judgeServer } from './server.ts';
+
+type Expected = Parameters<typeof checkVerdicts>[1];
+
+describe('ports', () => {
+  const stranger = { pid: 7, command: '/usr/bin/python3 -m http.server --password=x' };
+  test.each<[string, Partial<PortFacts>, Expected]>([
+    ['free', {}, [['ok', /6443 is free/]]],
+    ['its own server', { holder: { pid: 7, command: '/usr/local/lib/skerry/current/skerry server' } }, [['ok', /skerry itself/]]],
+    ['from a checkout', { holder: { pid: 7, command: 'node /src/skerry/src/main.ts server' } }, [['ok', /skerry itself/]]],
+    [
+      'a stranger, whose arguments are its own',
+      { holder: stranger },
+      [['error', /process 7 \(\/usr\/bin\/python3\): the server can not/]],
+    ],
+    ['where an agent may be meant', { role: undefined, holder: stranger }, [['warning', /a server could not/]]],
+    ['an agent needs none', { role: 'agent', holder: stranger }, [['ok', /no port/]]],
+    ['nobody knows whose', { holder: {} }, [['unknown', /by whom can not be seen/]]],
+  ])('%s', (_, more, expected) =>
+    checkVerdicts(judgePorts({ role: 'server', port: 6443, holder: undefined, ...more }), expected),
+  );
+
+  const TABLE = [
+    '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
+    '   0: 00000000:192B 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 100 0 0 10 0',
+    '   1: 0100007F:192B 0100007F:D431 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0 20 4 30 10 -1',
+    '   2: 0100007F:0035 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4713 1 0 100 0 0 10 0',
+  ].join('\n');
+  test('only who listens counts, not who is connected', () => {
+    expect([listeners(TABLE, 6443), listeners(TABLE, 53), listeners(TABLE, 80)]).toEqual([['4711'], ['4713'], []]);
+  });
+});
+
+test('other orchestrators: running, starting at boot, lying about', () => {
+  checkVerdicts(judgeOrchestrators({ found: [] }), [['ok', /no other/]]);
+  checkVerdicts(judgeOrchestrators({ found: [{ name: 'K3s', running: false, startsAtBoot: false }] }), [
+    ['ok', /K3s is here, but neither/],
+  ]);
+  checkVerdicts(
+    judgeOrchestrators({
+      found: [
+        { name: 'K3s', running: true, startsAtBoot: true },
+        { name: 'kubelet', running: false, startsAtBoot: true },
+      ],
+    }),
+    [
+      ['warning', /K3s runs here: it holds port 6443.*k3s-uninstall\.sh/s],
+      ['warning', /kubelet does not run, but starts.*disable --now kubelet/s],
+    ],
+  );
+});
+
+describe('firewall', () => {
+  const none: FirewallFacts = { role: 'server', port: 6443, ufw: { active: false }, firewalld: { active: false } };
+  const shut = { active: true, server: false, pods: true };
+  test.each<[string, Partial<FirewallFacts>, Expected]>([
+    ['none', {}, []],
+    ['ufw, shut', { ufw: shut }, [['error', /ufw.*6443\/tcp: no node.*ufw allow 6443\/tcp/s]]],
+    ['ufw, shut, on an agent', { role: 'agent', ufw: shut }, []],
+    ['ufw, shut, before anything', { role: undefined, ufw: shut }, [['warning', /ufw allow/]]],
+    ['ufw, open', { ufw: { ...shut, server: true } }, []],
+    ['ufw, its rules not ours to read', { ufw: { active: true, pods: true } }, [['unknown', /can not be seen/]]],
+    [
+      'firewalld, shut for both',
+      { port: 7443, firewalld: { active: true, server: false, pods: false } },
+      [
+        ['error', /firewall-cmd --permanent --add-port=7443\/tcp\n.*--reload/s],
+        ['warning', /stops the traffic of pods.*--zone=trusted --add-source=10\.32\.0\.0\/11/s],
+      ],
+    ],
+    ['firewalld, open for both', { firewalld: { active: true, server: true, pods: true } }, []],
+  ])('%s', (_, more, expected) => checkVerdicts(judgeFirewall({ ...none, ...more }), expected));
+
+  test.each([
+    ['### tuple ### allow tcp 6443 0.0.0.0/0 any 0.0.0.0/0 in', true],
+    ['### tuple ### allow any 6443 0.0.0.0/0 any 0.0.0.0/0 in', true],
+    ['### tuple ### allow tcp 6000:7000 0.0.0.0/0 any 0.0.0.0/0 in', true],
+    ['### tuple ### allow tcp 22,6443 0.0.0.0/0 any 0.0.0.0/0 in', true],
+    ['### tuple ### allow any any 0.0.0.0/0 any 10.0.0.0/8 in', true],
+    ['### tuple ### allow tcp 6443 0.0.0.0/0 any 0.0.0.0/0 in_eth0', true],
+    ['### tuple ### deny tcp 6443 0.0.0.0/0 any 0.0.0.0/0 in', false],
+    ['### tuple ### allow udp 6443 0.0.0.0/0 any 0.0.0.0/0 in', false],
+    ['### tuple ### allow tcp 6443 0.0.0.0/0 any 0.0.0.0/0 out', false],
+    ['### tuple ### allow tcp 644 0.0.0.0/0 any 0.0.0.0/0 in', false],
+    ['', false],
+  ])('ufw: %s', (rule, open) => expect(ufwAllows(`*filter\n${rule}\n`, 6443)).toBe(open));
+});
+
+describe('server', () => {
+  const reached = { type: 'reached', nameMs: 12, tcpMs: 30, tlsMs: 45, keyHash: 'k' } as const;
+  const failed = (step: 'name' | 'tcp' | 'proxy' | 'tls') => ({ type: 'failed', step, why: 'W' }) as const;
+  const tried = (more: Partial<Extract<ServerFacts, { readonly type: 'tried' }>>): ServerFacts => ({
+    type: 'tried',
+    server: { host: 'hub.example', port: 6443 },
+    pins: [],
+    direct: reached,
+    ...more,
+  });
+  test.each<[string, ServerFacts, Expected]>([
+    ['none named', { type: 'none' }, [['ok', /nothing to reach/]]],
+    ['no URL', { type: 'bad', why: 'read the URL' }, [['error', /read the URL/]]],
+    ['reached', tried({}), [['ok', /hub\.example:6443 answers: name 12 ms, TCP 30 ms, TLS 45 ms/]]],
+    ['with the pinned key', tried({ pins: ['k'] }), [['ok', /the key that was pinned/]]],
+    ['with another key', tried({ pins: ['other'] }), [['error', /has the key k, not one that this node pinned/]]],
+    ['slowly', tried({ direct: { ...reached, tcpMs: 2_500 } }), [['warning', /slow.*keepalive/s]]],
+    ['no such name', tried({ direct: failed('name') }), [['error', /name can not be resolved.*resolv\.conf/s]]],
+    ['nobody there', tried({ direct: failed('tcp') }), [['error', /no connection to hub\.example:6443: W.*TCP 6443/s]]],
+    ['no TLS there', tried({ direct: failed('tls') }), [['error', /not as a server.*port right/s]]],
+    [
+      'through the proxy only',
+      tried({ direct: failed('tcp'), proxied: { name: 'p:3128', probe: reached } }),
+      [['error', /through the proxy p:3128 only.*goes straight.*Let TCP 6443/s]],
+    ],
+    [
+      'a proxy that does not let through',
+      tried({ proxied: { name: 'p:3128', probe: failed('proxy') } }),
+      [
+        ['ok', /answers/],
+        ['warning', /through the proxy p:3128 the server is not reached: W/],
+      ],
+    ],
+    [
+      'a proxy that is none',
+      tried({ proxied: { name: 'HTTPS_PROXY', probe: { type: 'unusable', why: 'it is socks5://' } } }),
+      [
+        ['ok', /answers/],
+        ['warning', /socks5/],
+      ],
+    ],
+  ])('%s', (_, facts, expected) => checkVerdicts(judgeServer(facts), expected));
+});
+
+describe('proxy', () => {
+  const at = (environment: Record<string, string>, host = 'hub.example') => proxyFor(environment, host);
+  test.each<[Record<string, string>, string, ReturnType<typeof proxyFor>]>([
+    [{}, 'h', undefined],
+    [{ HTTPS_PROXY: 'http://p.example:3128' }, 'h', { host: 'p.example', port: 3128 }],
+    [{ https_proxy: 'p.example:3128' }, 'h', { host: 'p.example', port: 3128 }],
+    [{ HTTPS_PROXY: 'http://me:s%40x@[fd00::1]' }, 'h', { host: 'fd00::1', port: 80, authorization: 'Basic bWU6c0B4' }],
+    [{ HTTPS_PROXY: 'socks5://p:1' }, 'h', { unusable: 'it is socks5://, not http://' }],
+    [{ HTTPS_PROXY: 'http://100%:x@p:1' }, 'h', { unusable: 'its user name or password is not percent-encoded' }],
+    [{ HTTPS_PROXY: 'p:1', NO_PROXY: '*' }, 'h', undefined],
+    [{ HTTPS_PROXY: 'p:1', NO_PROXY: 'other, example.com' }, 'hub.example.com', undefined],
+    [{ HTTPS_PROXY: 'p:1', NO_PROXY: '.example.com' }, 'hub.example.com', undefined],
+    [{ HTTPS_PROXY: 'p:1', NO_PROXY: 'ample.com' }, 'example.com', { host: 'p', port: 1 }],
+    [{ HTTPS_PROXY: 'p:1', NO_PROXY: '10.0.0.0/8' }, '10.1.2.3', undefined],
+    [{ HTTPS_PROXY: 'p:1', NO_PROXY: '10.0.0.0/8' }, '11.1.2.3', { host: 'p', port: 1 }],
+    [{ HTTPS_PROXY: 'p:1', NO_PROXY: 'fd00::1' }, 'fd00::1', undefined],
+  ])('%o for %s', (environment, host, expected) => expect(at(environment, host)).toEqual(expected));
+});
+
+test('whatever a machine has written there, reading it never throws', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), fc.string(), (text, other) => {
+      listeners(text, 6443);
+      ufwAllows(`### tuple ### allow ${text} ${other}`, 6443);
+      mountOf(`1 2 3 4 ${text} ${other} - ${text}`, '/');
+      proxyFor({ HTTPS_PROXY: `http://${text}@${other}`, NO_PROXY: other }, text);
+    }),
+  );
+});

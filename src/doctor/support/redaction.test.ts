@@ -1,0 +1,142 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { allow } from './allow.ts';
+import { journalLines, logLines } from './log-lines.ts';
+import { redactedConfig } from './redacted-config.ts';
+import { scrubLeaves, scrubber } from './scrub.ts';
+import { CONTAINER, ENGINE_INFO } from './shapes.ts';
+
+describe('only what is known is kept', () => {
+  test('of a container: names of variables, our own labels, no command', () => {
+    const inspected = {
+      Id: 'abc',
+      Args: ['--password=hunter2'],
+      Config: {
+        Image: 'nginx:1',
+        Env: ['PATH=/bin', 'DB_PASSWORD=hunter2', 7],
+        Cmd: ['--token', 'hunter2'],
+        Labels: { 'io.skerry.pod': 'uid-1', 'com.example.key': 'hunter2' },
+      },
+      Mounts: [{ Type: 'bind', Source: '/data', DriverOpts: { password: 'hunter2' } }, 'hunter2'],
+      State: { Status: 'running', Health: { Log: [{ Output: 'hunter2' }] } },
+    };
+    expect(allow(inspected, CONTAINER)).toEqual({
+      Id: 'abc',
+      Config: { Image: 'nginx:1', Env: ['PATH', 'DB_PASSWORD'], Labels: { 'io.skerry.pod': 'uid-1' } },
+      Mounts: [{ Type: 'bind', Source: '/data' }],
+      State: { Status: 'running' },
+    });
+  });
+
+  test('of the engine: no proxies, whose URLs hold passwords', () => {
+    expect(
+      allow(
+        { NCPU: 4, HttpsProxy: 'http://me:hunter2@p', Labels: ['k=hunter2'], Swarm: { LocalNodeState: 'inactive', x: 1 } },
+        ENGINE_INFO,
+      ),
+    ).toEqual({
+      NCPU: 4,
+      Swarm: { LocalNodeState: 'inactive' },
+    });
+  });
+
+  test('of our log: known fields; other lines stay', () => {
+    const line = JSON.stringify({
+      level: 'warn',
+      msg: 'run failed',
+      node: 'n',
+      request: { body: 'hunter2' },
+      err: { code: 'X', message: 'm', data: 'hunter2' },
+    });
+    expect(logLines(`${line}\nStarted Skerry.\n{broken\n`)).toBe(
+      '{"level":"warn","msg":"run failed","node":"n","err":{"code":"X","message":"m"}}\nStarted Skerry.\n{broken\n',
+    );
+    const entry = {
+      MESSAGE: line,
+      __REALTIME_TIMESTAMP: '1795000000000000',
+      SYSLOG_IDENTIFIER: 'launch',
+      _SYSTEMD_UNIT: 'u',
+      _CMDLINE: 'hunter2',
+    };
+    expect(journalLines(`${JSON.stringify(entry)}\n\nnonsense\n`)).toMatch(/^2026-11-18T\S+ u launch: \{"level":"warn".*\}\n$/);
+    expect(journalLines(JSON.stringify(entry))).not.toContain('hunter2');
+  });
+
+  test('of the configuration: values of known keys', () => {
+    const text =
+      'server: https://hub:6443\ntoken: skr1.hunter2\nlabels:\n  site: harbour\ndata-dir: /d\nmistyped-tokn: hunter2\n';
+    expect(redactedConfig(text)).toEqual({
+      server: 'https://hub:6443',
+      token: '[withheld]',
+      labels: { site: 'harbour' },
+      'data-dir': '/d',
+      'mistyped-tokn': '[withheld]',
+    });
+  });
+
+  test('what has no shape is never kept', () => {
+    fc.assert(
+      fc.property(fc.json(), (json) => {
+        const value: unknown = JSON.parse(json);
+        expect(JSON.stringify(allow({ secret: value, Id: 1 }, { Id: 'plain' }))).toBe('{"Id":1}');
+      }),
+    );
+  });
+});
+
+describe('the second net', () => {
+  const scrub = scrubber(['correct horse battery', 'line one is here\nline two is here', 'short', 'aaaaaaaaa']);
+  test.each([
+    ['pull: unauthorized (correct horse battery)', 'pull: unauthorized ([withheld])'],
+    ['it said: line two is here!', 'it said: [withheld]!'],
+    ['a short word stays', 'a short word stays'],
+    ['aaaaaaaaaaaaaaaaaa', '[withheld][withheld]'],
+    ['join with skr1.abc.def.ghi now', 'join with [withheld] now'],
+    ['GET https://me:pass@host/x', 'GET https://[withheld]@host/x'],
+    ['password: hunter2, user: me', 'password: [withheld], user: me'],
+    ['{"apiKey":"x y z","n":1}', '{"apiKey":[withheld],"n":1}'],
+    ['Authorization: Bearer abcdefgh12', 'Authorization: [withheld] [withheld]'],
+    ['jwt eyJhbGciOiJIUzI1.eyJzdWIiOiIx.SflKxw here', 'jwt [withheld] here'],
+    ['-----BEGIN PRIVATE KEY-----\nMIIE\nvQIB\n-----END PRIVATE KEY-----\nafter', '[withheld]\nafter'],
+    ['key 4f3Kd92jPq8LmZx7Rt5VbN1w of x', 'key [withheld] of x'],
+    // What people need stays as it is.
+    ['sha256:3f1c2b4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f809', undefined],
+    ['pod 0a96ffaa-08f8-45a1-b384-a1afd825e2a5 web-7d9f8c6b5-x2x4z', undefined],
+    ['/var/lib/docker/overlay2/3f1c2b4d5e6f7/merged ext4', undefined],
+    ['connect ECONNREFUSED 10.0.0.1:6443', undefined],
+    ['kernel 6.1.0-18-arm64 #1 SMP PREEMPT_DYNAMIC Debian', undefined],
+    ['the token is of another cluster', undefined],
+  ])('%s', (text, expected) => {
+    const left = scrub(text);
+    if (expected === undefined) expect(left).toBe(text);
+    else expect(left).toMatch(new RegExp(`^${expected.replaceAll(/[[\](){}.*+?^$|\\]/g, String.raw`\$&`)}$`));
+  });
+
+  test('a known secret is never left, whatever stands around it', () => {
+    const secret = fc.string({ minLength: 8, maxLength: 40 }).filter((text) => text.trim() === text && text.length >= 8);
+    fc.assert(
+      fc.property(fc.array(secret, { minLength: 1, maxLength: 5 }), fc.string(), fc.string(), (secrets, before, after) => {
+        const [first = ''] = secrets;
+        const left = scrubber(secrets)(`${before}${first}${after}`);
+        // It may come about again where the replacement meets what stood around it: only where it overlaps with that word itself.
+        fc.pre(!'[withheld]'.includes(first) && !`${before}[withheld]${after}`.includes(first));
+        expect(left).not.toContain(first);
+      }),
+    );
+  });
+
+  test('in JSON every text is looked at, and nothing else is changed', () => {
+    expect(scrubLeaves({ a: ['correct horse battery', 1, null, true], b: { c: 'x' } }, scrub)).toEqual({
+      a: ['[withheld]', 1, null, true],
+      b: { c: 'x' },
+    });
+  });
+
+  test('a text of megabytes and thousands of secrets take no time to speak of', () => {
+    const many = Array.from({ length: 5_000 }, (_, at) => `secret-number-${at}`);
+    const text = 'level=info msg="nothing of note" path=/a/b/c '.repeat(40_000);
+    const begin = performance.now();
+    expect(scrubber(many)(text)).toBe(text);
+    expect(performance.now() - begin).toBeLessThan(5_000);
+  });
+});
