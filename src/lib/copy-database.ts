@@ -4,7 +4,8 @@ import { SkerryError } from './error.ts';
 
 /**
  * A copy of an SQLite database (write-ahead log mode) that another process has open exclusively, so that SQLite itself would refuse to read it.
- * It takes no lock and writes nothing beside the original; the owner does not notice.
+ * It takes no lock and writes nothing beside the original; the owner does not notice. Never to be called in the owner's own process: there the
+ * closing of the file would end its locks (fcntl's rule).
  */
 export const COPY_BYTES_MAX = 128 * 1024 ** 2;
 const TRIES = 5;

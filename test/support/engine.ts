@@ -26,14 +26,15 @@ export type TestEngine = {
 const START_MS_MAX = 30_000;
 const run = promisify(execFile);
 
-export async function startEngine(): Promise<TestEngine> {
+/** `settings`: its daemon.json. */
+export async function startEngine(settings: object = { 'live-restore': true }): Promise<TestEngine> {
   const dir = await mkdtemp(join(tmpdir(), 'skerry-engine-'));
   const cgroupParent = `/skerry-test-${dir
     .slice(-6)
     .toLowerCase()
     .replaceAll(/[^a-z0-9]/g, 'x')}`;
   const socketPath = join(dir, 'docker.sock');
-  await writeFile(join(dir, 'daemon.json'), JSON.stringify({ 'live-restore': true }));
+  await writeFile(join(dir, 'daemon.json'), JSON.stringify(settings));
   let daemon = spawnDaemon(dir, socketPath);
   await answering(socketPath);
 

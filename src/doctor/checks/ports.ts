@@ -66,7 +66,8 @@ export function judgePorts({ role, port, holder }: PortFacts): readonly Verdict[
 const freed = (port: number): string =>
   `Stop what holds it, or give the server another: --listen 0.0.0.0:${port === SERVER_PORT ? 7443 : SERVER_PORT}`;
 
-const isSkerry = (command: string): boolean => /(^|\/)skerry(\s|$)|skerry\S*\/src\/main\.ts/.test(command);
+/** Also from a checkout. */
+const isSkerry = (command: string): boolean => /(^|\/)skerry(\s|$)|\/src\/main\.ts server(\s|$)/.test(command);
 
 /** Never its arguments: there may be secrets among them. */
 const programOf = (command: string): string => (command.split(' ')[0] ?? '').slice(0, COMMAND_LENGTH_MAX);
