@@ -5,7 +5,7 @@ import type { ServerProbe } from './probe-server.ts';
 /** All that the doctor sees of the world, as it is lent to checks: nothing here throws, since what can not be seen is a fact too. */
 export type Outside = {
   readonly read: (path: string) => Promise<Reading>;
-  /** The last `bytes` of a file. */
+  /** The last whole lines of a file, `bytes` of it at most. */
   readonly readEnd: (path: string, bytes: number) => Promise<Reading>;
   /** Names in a folder; none where it is not there or not to be read. */
   readonly list: (path: string) => Promise<readonly string[]>;

@@ -73,7 +73,9 @@ async function readEnd(path: string, bytes: number): Promise<string> {
   try {
     const length = Math.min(size, bytes);
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, size - length);
-    return buffer.subarray(0, bytesRead).toString('utf8');
+    const end = buffer.subarray(0, bytesRead).toString('utf8');
+    // Half a line can not be read as what it was.
+    return length < size ? end.slice(end.indexOf('\n') + 1) : end;
   } finally {
     await handle.close();
   }

@@ -24,7 +24,9 @@ export function journalLines(text: string): string {
   return lines.join('');
 }
 
+/** Of an object that is cut (by a full disk, by a power cut) nobody knows which of its fields is which. */
 function logLine(line: string): string {
-  const value = line.startsWith('{') ? parsedJson(line) : undefined;
-  return value === undefined ? line : JSON.stringify(allow(value, LOG_FIELDS) ?? {});
+  if (!line.startsWith('{')) return line;
+  const value = parsedJson(line);
+  return value === undefined ? '(a line that is cut)' : JSON.stringify(allow(value, LOG_FIELDS) ?? {});
 }

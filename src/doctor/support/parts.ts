@@ -125,9 +125,10 @@ async function gatherLogFile({ outside }: SupportScene): Promise<Gathered> {
   const config = await outside.read(layoutIn('/').config);
   const path = config.type === 'text' ? textField(parseYaml(config.text), 'log-file') : '';
   if (path === '') return { content: '' };
-  const read = await outside.readEnd(path, LOG_BYTES);
-  if (read.type === 'denied') throw denied(path);
-  return { content: read.type === 'text' ? logLines(read.text) : '' };
+  const [before, now] = await Promise.all([`${path}.1`, path].map((name) => outside.readEnd(name, LOG_BYTES)));
+  if (now?.type === 'denied') throw denied(path);
+  const texts = [before, now].map((read) => (read?.type === 'text' ? read.text : ''));
+  return { content: logLines(texts.join('')) };
 }
 
 async function gatherEngine({ outside, asked }: SupportScene, signal: AbortSignal): Promise<Gathered> {

@@ -48,8 +48,8 @@ describe('only what is known is kept', () => {
       request: { body: 'hunter2' },
       err: { code: 'X', message: 'm', data: 'hunter2' },
     });
-    expect(logLines(`${line}\nStarted Skerry.\n{broken\n`)).toBe(
-      '{"level":"warn","msg":"run failed","node":"n","err":{"code":"X","message":"m"}}\nStarted Skerry.\n{broken\n',
+    expect(logLines(`${line}\nStarted Skerry.\n{"body":"hunter2\n`)).toBe(
+      '{"level":"warn","msg":"run failed","node":"n","err":{"code":"X","message":"m"}}\nStarted Skerry.\n(a line that is cut)\n',
     );
     const entry = {
       MESSAGE: line,
