@@ -76,6 +76,17 @@ describe('what is read of a machine, and where', () => {
       /warning: 2026-01-01T00:00:00Z, but/,
     ],
     [
+      'a clock that chrony keeps, of which systemd knows nothing',
+      'clock',
+      {
+        programs: {
+          'timedatectl show --property=NTPSynchronized': 'NTPSynchronized=no\n',
+          'chronyc -c tracking': 'C0A80101,192.168.1.1,3,1795000000.1,0.1,0.2,0.3,1,2,3,4,5,6,Normal\n',
+        },
+      },
+      /^ok: .* synchronised/,
+    ],
+    [
       'an installation on trial, after one that was taken back',
       'installation',
       {

@@ -9,8 +9,11 @@ export type ArchitectureFacts = {
   readonly program: string;
   /** As uname names it. */
   readonly kernel: string;
+  readonly kernelRelease: string;
   /** As Go names it; undefined where no engine answers. */
   readonly engine: string | undefined;
+  /** The kernel that the engine says it runs on; empty where it does not say. */
+  readonly engineKernel: string;
   readonly images: readonly ImageArch[];
   /** Architectures, as Go names them, that the kernel runs by emulation. */
   readonly emulated: readonly string[];
@@ -37,7 +40,9 @@ export async function gatherArchitecture({ outside, asked, engine }: Scene, sign
   return {
     program: outside.machine.programArch,
     kernel: outside.machine.kernelArch,
+    kernelRelease: outside.machine.kernelRelease,
     engine: facts.type === 'engine' ? facts.about.arch : undefined,
+    engineKernel: facts.type === 'engine' ? facts.about.kernel : '',
     images: facts.type === 'engine' ? await imagesOf(outside, asked.docker, signal) : [],
     emulated: handlers.flatMap((name) => EMULATORS[name] ?? []),
   };
@@ -60,7 +65,8 @@ async function imagesOf(outside: Outside, socketPath: string, signal: AbortSigna
   return found;
 }
 
-export function judgeArchitecture({ program, kernel, engine, images, emulated }: ArchitectureFacts): readonly Verdict[] {
+export function judgeArchitecture(facts: ArchitectureFacts): readonly Verdict[] {
+  const { program, kernel, engine, images, emulated } = facts;
   const kernelArch = GO_NAMES[kernel] ?? kernel;
   if (!['amd64', 'arm64'].includes(kernelArch))
     return [
@@ -78,7 +84,19 @@ export function judgeArchitecture({ program, kernel, engine, images, emulated }:
           `the engine is ${engine} on a ${kernel} kernel: the node takes images for ${engine} only, and is scheduled as such`,
           `Install a 64-bit system and its engine (dpkg --print-architecture says ${kernelArch}) where images for ${kernelArch} are to run.`,
         ),
+    ...judgeElsewhere(facts),
     ...(foreign.length === 0 ? [] : [foreignImages(foreign, engine, emulated)]),
+  ];
+}
+
+/** As with Docker Desktop, or a socket that is forwarded. */
+function judgeElsewhere({ engineKernel, kernelRelease }: ArchitectureFacts): readonly Verdict[] {
+  if (engineKernel === '' || engineKernel === kernelRelease) return [];
+  return [
+    problem(
+      `the engine runs on another kernel (${engineKernel}) than this program (${kernelRelease}): it is another machine or a virtual one, whose pods' networks can not be wired from here`,
+      'Run skerry where the engine runs, or use an engine of this machine: --docker unix:///…',
+    ),
   ];
 }
 

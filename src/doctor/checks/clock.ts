@@ -19,17 +19,21 @@ const SKEW_MS_MAX = 60_000;
 
 export async function gatherClock(scene: Scene, signal: AbortSignal): Promise<ClockFacts> {
   const { outside } = scene;
-  const [shown, timesyncd, server] = await Promise.all([
+  const [shown, timesyncd, chrony, server] = await Promise.all([
     outside.run(['timedatectl', 'show', '--property=NTPSynchronized'], signal),
     outside.exists('/run/systemd/timesync/synchronized'),
+    outside.run(['chronyc', '-c', 'tracking'], signal),
     scene.server(),
   ]);
   const said = /^NTPSynchronized=(yes|no)$/m.exec(outputOf(shown) ?? '')?.[1];
+  // The last of its columns: Normal, Insert second, Delete second or Not synchronised.
+  const leap = outputOf(chrony)?.trim().split(',').at(-1);
+  const byChrony = leap === undefined || leap === '' ? undefined : leap !== 'Not synchronised';
   const probes = server.type === 'tried' ? [server.direct, server.proxied?.probe] : [];
   const reached = probes.find((probe) => probe?.type === 'reached');
   return {
     nowMs: outside.clock.now(),
-    synchronised: timesyncd || said === 'yes' ? true : said === 'no' ? false : undefined,
+    synchronised: timesyncd || said === 'yes' ? true : (byChrony ?? (said === 'no' ? false : undefined)),
     serverAheadMs: reached?.type === 'reached' ? reached.aheadMs : undefined,
   };
 }

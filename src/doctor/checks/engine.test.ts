@@ -11,6 +11,9 @@ const GOOD: EngineAbout = {
   apiVersion: '1.50',
   arch: 'arm64',
   osType: 'linux',
+  kernel: '6.1.0',
+  cpus: 4,
+  memoryBytes: 1024 ** 3,
   storageDriver: 'overlay2',
   cgroupDriver: 'systemd',
   cgroupVersion: '2',
@@ -62,14 +65,27 @@ describe('engine', () => {
 });
 
 describe('architecture', () => {
-  const facts: ArchitectureFacts = { program: 'arm64', kernel: 'aarch64', engine: 'arm64', images: [], emulated: [] };
+  const facts: ArchitectureFacts = {
+    program: 'arm64',
+    kernel: 'aarch64',
+    kernelRelease: '6.1.0',
+    engine: 'arm64',
+    engineKernel: '6.1.0',
+    images: [],
+    emulated: [],
+  };
   const images = [
     { name: 'nginx:1', arch: 'amd64' },
     { name: 'mine:2', arch: 'arm64' },
   ];
   test.each<[string, Partial<ArchitectureFacts>, Parameters<typeof checkVerdicts>[1]]>([
     ['alike', {}, []],
-    ['no engine', { engine: undefined }, []],
+    ['no engine', { engine: undefined, engineKernel: '' }, []],
+    [
+      'an engine in a virtual machine',
+      { engineKernel: '6.10.14-linuxkit' },
+      [['error', /another kernel \(6\.10\.14-linuxkit\) than this program/]],
+    ],
     ['armv7', { kernel: 'armv7l' }, [['error', /armv7l is not supported.*64-bit/s]]],
     ['a 32-bit engine on a 64-bit kernel', { engine: 'arm' }, [['warning', /engine is arm on a aarch64 kernel/]]],
     ['an image of another architecture', { images }, [['warning', /nginx:1 \(amd64\) →.*--platform linux\/arm64/s]]],

@@ -13,7 +13,7 @@ export function judgeEngine(facts: EngineFacts): readonly Verdict[] {
   const { about } = facts;
   return [
     ok(
-      `${about.name} ${about.version}, API ${about.apiVersion}; storage ${about.storageDriver}, cgroup driver ${about.cgroupDriver} (v${about.cgroupVersion}), logs ${about.loggingDriver}`,
+      `${about.name} ${about.version}, API ${about.apiVersion}; storage ${about.storageDriver}, cgroup driver ${about.cgroupDriver} (v${about.cgroupVersion}), logs ${about.loggingDriver}; ${about.cpus} CPUs, ${Math.round(about.memoryBytes / 1024 ** 2)} MB`,
     ),
     ...judgeVersion(about),
     ...judgeLiveRestore(about),

@@ -21,6 +21,10 @@ export type EngineAbout = {
   /** As Go names it: amd64, arm64, arm. */
   readonly arch: string;
   readonly osType: string;
+  /** The kernel that it runs on; empty where it does not say. */
+  readonly kernel: string;
+  readonly cpus: number;
+  readonly memoryBytes: number;
   readonly storageDriver: string;
   readonly cgroupDriver: string;
   readonly cgroupVersion: string;
@@ -58,6 +62,9 @@ function aboutOf(versionReply: EngineReply, infoReply: EngineReply): EngineAbout
     apiVersion: textField(version, 'ApiVersion'),
     arch: textField(version, 'Arch'),
     osType: textField(info, 'OSType'),
+    kernel: textField(info, 'KernelVersion'),
+    cpus: Number(field(info, 'NCPU') ?? 0),
+    memoryBytes: Number(field(info, 'MemTotal') ?? 0),
     storageDriver: textField(info, 'Driver'),
     cgroupDriver: textField(info, 'CgroupDriver'),
     cgroupVersion: textField(info, 'CgroupVersion'),
