@@ -65,8 +65,11 @@ const AGAIN = 'Run the installation again (install.sh, or skerry install): it pu
 
 export function judgeInstallation(facts: InstallationFacts): readonly Verdict[] {
   const { slots, current, hasLaunch, trials, goneBack, units } = facts;
-  if (slots.length === 0 && current === undefined && !hasLaunch && units.length === 0)
-    return [ok('skerry is not installed here')];
+  if (slots.length === 0 && current === undefined && !hasLaunch) {
+    // A service that somebody wrote by hand is as good as ours.
+    const what = units.length === 0 ? 'skerry is not installed here' : 'no release in slots; services of another hand';
+    return [ok(what), ...units.flatMap(judgeUnit)];
+  }
   const others = slots.filter((version) => version !== current?.version);
   return [
     ...(current?.there === true && hasLaunch

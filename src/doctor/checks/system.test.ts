@@ -149,6 +149,14 @@ describe('installation and node', () => {
         ['ok', /active/],
       ],
     ],
+    [
+      'a service written by hand',
+      { slots: [], current: undefined, hasLaunch: false },
+      [
+        ['ok', /services of another hand/],
+        ['ok', /active/],
+      ],
+    ],
     ['none', { slots: [], current: undefined, hasLaunch: false, units: [] }, [['ok', /not installed/]]],
     ['cut in the middle', { current: undefined }, [['error', /broken: "current" names no release.*Run the installation again/s]]],
     ['no executable', { current: { version: '0.2.0', there: false } }, [['error', /0\.2\.0 has no executable/]]],
