@@ -8,6 +8,8 @@ const FOR_TESTS: readonly Requirement[] = [
   { program: 'mosquitto', package: 'mosquitto' },
   { program: 'docker-registry', package: 'docker-registry' },
   { program: 'dpkg', package: 'dpkg' },
+  { program: 'busybox', package: 'busybox' },
+  { program: 'shellcheck', package: 'shellcheck' },
 ];
 
 const say = (text: string) => console.log(`preflight: ${text}`);

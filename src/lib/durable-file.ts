@@ -91,7 +91,8 @@ function makeFolder(folder: string): void {
   syncFolder(dirname(folder));
 }
 
-function syncFolder(folder: string): void {
+/** So that what was made, renamed or removed in it stays so. */
+export function syncFolder(folder: string): void {
   const handle = openSync(folder, 'r');
   try {
     fsyncSync(handle);
