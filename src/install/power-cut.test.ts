@@ -1,0 +1,130 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { makeSlotsWorld, type SlotsWorld } from '../../test/support/slots-world.ts';
+import { performSteps, tellStep, type FileStep } from './file-steps.ts';
+import { trialFile } from './layout.ts';
+import { currentVersion, putSlotSteps, setCurrentSteps } from './slots.ts';
+import { switchSteps } from './switch.ts';
+import { readGoneBack } from './trial.ts';
+
+/** The power goes between any two steps of an upgrade, of an installation and of `launch` itself: one of the two releases is started, always. */
+const BOTH = ['0.1.0', '0.2.0'];
+
+async function inWorld(run: (world: SlotsWorld) => Promise<void>): Promise<void> {
+  const world = makeSlotsWorld(['0.1.0']);
+  try {
+    await run(world);
+  } finally {
+    world.remove();
+  }
+}
+
+/** Never confirmed: whatever was cut, the old one is back for good after three starts of the new one. */
+async function checkStarts({ layout, launch }: SlotsWorld, when: string): Promise<readonly string[]> {
+  const started = [];
+  for (let start = 0; start < 5; start += 1) {
+    const { version, code } = await launch();
+    expect([when, code, BOTH.includes(version ?? '')]).toEqual([when, 0, true]);
+    started.push(version ?? '');
+  }
+  expect([when, started.slice(3), currentVersion(layout)]).toEqual([when, ['0.1.0', '0.1.0'], '0.1.0']);
+  return started;
+}
+
+const upgrade = (world: SlotsWorld): readonly FileStep[] => [
+  ...putSlotSteps(world.layout, world.executable('0.2.0'), '0.2.0', 'move'),
+  ...switchSteps(world.layout, { to: '0.2.0', back: '0.1.0', needs: ['engine'], modes: ['server', 'agent'] }),
+];
+
+test('an upgrade that is cut after any of its steps', async () => {
+  let count = 0;
+  await inWorld(async (world) => void (count = upgrade(world).length));
+  for (let cut = 0; cut <= count; cut += 1)
+    await inWorld(async (world) => {
+      const steps = upgrade(world);
+      performSteps(steps.slice(0, cut));
+      const last = steps[cut - 1];
+      const started = await checkStarts(world, `after ${last === undefined ? 'nothing' : tellStep(last)}`);
+      if (cut === count) expect(started.slice(0, 3)).toEqual(['0.2.0', '0.2.0', '0.2.0']);
+      // Done again from its beginning it comes through.
+      performSteps(upgrade(world));
+      expect((await world.launch()).version).toBe('0.2.0');
+    });
+});
+
+test('an installation over another that is cut after any of its steps', async () => {
+  const steps = (world: SlotsWorld) => [
+    ...putSlotSteps(world.layout, world.executable('0.1.0', 'echo "0.1.0 $*"; : rebuilt'), '0.1.0'),
+    ...setCurrentSteps(world.layout, '0.1.0'),
+  ];
+  let count = 0;
+  await inWorld(async (world) => void (count = steps(world).length));
+  for (let cut = 0; cut <= count; cut += 1)
+    await inWorld(async (world) => {
+      performSteps(steps(world).slice(0, cut));
+      expect((await world.launch()).version).toBe('0.1.0');
+    });
+});
+
+test('nothing gets its name before its bytes are on the disk, and no name is left unsynced', () =>
+  inWorld(async (world) => {
+    const steps = upgrade(world);
+    for (const [at, step] of steps.entries()) {
+      if (step.do !== 'rename') continue;
+      const before = steps.slice(0, at);
+      const isWhole = before.some(
+        (earlier) =>
+          (earlier.do === 'copy' && earlier.to === step.from) ||
+          ((earlier.do === 'symlink' || earlier.do === 'sync-file') && earlier.path === step.from) ||
+          (earlier.do === 'rename' && earlier.to === step.from),
+      );
+      const isSynced = steps.slice(at).some((later) => later.do === 'sync-folder' && later.path === dirname(step.to));
+      expect([tellStep(step), isWhole, isSynced]).toEqual([tellStep(step), true, true]);
+    }
+  }));
+
+/** Each program that changes something, and at the `SHIM_CUT`th call the whole of launch is killed: before or after it has done its work. */
+function makeShims(folder: string): void {
+  mkdirSync(folder);
+  for (const program of ['cat', 'sync', 'mv', 'ln', 'rm'])
+    writeFileSync(
+      join(folder, program),
+      `#!/bin/sh
+echo x >>"$SHIM_COUNT"
+if [ "$(wc -l <"$SHIM_COUNT")" -ne "$SHIM_CUT" ]; then exec /bin/${program} "$@"; fi
+[ "$SHIM_WHEN" = before ] || /bin/${program} "$@"
+kill -KILL 0
+`,
+      { mode: 0o755 },
+    );
+}
+
+test.each(['before', 'after'])('launch is cut at any of its own writes, %s it is done', async (when) => {
+  for (const starts of [0, 3])
+    for (let cut = 1; ; cut += 1) {
+      let wasCut = false;
+      await inWorld(async (world) => {
+        const { layout } = world;
+        performSteps(upgrade(world));
+        const trial = trialFile(layout, 'server');
+        writeFileSync(trial, readFileSync(trial, 'utf8').replace('starts=0', `starts=${starts}`));
+        const shims = join(layout.lib, '../shims');
+        makeShims(shims);
+        const child = spawn('dash', [layout.launch, 'server'], {
+          detached: true,
+          stdio: 'ignore',
+          env: { PATH: `${shims}:/usr/bin:/bin`, SHIM_COUNT: join(shims, 'count'), SHIM_CUT: String(cut), SHIM_WHEN: when },
+        });
+        const [, signal] = await once(child, 'exit');
+        wasCut = signal === 'SIGKILL';
+        await checkStarts(world, `${when} call ${cut} of a start after ${starts}`);
+        expect(readGoneBack(layout)).toMatchObject({ to: '0.2.0', back: '0.1.0' });
+      });
+      if (wasCut) continue;
+      expect(cut).toBeGreaterThan(3);
+      break;
+    }
+});
