@@ -12,7 +12,9 @@ import { openInlineWriter } from './inline-writer.ts';
 import type { NodeLedger } from './link-ledger.ts';
 import { openLedger } from './node-ledger.ts';
 import { RESERVE_PAGES } from './reserve.ts';
+import { SCHEMA } from './rows.ts';
 import { workerWriter } from './worker-writer.ts';
+import type { OpenLedgerWriter } from './writer.ts';
 
 let folder = '';
 let path = '';
@@ -28,7 +30,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function ledgerWith(openWriter = openInlineWriter): Promise<NodeLedger> {
+async function ledgerWith(openWriter: OpenLedgerWriter = openInlineWriter): Promise<NodeLedger> {
   const joined = { cluster: 'c', node: 'n', incarnation: 'joined' };
   const ledger = await openLedger({ path, openWriter, joined, clock: systemClock, ids: systemIds, log: silentLog });
   open.push(ledger);
@@ -108,15 +110,41 @@ test('a ledger that another process has open is refused, and goes on there', asy
   }
 });
 
+test('a release on trial changes the schema by addition only: the one before goes on with the ledger, until the new one stays', async () => {
+  const steps = [
+    ...SCHEMA,
+    { version: 2, kind: 'additive', sql: 'CREATE TABLE notes (note TEXT); ALTER TABLE outbox ADD COLUMN size INTEGER' },
+    {
+      version: 3,
+      kind: 'destructive',
+      sql: 'DROP TABLE retained; CREATE TABLE retained (key TEXT PRIMARY KEY, hash TEXT NOT NULL)',
+    },
+  ] as const;
+  const newer = (onTrial: boolean) => (file: Parameters<OpenLedgerWriter>[0]) => openInlineWriter({ ...file, steps, onTrial });
+  const addRow = async (key: string, openWriter?: OpenLedgerWriter) => {
+    const ledger = await ledgerWith(openWriter);
+    await ledger.commit([{ kind: 'k', key, value: 1 }], []);
+    const found = [ledger.setAside, [...ledger.memory().rows('k').keys()].join('')];
+    await ledger.close();
+    return found;
+  };
+  expect(await addRow('a')).toEqual([undefined, 'a']);
+  expect(await addRow('b', newer(true))).toEqual([undefined, 'ab']);
+  expect(await addRow('c')).toEqual([undefined, 'abc']);
+  expect(await addRow('d', newer(false))).toEqual([undefined, 'abcd']);
+  await expect(addRow('e')).rejects.toMatchObject({ code: 'LedgerTooNew' });
+  expect(await addRow('f', newer(true))).toEqual([undefined, 'abcdf']);
+});
+
 test('a ledger of a later release is refused, not touched', async () => {
   const first = await ledgerWith();
   await first.close();
   const later = new Database(path);
-  later.pragma('user_version = 9');
+  later.exec("PRAGMA user_version = 9; UPDATE meta SET value = '9' WHERE name = 'usableFrom'");
   later.close();
   await expect(ledgerWith()).rejects.toMatchObject({
     code: 'LedgerTooNew',
-    message: expect.stringMatching(/schema 9, this one knows 1/),
+    message: expect.stringMatching(/schema 9, for those that know 9; this one knows 1/),
   });
   expect(existsSync(path)).toBe(true);
 });

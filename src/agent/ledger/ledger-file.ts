@@ -3,8 +3,9 @@ import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { makePrivateFolder } from '#lib/durable-file.ts';
 import { SkerryError, explain } from '#lib/error.ts';
+import { EMPTY_FILE, planSchema, schemaMark, type SchemaMark } from '#lib/schema-steps.ts';
 import { isFull, keepReserve, makeReserve, startLogAnew } from './reserve.ts';
-import { APPLICATION_ID, LOADS, SCHEMA, SCHEMA_VERSION, STATEMENTS, type LedgerRows, type RowOp } from './rows.ts';
+import { APPLICATION_ID, LOADS, SCHEMA, STATEMENTS, type LedgerRows, type RowOp } from './rows.ts';
 import type { LedgerFile } from './writer.ts';
 
 /**
@@ -29,22 +30,24 @@ const DAMAGED = new Set(['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_FORMAT']);
 const COMPANIONS = ['', '-wal', '-shm', '-journal'];
 
 /** Throws `LedgerTooNew`, `InUse` by another process, or `LedgerFailed` where the disk does not even let a new file be made. */
-export function openLedgerFile({ path, stamp }: LedgerFile): OpenFile {
+export function openLedgerFile(file: LedgerFile): OpenFile {
+  const { path, stamp } = file;
   makePrivateFolder(dirname(path));
   try {
-    return open(path);
+    return open(file);
   } catch (error) {
     if (!isDamaged(error)) throw failed(`open the ledger ${path}`, error);
     const aside = setAside(path, stamp);
     try {
-      return { ...open(path), setAside: { path: aside, why: explain(error) } };
+      return { ...open(file), setAside: { path: aside, why: explain(error) } };
     } catch (second) {
       throw failed(`make a new ledger ${path}`, second);
     }
   }
 }
 
-function open(path: string): OpenFile {
+function open(file: LedgerFile): OpenFile {
+  const { path } = file;
   makePrivate(path);
   const database = new Database(path, { timeout: BUSY_MS });
   try {
@@ -54,7 +57,8 @@ function open(path: string): OpenFile {
     database.pragma('synchronous = FULL');
     database.pragma(`wal_autocheckpoint = ${WAL_PAGES}`);
     database.pragma(`journal_size_limit = ${WAL_BYTES_KEPT}`);
-    checkOrCreate(database, path);
+    check(database);
+    database.transaction(() => moveOn(database, file)).immediate();
     const rows = load(database);
     const statements = new Map(Object.entries(STATEMENTS).map(([name, sql]) => [name, database.prepare(sql)]));
     const writeAll = database.transaction((ops: readonly RowOp[]) => {
@@ -99,26 +103,36 @@ function makePrivate(path: string): void {
   chmodSync(path, FILE_MODE);
 }
 
-function checkOrCreate(database: Database.Database, path: string): void {
-  const tables = database.prepare('SELECT count(*) FROM sqlite_schema').pluck().get();
-  if (tables === 0) {
-    database.transaction(() => {
-      database.exec(SCHEMA);
-      database.pragma(`application_id = ${APPLICATION_ID}`);
-      database.pragma(`user_version = ${SCHEMA_VERSION}`);
-    })();
-    return;
-  }
+function check(database: Database.Database): void {
+  if (isEmpty(database)) return;
   if (database.pragma('application_id', { simple: true }) !== APPLICATION_ID)
     throw new SkerryError('LedgerDamaged', 'it is a database, but not a ledger');
-  const version = Number(database.pragma('user_version', { simple: true }));
-  if (version > SCHEMA_VERSION)
-    throw new SkerryError(
-      'LedgerTooNew',
-      `open the ledger ${path}: it is of a later release (schema ${version}, this one knows ${SCHEMA_VERSION}); run that release, or move the file away`,
-    );
   const verdict = String(database.pragma('integrity_check(1)', { simple: true }));
   if (verdict !== 'ok') throw new SkerryError('LedgerDamaged', `its integrity check says: ${verdict}`);
+}
+
+function moveOn(database: Database.Database, { path, steps = SCHEMA, onTrial = false }: LedgerFile): void {
+  const found = isEmpty(database) ? EMPTY_FILE : readMark(database);
+  const plan = planSchema(steps, found, onTrial);
+  if (plan.type === 'too-new')
+    throw new SkerryError(
+      'LedgerTooNew',
+      `open the ledger ${path}: it is of a later release (schema ${found.version}, for those that know ${found.usableFrom}; this one knows ${plan.known}); run that release, or move the file away`,
+    );
+  if (plan.steps.length === 0) return;
+  for (const { sql } of plan.steps) database.exec(sql);
+  database.pragma(`application_id = ${APPLICATION_ID}`);
+  database.pragma(`user_version = ${plan.mark.version}`);
+  database.prepare(STATEMENTS.putMeta).run('usableFrom', String(plan.mark.usableFrom));
+}
+
+function isEmpty(database: Database.Database): boolean {
+  return database.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() === 0;
+}
+
+function readMark(database: Database.Database): SchemaMark {
+  const version = Number(database.pragma('user_version', { simple: true }));
+  return schemaMark(version, database.prepare("SELECT value FROM meta WHERE name = 'usableFrom'").pluck().get());
 }
 
 function load(database: Database.Database): LedgerRows {

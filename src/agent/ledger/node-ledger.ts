@@ -30,6 +30,8 @@ import type { LedgerWriter, OpenLedgerWriter } from './writer.ts';
  */
 export type LedgerOptions = {
   readonly path: string;
+  /** See LedgerFile. */
+  readonly onTrial?: boolean;
   readonly openWriter: OpenLedgerWriter;
   /** As pinned at the join; its incarnation is trusted. */
   readonly joined: { readonly cluster: string; readonly node: string; readonly incarnation: string };
@@ -57,9 +59,9 @@ type Request = {
 
 /** Throws `LedgerTooNew` or `LedgerFailed`. A damaged file is set aside and a new one begun; see NodeLedger.setAside. */
 export async function openLedger(options: LedgerOptions): Promise<NodeLedger> {
-  const { clock, ids, joined } = options;
+  const { clock, ids, joined, onTrial = false } = options;
   const log = options.log.child({ ledger: options.path });
-  const { writer, rows, setAside } = await options.openWriter({ path: options.path, stamp: stampOf(clock.now()) });
+  const { writer, rows, setAside } = await options.openWriter({ path: options.path, stamp: stampOf(clock.now()), onTrial });
   if (setAside !== undefined)
     log.error(
       { setAside: setAside.path, why: setAside.why },

@@ -1,12 +1,18 @@
+import type { SchemaStep } from '#lib/schema-steps.ts';
+
 /**
  * The ledger's tables, and every statement that is ever run against them, by name. What is to be written is data (RowOp), so that it
  * can be decided on the main loop and carried out elsewhere; all of one list is one transaction.
  */
-export const SCHEMA_VERSION = 1;
 /** "skry": tells a ledger from any other SQLite file. */
 export const APPLICATION_ID = 0x736b7279;
 
-export const SCHEMA = `
+/** A new step is added at the end; those that were released never change. */
+export const SCHEMA: readonly SchemaStep[] = [
+  {
+    version: 1,
+    kind: 'additive',
+    sql: `
   CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE items (hash TEXT PRIMARY KEY, bytes BLOB NOT NULL);
   CREATE TABLE entries (source TEXT NOT NULL, key TEXT NOT NULL, hash TEXT NOT NULL, PRIMARY KEY (source, key)) WITHOUT ROWID;
@@ -15,7 +21,9 @@ export const SCHEMA = `
   CREATE TABLE incarnations (id TEXT PRIMARY KEY, ordinal INTEGER NOT NULL, trusted INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE memory (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
   CREATE TABLE outbox (seq INTEGER PRIMARY KEY, stateKey TEXT NOT NULL, record TEXT NOT NULL);
-`;
+`,
+  },
+];
 
 export const STATEMENTS = {
   putMeta: 'INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',

@@ -1,3 +1,4 @@
+import type { SchemaStep } from '#lib/schema-steps.ts';
 import type { LedgerRows, RowOp } from './rows.ts';
 
 /**
@@ -18,6 +19,13 @@ export type OpenedLedger = {
 };
 
 /** `stamp` goes into the name of a damaged file that is set aside. */
-export type LedgerFile = { readonly path: string; readonly stamp: string };
+export type LedgerFile = {
+  readonly path: string;
+  readonly stamp: string;
+  /** This release may yet be taken back: what the one before needs stays. */
+  readonly onTrial?: boolean;
+  /** Another schema than this release's, for tests. */
+  readonly steps?: readonly SchemaStep[];
+};
 
 export type OpenLedgerWriter = (file: LedgerFile) => Promise<OpenedLedger>;

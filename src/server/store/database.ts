@@ -1,6 +1,7 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { SkerryError } from '#lib/error.ts';
+import { EMPTY_FILE, planSchema, schemaMark, type SchemaMark, type SchemaStep } from '#lib/schema-steps.ts';
 
 /**
  * The database file as its one writer sees it: the only file here that speaks SQL to it (look.ts reads it once, before). Blocking: in the
@@ -40,9 +41,15 @@ export type Meta = {
   readonly stop?: 'clean' | 'running' | 'backup';
 };
 
-export type DatabaseOptions = { readonly file: string; readonly bytesMax?: number };
+export type DatabaseOptions = {
+  readonly file: string;
+  readonly bytesMax?: number;
+  /** This release may yet be taken back: what the one before needs stays. */
+  readonly onTrial?: boolean;
+  /** Another schema than this release's, for tests. */
+  readonly steps?: readonly SchemaStep[];
+};
 
-export const SCHEMA_VERSION = 1;
 /** "Skry": tells our file from any other SQLite database. */
 export const APPLICATION_ID = 0x536b7279;
 /** As etcd's recommended maximum; an edge cluster holds some ten megabytes. */
@@ -57,20 +64,28 @@ const VACUUM_PAGES_MAX = 256;
 const VACUUM_PAGES_MIN = 1_024;
 const BACKUP_STEP_PAGES = 256;
 
-const SCHEMA = `
+/** A new step is added at the end; those that were released never change. */
+export const SCHEMA: readonly SchemaStep[] = [
+  {
+    version: 1,
+    kind: 'additive',
+    sql: `
   CREATE TABLE object (key TEXT PRIMARY KEY, revision INTEGER NOT NULL, uid TEXT NOT NULL, value BLOB NOT NULL);
-  CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;`;
+  CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;`,
+  },
+];
 
 const UPSERT = `
   INSERT INTO object (key, revision, uid, value) VALUES (?, ?, ?, ?)
   ON CONFLICT (key) DO UPDATE SET revision = excluded.revision, uid = excluded.uid, value = excluded.value`;
 
 /** Opens the file for writing and keeps every other process out; makes the tables in an empty one. Throws InUse or DiskFailed. */
-export function connect({ file, bytesMax = DATABASE_BYTES_MAX }: DatabaseOptions): Database {
+export function connect(options: DatabaseOptions): Database {
+  const { file } = options;
   const db = attempt('open', file, () => {
     const opened = new Sqlite(file, { timeout: 0 });
     try {
-      prepareFile(opened, bytesMax);
+      prepareFile(opened, options);
     } catch (error) {
       opened.close();
       throw error;
@@ -114,7 +129,8 @@ function attempt<T>(step: string, file: string, run: () => T): T {
   }
 }
 
-function prepareFile(db: Sqlite.Database, bytesMax: number): void {
+function prepareFile(db: Sqlite.Database, options: DatabaseOptions): void {
+  const { bytesMax = DATABASE_BYTES_MAX } = options;
   // Exclusive before the first access: no second server on this file, and the log's index stays off the disk.
   db.pragma('locking_mode = EXCLUSIVE');
   // These two hold only if they come before the first page is written.
@@ -126,12 +142,30 @@ function prepareFile(db: Sqlite.Database, bytesMax: number): void {
   db.pragma(`journal_size_limit = ${LOG_BYTES_MAX}`);
   db.pragma(`cache_size = -${CACHE_KIB}`);
   db.pragma(`max_page_count = ${Math.ceil(bytesMax / PAGE_BYTES)}`);
-  db.transaction(() => {
-    if (db.pragma('user_version', { simple: true }) !== 0) return;
-    db.exec(SCHEMA);
-    db.pragma(`application_id = ${APPLICATION_ID}`);
-    db.pragma(`user_version = ${SCHEMA_VERSION}`);
-  }).immediate();
+  db.transaction(() => moveOn(db, options)).immediate();
+}
+
+function moveOn(db: Sqlite.Database, { file, steps = SCHEMA, onTrial = false }: DatabaseOptions): void {
+  const plan = planSchema(steps, readMark(db), onTrial);
+  if (plan.type === 'too-new') throw schemaTooNew(file, readMark(db), plan.known);
+  if (plan.steps.length === 0) return;
+  for (const { sql } of plan.steps) db.exec(sql);
+  db.pragma(`application_id = ${APPLICATION_ID}`);
+  db.pragma(`user_version = ${plan.mark.version}`);
+  db.prepare("INSERT OR REPLACE INTO meta (name, value) VALUES ('usableFrom', ?)").run(plan.mark.usableFrom);
+}
+
+export function readMark(db: Sqlite.Database): SchemaMark {
+  const version = Number(db.pragma('user_version', { simple: true }));
+  if (version === 0) return EMPTY_FILE;
+  return schemaMark(version, db.prepare("SELECT value FROM meta WHERE name = 'usableFrom'").pluck().get());
+}
+
+export function schemaTooNew(file: string, { version, usableFrom }: SchemaMark, known: number): SkerryError {
+  return new SkerryError(
+    'SchemaTooNew',
+    `open ${file}: its schema is version ${version}, for releases that know version ${usableFrom}, and this one knows up to ${known}; run the release that wrote it, or a newer one`,
+  );
 }
 
 function vacuum(db: Sqlite.Database): boolean {

@@ -2,7 +2,8 @@ import { statSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import type { KubeObject } from '#api/object.ts';
 import { SkerryError } from '#lib/error.ts';
-import { APPLICATION_ID, SCHEMA_VERSION, diskError, type Meta } from './database.ts';
+import { planSchema, type SchemaStep } from '#lib/schema-steps.ts';
+import { APPLICATION_ID, SCHEMA, diskError, readMark, schemaTooNew, type Meta } from './database.ts';
 
 /**
  * Reads what a database file holds before anyone writes to it, through a connection that can not write: a broken file, or one of a newer
@@ -24,7 +25,7 @@ export type FoundObject = {
 const PROBLEMS_SHOWN_MAX = 5;
 
 /** Throws SchemaTooNew, InUse, or DiskFailed where the file may be good but could not be read. */
-export function look(file: string): Found {
+export function look(file: string, steps: readonly SchemaStep[] = SCHEMA): Found {
   const bytes = statSync(file, { throwIfNoEntry: false })?.size;
   const logBytes = statSync(`${file}-wal`, { throwIfNoEntry: false })?.size;
   if (bytes === undefined)
@@ -35,7 +36,7 @@ export function look(file: string): Found {
   try {
     const db = new Sqlite(file, { readonly: true, fileMustExist: true, timeout: 0 });
     try {
-      refuseNewer(db, file);
+      refuseNewer(db, file, steps);
       if (bytes === 0 && db.prepare('SELECT count(*) FROM sqlite_master').pluck().get() === 0) return { type: 'empty' };
       if (db.pragma('application_id', { simple: true }) !== APPLICATION_ID)
         return { type: 'broken', why: 'it is not a database of Skerry', meta };
@@ -52,13 +53,12 @@ export function look(file: string): Found {
   }
 }
 
-function refuseNewer(db: Sqlite.Database, file: string): void {
+function refuseNewer(db: Sqlite.Database, file: string, steps: readonly SchemaStep[]): void {
   const version = Number(db.pragma('user_version', { simple: true }));
-  if (version <= SCHEMA_VERSION) return;
-  throw new SkerryError(
-    'SchemaTooNew',
-    `open ${file}: its schema is version ${version}, this release knows up to ${SCHEMA_VERSION}; run the release that wrote it, or a newer one`,
-  );
+  // What is no newer, or not ours, is for the other checks.
+  if (version <= steps.length || db.pragma('application_id', { simple: true }) !== APPLICATION_ID) return;
+  const plan = planSchema(steps, readMark(db), true);
+  if (plan.type === 'too-new') throw schemaTooNew(file, readMark(db), plan.known);
 }
 
 function isBroken(error: unknown): boolean {

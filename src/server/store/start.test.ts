@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { openTestStore, withFolder } from '../../../test/support/store.ts';
+import type { SchemaStep } from '#lib/schema-steps.ts';
+import { SCHEMA } from './database.ts';
 import { RESTORE_JUMP_REVISIONS } from './start.ts';
 import type { Store } from './store.ts';
 
@@ -105,14 +107,54 @@ test('a schema of a newer release is refused, and the file stays as it is', () =
   withFolder(async (folder) => {
     const file = join(folder, 'state.db');
     await (await openTestStore({ file })).close();
-    sql('PRAGMA user_version = 2')(file);
+    sql("PRAGMA user_version = 2; UPDATE meta SET value = 2 WHERE name = 'usableFrom'")(file);
     const before = readFileSync(file);
     await expect(openTestStore({ file })).rejects.toMatchObject({
       code: 'SchemaTooNew',
-      message: expect.stringMatching(/state\.db.*version 2.*up to 1.*newer/s),
+      message: expect.stringMatching(/state\.db.*version 2.*for releases that know version 2.*up to 1.*newer/s),
     });
     expect(readFileSync(file).equals(before)).toBe(true);
     expect(readdirSync(folder).filter((name) => name.includes('broken'))).toEqual([]);
+  }));
+
+const NEXT: readonly SchemaStep[] = [
+  ...SCHEMA,
+  { version: SCHEMA.length + 1, kind: 'additive', sql: "ALTER TABLE object ADD COLUMN owner TEXT NOT NULL DEFAULT ''" },
+  {
+    version: SCHEMA.length + 2,
+    kind: 'destructive',
+    sql: 'ALTER TABLE object DROP COLUMN uid; ALTER TABLE object ADD COLUMN uid',
+  },
+];
+
+test('a release on trial changes the schema by addition only: the one before goes on with the file, and so does it, until it stays', () =>
+  withFolder(async (folder) => {
+    const file = join(folder, 'state.db');
+    const count = async (options: { readonly steps?: readonly SchemaStep[]; readonly onTrial?: boolean }, add: number) => {
+      const store = await openTestStore({ file, firstStart: false, ...options });
+      const before = countOf(store);
+      await store.storage.commit(configMaps(before + add).slice(before));
+      const found = [store.setAside, countOf(store)];
+      await store.close();
+      return found;
+    };
+    const columns = () => {
+      const db = new Sqlite(file, { readonly: true });
+      const names = db.prepare("SELECT group_concat(name) FROM pragma_table_info('object')").pluck().get();
+      db.close();
+      return names;
+    };
+    await (await openTestStore({ file })).close();
+    expect([await count({}, 3), columns()]).toEqual([[undefined, 3], 'key,revision,uid,value']);
+    expect([await count({ steps: NEXT, onTrial: true }, 3), columns()]).toEqual([[undefined, 6], 'key,revision,uid,value,owner']);
+    expect(await count({}, 3)).toEqual([undefined, 9]);
+    expect([await count({ steps: NEXT, onTrial: true }, 3), columns()]).toEqual([
+      [undefined, 12],
+      'key,revision,uid,value,owner',
+    ]);
+    expect([await count({ steps: NEXT }, 3), columns()]).toEqual([[undefined, 15], 'key,revision,value,owner,uid']);
+    await expect(count({}, 1)).rejects.toMatchObject({ code: 'SchemaTooNew' });
+    expect(await count({ steps: NEXT }, 1)).toEqual([undefined, 16]);
   }));
 
 test('a file that another process has open is refused, not set aside', () =>

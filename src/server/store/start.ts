@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import type { Clock } from '#lib/clock.ts';
 import { makePrivateFolder } from '#lib/durable-file.ts';
 import type { Ids } from '#lib/ids.ts';
+import type { SchemaStep } from '#lib/schema-steps.ts';
 import type { Meta } from './database.ts';
 import type { Incarnation } from './incarnations.ts';
 import { look, type FoundObject } from './look.ts';
@@ -27,6 +28,7 @@ export type StartOptions = {
   readonly clusterId?: string;
   readonly clock: Clock;
   readonly ids: Pick<Ids, 'uuid'>;
+  readonly steps?: readonly SchemaStep[];
 };
 
 /** A database that is behind what the world has seen goes on far above it; as etcd advises for restored backups. */
@@ -38,7 +40,7 @@ export function prepareStart(options: StartOptions): Start {
   const { file, firstStart } = options;
   if (file === IN_MEMORY) return fresh(options, firstStart);
   makePrivateFolder(dirname(file));
-  const found = look(file);
+  const found = look(file, options.steps);
   switch (found.type) {
     case 'nothing':
       return fresh(options, firstStart);

@@ -5,6 +5,7 @@ import type { SkerryError } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
 import { createRunner, type Runner } from '#lib/runner.ts';
+import type { SchemaStep } from '#lib/schema-steps.ts';
 import { WATCH_BACKLOG_MAX, type Storage } from '#rest/storage.ts';
 import type { View } from '../view.ts';
 import { inlineCommitter, type Committer } from './committer.ts';
@@ -39,6 +40,10 @@ export type StoreOptions = {
   readonly log: Log;
   /** Starts a thread that calls runCommitterWorker (./committer-worker.ts). Without it commits run inline and block. */
   readonly spawnWorker?: SpawnWorker;
+  /** This release may yet be taken back: what the one before needs of the database stays. */
+  readonly onTrial?: boolean;
+  /** Another schema than this release's, for tests. */
+  readonly steps?: readonly SchemaStep[];
   /** Freezes objects in depth, to find who changes one. */
   readonly freeze?: boolean;
   readonly limits?: Partial<RingLimits> & {
@@ -132,9 +137,22 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   };
 }
 
-async function openCommitter({ file, limits, spawnWorker, wrapCommitter, log }: StoreOptions): Promise<Committer> {
+async function openCommitter({
+  file,
+  limits,
+  onTrial = false,
+  steps,
+  spawnWorker,
+  wrapCommitter,
+  log,
+}: StoreOptions): Promise<Committer> {
   const bytesMax = limits?.databaseBytesMax;
-  const options: DatabaseOptions = bytesMax === undefined ? { file } : { file, bytesMax };
+  const options: DatabaseOptions = {
+    file,
+    onTrial,
+    ...(bytesMax === undefined ? {} : { bytesMax }),
+    ...(steps === undefined ? {} : { steps }),
+  };
   const committer =
     spawnWorker === undefined ? inlineCommitter(options) : await workerCommitter(options, spawnWorker, log.child({ file }));
   return wrapCommitter?.(committer) ?? committer;
