@@ -3,6 +3,8 @@ import { dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { AgentOptions } from '#agent/agent.ts';
 import type { AgentFlags, Context, ServerFlags, ServiceFlags } from '#cli/context.ts';
+import type { Mode } from '#install/layout.ts';
+import type { Service } from '#install/service.ts';
 import { holdProcess, systemClock } from '#lib/clock.ts';
 import { hasCode } from '#lib/error.ts';
 import { runningExecutable } from '#lib/executable.ts';
@@ -92,6 +94,8 @@ function watchOutput(): void {
 
 async function runServer(flags: ServerFlags, log: Log, signal: AbortSignal): Promise<void> {
   const { startServer } = await import('#server/server.ts');
+  const databases = ['server/state.db', 'agent/ledger.db'].map((file) => join(flags.dataDir, file));
+  const service = await serviceOf('server', databases, flags.agent ? 2 : 1, log);
   const server = await startServer({
     ...flags,
     release: builtRelease().version,
@@ -100,13 +104,28 @@ async function runServer(flags: ServerFlags, log: Log, signal: AbortSignal): Pro
     log,
     spawnWorker,
     hostname: hostname(),
+    onTrial: service.onTrial,
   });
   try {
-    if (!flags.agent) return await stopped(signal);
-    await runOwnAgent(flags, server, log, signal);
+    service.add({ alive: server.alive, unhealthy: server.unready, has: () => [] });
+    service.ready();
+    if (!flags.agent) await stopped(signal);
+    else await runOwnAgent(flags, server, service, log, signal);
   } finally {
+    await service.stop();
     await server.stop();
   }
+}
+
+/** What this process owes to systemd and to the installation it is part of, if any. `partCount`: how many parts it will have. */
+async function serviceOf(mode: Mode, databases: readonly string[], partCount: number, log: Log): Promise<Service> {
+  const { openService } = await import('#install/service.ts');
+  const { serviceManager } = await import('#lib/service-manager.ts');
+  const { installedSlot } = await import('#install/slots.ts');
+  const path = runningExecutable()?.path;
+  const installed = path === undefined ? undefined : installedSlot(path);
+  const manager = serviceManager(process.env, process.pid, log);
+  return openService({ mode, installed, manager, databases, partCount, clock: systemClock, log });
 }
 
 /** A person at a terminal reads text, everything else JSON; NO_COLOR: https://no-color.org. */
@@ -119,10 +138,12 @@ function logForm(): LogForm {
 async function runOwnAgent(
   flags: ServerFlags,
   server: { readonly url: string; readonly ownToken: () => Promise<string> },
+  service: Service,
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
-  await runAgent(
+  await runAgentIn(
+    service,
     {
       ...flags,
       server: server.url,
@@ -137,19 +158,43 @@ async function runOwnAgent(
 
 const OWN_KEEPALIVE_MS = 30_000;
 
-async function runAgent(
+async function runAgent(flags: AgentFlags, log: Log, signal: AbortSignal): Promise<void> {
+  const service = await serviceOf('agent', [join(flags.dataDir, 'agent/ledger.db')], 1, log);
+  try {
+    await runAgentIn(service, flags, log, signal);
+  } finally {
+    await service.stop();
+  }
+}
+
+async function runAgentIn(
+  service: Service,
   flags: Omit<AgentFlags, 'token' | 'logLevel'> & Pick<AgentOptions, 'token'>,
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
   const { startAgent } = await import('#agent/agent.ts');
+  const { agentPart } = await import('#install/service-parts.ts');
   const agent = await startAgent(
-    { ...flags, hostname: hostname(), release: builtRelease().version, clock: systemClock, ids: systemIds, log, spawnWorker },
+    {
+      ...flags,
+      hostname: hostname(),
+      release: builtRelease().version,
+      clock: systemClock,
+      ids: systemIds,
+      log,
+      spawnWorker,
+      onTrial: service.onTrial,
+      onWaiting: service.waiting,
+    },
     signal,
   );
   try {
+    service.add(agentPart(agent));
+    service.ready();
     await stopped(signal);
   } finally {
+    await service.stop();
     await agent.stop();
   }
 }

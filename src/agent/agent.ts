@@ -45,13 +45,23 @@ export type AgentOptions = {
   /** Keys of this machine's configuration that nobody knows, each with what is likely meant: told as a condition of the node. */
   readonly unknownKeys: readonly string[];
   readonly release: string;
+  /** This release may yet be taken back: the ledger stays as the one before needs it. */
+  readonly onTrial?: boolean;
+  /** Called if it is up but for its first join, which may take as long as the server stays away. */
+  readonly onWaiting?: () => void;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
   readonly spawnWorker: (role: 'ledger', data: unknown) => Worker;
 };
 
-export type Agent = { readonly stop: () => Promise<void> };
+export type Agent = {
+  /** Resolves once the ledger's thread has answered. */
+  readonly alive: () => Promise<void>;
+  /** `engine`: undefined until it was asked. */
+  readonly health: () => { readonly engine: boolean | undefined; readonly link: boolean };
+  readonly stop: () => Promise<void>;
+};
 
 /** Rejects with why it is not let in, or what of its own state can not be opened. The engine and the server may be away. */
 export async function startAgent(options: AgentOptions, signal: AbortSignal): Promise<Agent> {
@@ -68,6 +78,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
   const { cluster, node, incarnation } = identity;
   const ledger = await openLedger({
     path: join(agentDir, 'ledger.db'),
+    onTrial: options.onTrial ?? false,
     openWriter: workerWriter(options.spawnWorker),
     joined: { cluster, node, incarnation },
     clock,
@@ -151,6 +162,8 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
   network.start();
   log.info({ cluster, docker }, 'agent is running');
   return {
+    alive: ledger.alive,
+    health: () => ({ engine: pods.health()?.ready, link: link.connected() }),
     stop: async () => {
       await network.stop();
       await link.stop();

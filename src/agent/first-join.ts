@@ -14,6 +14,7 @@ export type FirstJoinOptions = {
   readonly clock: Clock;
   readonly ids: Pick<Ids, 'random'>;
   readonly log: Log;
+  readonly onWaiting?: () => void;
 };
 
 /** Conflict: another join of this name is going on, our own of a moment ago as a rule. */
@@ -22,7 +23,7 @@ const FOR_LATER = ['Unreachable', 'TooManyRequests', 'ServiceUnavailable', 'Conf
 /** Rejects as `join` does, but for what is only a matter of time; with Aborted once `signal` is. */
 export async function joinOnceReachable(
   join: () => Promise<Identity>,
-  { keepaliveMs, clock, ids, log }: FirstJoinOptions,
+  { keepaliveMs, clock, ids, log, onWaiting }: FirstJoinOptions,
   signal: AbortSignal,
 ): Promise<Identity> {
   for (let failures = 1; ; failures += 1) {
@@ -34,6 +35,7 @@ export async function joinOnceReachable(
       // Said once: it may stay away for days.
       if (failures === 1) log.warn({ err: error }, 'the server can not be joined yet; trying again until it can');
       else log.debug({ err: error, failures, waitMs: Math.round(waitMs) }, 'the server can not be joined yet');
+      if (failures === 1) onWaiting?.();
       await sleep(clock, waitMs, signal);
     }
   }

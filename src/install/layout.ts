@@ -33,6 +33,11 @@ export function trialFile(layout: Pick<Layout, 'lib'>, mode: Mode): string {
   return join(layout.lib, `trial.${mode}`);
 }
 
+/** What the running service of this mode has; see service.ts. */
+export function healthFile(layout: Pick<Layout, 'run'>, mode: Mode): string {
+  return join(layout.run, `${mode}.health`);
+}
+
 /** `root`: `/`, or the folder of a system that is being prepared (`skerry install --image`). */
 export function layoutIn(root: string): Layout {
   const lib = join(root, 'usr/local/lib/skerry');

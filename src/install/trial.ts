@@ -1,6 +1,6 @@
 import { readFileIfThere } from '#lib/durable-file.ts';
 import { performSteps, type FileStep } from './file-steps.ts';
-import { trialFile, type Layout, type Mode } from './layout.ts';
+import { healthFile, trialFile, type Layout, type Mode } from './layout.ts';
 import { isVersion } from './version.ts';
 
 /**
@@ -65,6 +65,12 @@ export function endTrial(layout: Layout, mode: Mode): void {
     { do: 'remove', path: trialFile(layout, mode) },
     { do: 'sync-folder', path: layout.lib },
   ]);
+}
+
+/** What the service has that runs now; undefined where none does. */
+export function readHealth(layout: Layout, mode: Mode): readonly Need[] | undefined {
+  const { has } = readValues(healthFile(layout, mode));
+  return has === undefined ? undefined : NEEDS.filter((need) => has.split(',').includes(need));
 }
 
 /** Why the last upgrade was taken back, as `launch` wrote it down. */

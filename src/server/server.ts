@@ -36,6 +36,7 @@ import { createPodLog } from './pod-log.ts';
 import { createPort, type PortTls } from './port.ts';
 import { openStore, type Store } from './store/store.ts';
 import { createTunnel } from './tunnel.ts';
+import { unready } from './unready.ts';
 
 /** The composition root of the server: plain calls, top to bottom; parts stop in reverse order. */
 export type ServerOptions = {
@@ -49,12 +50,18 @@ export type ServerOptions = {
   readonly ids: Ids;
   readonly log: Log;
   readonly spawnWorker: (role: 'committer', data: unknown) => Worker;
+  /** This release may yet be taken back: the database stays as the one before needs it. */
+  readonly onTrial?: boolean;
 };
 
 export type Server = {
   readonly url: string;
   /** A join token for the agent of the server's own node, good for one use. */
   readonly ownToken: () => Promise<string>;
+  /** Resolves once the committer's thread has answered. */
+  readonly alive: () => Promise<void>;
+  /** Why its own /readyz does not answer 200 at its port; undefined if it does. */
+  readonly unready: () => Promise<string | undefined>;
   readonly stop: () => Promise<void>;
 };
 
@@ -78,7 +85,16 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
   const { spawnWorker } = options;
   const { isFirstStart: firstStart, cluster: clusterId } = pki;
-  const store = await openStore({ file: stateFile, firstStart, clusterId, clock, ids, log, spawnWorker });
+  const store = await openStore({
+    file: stateFile,
+    firstStart,
+    clusterId,
+    clock,
+    ids,
+    log,
+    spawnWorker,
+    onTrial: options.onTrial ?? false,
+  });
   if (store.setAside !== undefined) {
     log.error({ ...store.setAside }, 'the database was damaged and is set aside: restore a backup, or run skerry confirm');
   }
@@ -209,6 +225,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       await api.change({ verb: 'create', resource: 'secrets', object: secret }, ADMIN, stopping.signal);
       return token;
     },
+    alive: store.alive,
+    unready: () => unready(url, pki.ca.certificate),
     stop,
   };
 }

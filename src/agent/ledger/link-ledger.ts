@@ -32,4 +32,6 @@ export type NodeLedger = Ledger &
     readonly setAside?: { readonly path: string; readonly why: string };
     /** Commits what is waiting, then closes the file. */
     readonly close: () => Promise<void>;
+    /** Resolves once the writer has answered, whatever it answers: nothing is written. */
+    readonly alive: () => Promise<void>;
   };

@@ -140,6 +140,7 @@ class OpenLedger {
       repeatStates: () => this.enqueue({ memory: [], reports: [], repeatStates: true }),
       renewEpoch: () => this.enqueue({ memory: [], reports: [], renewEpoch: true }),
       close: () => this.close(),
+      alive: () => this.writer.write([]).catch(() => undefined),
       ...(setAside === undefined ? {} : { setAside }),
     };
   }

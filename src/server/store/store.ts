@@ -1,7 +1,7 @@
 import type { KubeObject } from '#api/object.ts';
 import { apiError } from '#api/status.ts';
 import type { Clock } from '#lib/clock.ts';
-import type { SkerryError } from '#lib/error.ts';
+import { hasCode, type SkerryError } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
 import { createRunner, type Runner } from '#lib/runner.ts';
@@ -9,7 +9,7 @@ import type { SchemaStep } from '#lib/schema-steps.ts';
 import { WATCH_BACKLOG_MAX, type Storage } from '#rest/storage.ts';
 import type { View } from '../view.ts';
 import { inlineCommitter, type Committer } from './committer.ts';
-import type { DatabaseOptions, Meta } from './database.ts';
+import type { DatabaseOptions, Group, Meta } from './database.ts';
 import { ENCODED_BYTES_MAX, Encoded } from './encoded.ts';
 import { deepFreeze } from './freeze.ts';
 import { createIncarnations, incarnationMeta, type Incarnation } from './incarnations.ts';
@@ -75,6 +75,8 @@ export type Store = {
   readonly backup: (file: string, signal: AbortSignal) => Promise<void>;
   /** Ends the watches, waits for what was accepted, marks the stop as clean. */
   readonly close: () => Promise<void>;
+  /** Resolves once the committer has answered, whatever it answers: nothing is written. Rejects if its thread is dead for good. */
+  readonly alive: () => Promise<void>;
 };
 
 const VACUUM_PERIOD_MS = 10 * 60_000;
@@ -123,6 +125,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     setAside: start.setAside,
     trouble: () => writer.trouble,
     backup: committer.backup,
+    alive: () => committer.commit(NOTHING).catch(rethrowDeath),
     close: async () => {
       const stopping = apiError('ServiceUnavailable', 'the server is stopping');
       stop.abort();
@@ -135,6 +138,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       }
     },
   };
+}
+
+const NOTHING: Group = { rows: [], meta: {} };
+
+function rethrowDeath(error: unknown): void {
+  if (hasCode(error, 'CommitterDied', 'Closed')) throw error;
 }
 
 async function openCommitter({
