@@ -37,7 +37,12 @@ export type Context = {
 };
 
 /** `releaseKeys`: PEM, Ed25519, public: what releases this one may be upgraded to are signed with; none in a build that is no release. */
-export type Executable = { readonly path: string; readonly releaseKeys: readonly string[] };
+export type Executable = {
+  readonly path: string;
+  readonly releaseKeys: readonly string[];
+  /** Under which the newest release is published. */
+  readonly releaseUrl?: string;
+};
 
 /** What both modes have: where things are, and what is told. */
 export type ServiceFlags = {

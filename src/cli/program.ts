@@ -12,6 +12,7 @@ import { resetCommand } from './reset.ts';
 import { serverCommand } from './server.ts';
 import { supportCommand } from './support.ts';
 import { tokenCommand } from './token.ts';
+import { upgradeCommand } from './upgrade.ts';
 import { versionCommand, versionLine } from './version.ts';
 import { explain } from '#lib/error.ts';
 
@@ -36,6 +37,8 @@ function program(context: Context): Command {
   const root = new Command('skerry')
     .description('A container orchestrator for edge and IoT fleets that speaks the Kubernetes API.')
     .version(versionLine(context.release).trimEnd(), '--version', 'print the version')
+    // `skerry upgrade --version 0.2.0` asks for a release, not for ours.
+    .enablePositionalOptions()
     .showHelpAfterError(TRY_HELP)
     .showSuggestionAfterError()
     .hook('preAction', (_, command) => configure(command, context))
@@ -64,6 +67,7 @@ Examples:
     configCommand,
     doctorCommand,
     supportCommand,
+    upgradeCommand,
     versionCommand,
   ]) {
     root.addCommand(verb(context));

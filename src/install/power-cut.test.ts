@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeSlotsWorld, type SlotsWorld } from '../../test/support/slots-world.ts';
 import { performSteps, tellStep, type FileStep } from './file-steps.ts';
-import { trialFile } from './layout.ts';
+import { MODES, trialFile } from './layout.ts';
 import { currentVersion, putSlotSteps, setCurrentSteps } from './slots.ts';
 import { switchSteps } from './switch.ts';
 import { readGoneBack } from './trial.ts';
@@ -36,7 +36,7 @@ async function checkStarts({ layout, launch }: SlotsWorld, when: string): Promis
 
 const upgrade = (world: SlotsWorld): readonly FileStep[] => [
   ...putSlotSteps(world.layout, world.executable('0.2.0'), '0.2.0', 'move'),
-  ...switchSteps(world.layout, { to: '0.2.0', back: '0.1.0', needs: ['engine'], modes: ['server', 'agent'] }),
+  ...switchSteps(world.layout, { to: '0.2.0', back: '0.1.0', trials: MODES.map((mode) => ({ mode, needs: ['engine'] })) }),
 ];
 
 test('an upgrade that is cut after any of its steps', async () => {

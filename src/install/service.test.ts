@@ -61,7 +61,7 @@ async function open(
 
 function beginTrial(needs: readonly Need[]): void {
   putSlot(world.layout, world.executable('0.2.0'), '0.2.0');
-  performSteps(switchSteps(world.layout, { to: '0.2.0', back: '0.1.0', needs, modes: ['server'] }));
+  performSteps(switchSteps(world.layout, { to: '0.2.0', back: '0.1.0', trials: [{ mode: 'server', needs }] }));
 }
 
 const part = (more: Partial<ServicePart> = {}): ServicePart => ({

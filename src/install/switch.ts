@@ -1,18 +1,23 @@
 import type { FileStep } from './file-steps.ts';
 import type { Layout, Mode } from './layout.ts';
 import { setCurrentSteps } from './slots.ts';
-import { beginTrialSteps, type NewTrial } from './trial.ts';
+import { beginTrialSteps, type Need } from './trial.ts';
 
 /**
  * From one release to another that is in its slot already. The trial comes first: cut in between, it names what is not current, which
  * `launch` takes for no trial; the other way round a release would start that nobody takes back.
  */
-export type Switch = NewTrial & { readonly modes: readonly Mode[] };
+export type Switch = {
+  readonly to: string;
+  /** What comes back: a release that has proved itself. */
+  readonly back: string;
+  readonly trials: readonly { readonly mode: Mode; readonly needs: readonly Need[] }[];
+};
 
-export function switchSteps(layout: Layout, { modes, ...trial }: Switch): readonly FileStep[] {
+export function switchSteps(layout: Layout, { to, back, trials }: Switch): readonly FileStep[] {
   return [
     { do: 'remove', path: layout.goneBack },
-    ...modes.flatMap((mode) => beginTrialSteps(layout, mode, trial)),
-    ...setCurrentSteps(layout, trial.to),
+    ...trials.flatMap(({ mode, needs }) => beginTrialSteps(layout, mode, { to, back, needs })),
+    ...setCurrentSteps(layout, to),
   ];
 }

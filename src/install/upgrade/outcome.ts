@@ -1,0 +1,60 @@
+import { sleep, type Clock } from '#lib/clock.ts';
+import { SkerryError } from '#lib/error.ts';
+import type { Layout, Mode } from '../layout.ts';
+import { currentVersion } from '../slots.ts';
+import { TRIAL_SECONDS_MAX, TRIAL_STARTS_MAX, readGoneBack, readTrial } from '../trial.ts';
+import type { Services } from './services.ts';
+
+/** How a trial ends, told by its files alone: whoever waits can go away at any time, and changes nothing by it. */
+export type Waiting = {
+  readonly layout: Layout;
+  readonly to: string;
+  readonly modes: readonly Mode[];
+  readonly services: Services;
+  readonly clock: Clock;
+  /** What is to be seen meanwhile. */
+  readonly watch: (text: string) => void;
+};
+
+const LOOK_MS = 500;
+/** For the last start, which goes back, and for a slow machine. */
+const MARGIN_MS = 120_000;
+
+/** Resolves once the release has proved itself in each mode. Throws TakenBack with why and the last words, or Timeout. */
+export async function waitForOutcome({ layout, to, modes, services, clock, watch }: Waiting, signal: AbortSignal): Promise<void> {
+  const startMs = clock.monotonic();
+  for (;;) {
+    if (currentVersion(layout) !== to) throw await takenBack(layout, to, modes, services, signal);
+    const trials = modes.flatMap((mode) => readTrial(layout, mode) ?? []).filter((trial) => trial.to === to);
+    if (trials.length === 0) return;
+    const waitedMs = clock.monotonic() - startMs;
+    if (waitedMs > TRIAL_SECONDS_MAX * 1_000 + MARGIN_MS)
+      throw new SkerryError('Timeout', `wait for ${to} to become healthy: it is still on trial (skerry upgrade --status)`);
+    const starts = Math.max(...trials.map((trial) => trial.starts));
+    watch(`waiting for ${to} to become healthy: start ${starts} of ${TRIAL_STARTS_MAX}, ${Math.round(waitedMs / 1_000)} s`);
+    await sleep(clock, LOOK_MS, signal);
+    if (signal.aborted)
+      throw new SkerryError(
+        'Aborted',
+        `wait for ${to} to become healthy: it goes on without this command (skerry upgrade --status)`,
+      );
+  }
+}
+
+async function takenBack(
+  layout: Layout,
+  to: string,
+  modes: readonly Mode[],
+  services: Services,
+  signal: AbortSignal,
+): Promise<SkerryError> {
+  const gone = readGoneBack(layout);
+  const words = [];
+  for (const mode of modes) words.push(await services.lastWords(mode, signal).catch(() => ''));
+  const last = words.filter((text) => text !== '').join('\n');
+  const why = gone === undefined ? '' : `: ${gone.why}`;
+  return new SkerryError(
+    'TakenBack',
+    `upgrade to ${to}: ${currentVersion(layout) ?? 'another release'} is back${why}${last === '' ? '' : `\nIts last words:\n${last}`}`,
+  );
+}
