@@ -18,7 +18,13 @@ try {
   else {
     const targets = (values.arch ?? Object.keys(TARGETS)).map(targetNamed);
     const folder = join(import.meta.dirname, '../dist');
-    for (const { output } of await buildAll(targets, { folder, version: manifest.version, releaseKeys: [], say }))
+    for (const { output } of await buildAll(targets, {
+      folder,
+      version: manifest.version,
+      releaseKeys: [],
+      releaseUrl: undefined,
+      say,
+    }))
       say(`${output}: ${(statSync(output).size / 1e6).toFixed(1)} MB`);
   }
 } catch (error) {

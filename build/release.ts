@@ -66,7 +66,13 @@ async function release({ baseUrl, key, nextKey, version, output }: Release): Pro
   const releaseKeys = [publicKey, ...(nextKey === undefined ? [] : [publicKeyIn(nextKey)])];
   rmSync(output, { recursive: true, force: true });
   mkdirSync(output, { recursive: true });
-  const built = await buildAll(Object.values(TARGETS), { folder: join(output, '.executables'), version, releaseKeys, say });
+  const built = await buildAll(Object.values(TARGETS), {
+    folder: join(output, '.executables'),
+    version,
+    releaseKeys,
+    releaseUrl: baseUrl,
+    say,
+  });
   const sums = { packed: { x64: '', arm64: '' }, program: { x64: '', arm64: '' } };
   for (const { target, output: program, sysroot } of built) {
     await check(target, program, sysroot, version);

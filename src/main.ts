@@ -39,7 +39,7 @@ async function runMain(): Promise<void> {
     findAddress: async () => (await import('#agent/node/machine.ts')).findAddress(),
     isTerminal: (stream) => process[stream].isTTY,
     environment: process.env,
-    executable: inside === undefined ? undefined : { path: inside.path, releaseKeys: built.keys },
+    executable: inside === undefined ? undefined : { path: inside.path, releaseKeys: built.keys, releaseUrl: built.url },
     describeStore: async (file, scratch) => (await import('#server/store/describe-store.ts')).describeStore(file, scratch),
     describeLedger: async (file, scratch) => (await import('#agent/ledger/describe-ledger.ts')).describeLedger(file, scratch),
     runServer: untilStopped(runServer, 'the server has ended'),
@@ -208,7 +208,7 @@ function spawnWorker(role: WorkerRole, data: unknown): Worker {
 }
 
 /** What was put into the executable when it was built. */
-function builtRelease(): { readonly version: string; readonly keys: readonly string[] } {
+function builtRelease(): { readonly version: string; readonly keys: readonly string[]; readonly url?: string } {
   const inside = runningExecutable();
   if (inside === undefined) return { version: manifest.version, keys: [] };
   // Sound: build/executable writes just this.

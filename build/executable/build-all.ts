@@ -7,7 +7,7 @@ import { isNative, toolOf, type Target } from './targets.ts';
 /** Makes `<folder>/skerry-linux-<arch>` for each target, one after the other; installs the compilers that are missing first. */
 export async function buildAll(
   targets: readonly Target[],
-  { folder, ...what }: { readonly folder: string } & Pick<Building, 'version' | 'releaseKeys' | 'say'>,
+  { folder, ...what }: { readonly folder: string } & Pick<Building, 'version' | 'releaseKeys' | 'releaseUrl' | 'say'>,
 ): Promise<readonly (Built & { readonly target: Target; readonly output: string })[]> {
   await ensure(targets.flatMap(toolsFor), what.say);
   mkdirSync(folder, { recursive: true });

@@ -17,6 +17,8 @@ export type Building = {
   readonly version: string;
   /** PEM, Ed25519, public: what releases that this one may be upgraded to are signed with. */
   readonly releaseKeys: readonly string[];
+  /** Where newer releases will stand, if that is known. */
+  readonly releaseUrl: string | undefined;
   readonly say: Progress;
 };
 
@@ -29,7 +31,7 @@ export type Built = {
 };
 
 /** The same bytes for the same sources, keys and tools. */
-export async function buildExecutable({ target, work, output, version, releaseKeys, say }: Building): Promise<Built> {
+export async function buildExecutable({ target, work, output, version, releaseKeys, releaseUrl, say }: Building): Promise<Built> {
   const nodeFolder = await nodeFor(target, say);
   const sysroot = await sysrootFor(target, say);
   const addon = await sqliteAddonFor(target, sysroot, nodeFolder, say);
@@ -37,7 +39,7 @@ export async function buildExecutable({ target, work, output, version, releaseKe
   say(`packing for ${target.arch}`);
   const { main, worker, packages } = await bundle(work);
   const release = join(work, 'release.json');
-  writeFileSync(release, JSON.stringify({ version, keys: releaseKeys }));
+  writeFileSync(release, JSON.stringify({ version, keys: releaseKeys, url: releaseUrl }));
   const node = join(nodeFolder, 'node');
   const caches = { main: join(work, 'main.cache'), worker: join(work, 'worker.cache') };
   const made = { target, node, sysroot };

@@ -41,7 +41,7 @@ export type Executable = {
   readonly path: string;
   readonly releaseKeys: readonly string[];
   /** Under which the newest release is published. */
-  readonly releaseUrl?: string;
+  readonly releaseUrl: string | undefined;
 };
 
 /** What both modes have: where things are, and what is told. */
