@@ -1,6 +1,6 @@
 import { readFileIfThere } from '#lib/durable-file.ts';
 import { performSteps, type FileStep } from './file-steps.ts';
-import { healthFile, trialFile, type Layout, type Mode } from './layout.ts';
+import { MODES, healthFile, trialFile, type Layout, type Mode } from './layout.ts';
 import { isVersion } from './version.ts';
 
 /**
@@ -59,10 +59,11 @@ export function readTrial(layout: Layout, mode: Mode): Trial | undefined {
   };
 }
 
-/** The release stays: the next start is a start like any other. */
+/** The release stays: the next start is a start like any other. A mode that nobody has started meanwhile has nothing to prove any more. */
 export function endTrial(layout: Layout, mode: Mode): void {
+  const ended = MODES.filter((each) => each === mode || readTrial(layout, each)?.starts === 0);
   performSteps([
-    { do: 'remove', path: trialFile(layout, mode) },
+    ...ended.map((each) => ({ do: 'remove', path: trialFile(layout, each) }) as const),
     { do: 'sync-folder', path: layout.lib },
   ]);
 }

@@ -122,8 +122,10 @@ async function prove(options: UpgradeOptions, back: string, to: string, signal: 
   return { type: 'confirmed', from: back, to };
 }
 
-/** Those with a unit; where there is none, each that somebody may start. */
+/** Those that say that they run; else those with a unit; else each that somebody may start. */
 function installedModes(layout: Layout): readonly Mode[] {
+  const running = MODES.filter((mode) => readHealth(layout, mode) !== undefined);
+  if (running.length > 0) return running;
   const found = MODES.filter((mode) => existsSync(join(layout.units, `skerry-${mode}.service`)));
   return found.length > 0 ? found : MODES;
 }

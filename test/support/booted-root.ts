@@ -1,0 +1,60 @@
+import { spawn } from 'node:child_process';
+import { tryRun, waitFor, type Output } from '../../scripts/lab/exec.ts';
+import { childOf, cut, type Root } from './root.ts';
+
+/** A system that is booted with its own systemd, in a container of systemd-nspawn with a network of its own: a machine as far as units go. */
+export type BootedRoot = {
+  readonly run: (...argv: readonly string[]) => Promise<Output>;
+  /** As run, but throws with what was said where it fails. */
+  readonly must: (...argv: readonly string[]) => Promise<string>;
+  /** A power cut: nobody is told. */
+  readonly cut: () => Promise<void>;
+};
+
+const BOOT_MS_MAX = 60_000;
+
+/** `bind`: path inside → folder of this machine. */
+export async function boot(root: Root, bind: Readonly<Record<string, string>>): Promise<BootedRoot> {
+  const binds = Object.entries(bind).map(([inside, outside]) => `--bind=${outside}:${inside}`);
+  const machine = spawn(
+    'systemd-nspawn',
+    [
+      '-q',
+      '-b',
+      '-D',
+      root.folder,
+      '--register=no',
+      '--keep-unit',
+      '--private-network',
+      '--capability=all',
+      ...CONTAINERS_NEED,
+      ...binds,
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'], detached: true, env: { ...process.env, SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: '1' } },
+  );
+  let said = '';
+  machine.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const init = await waitFor(`the system to boot: ${said}`, () => childOf(machine), BOOT_MS_MAX);
+  const run = (...argv: readonly string[]) =>
+    tryRun('nsenter', ['-t', String(init), '-a', '--', 'env', '-i', `PATH=${PATH}`, 'HOME=/root', ...argv]);
+  await waitFor(
+    'systemd to be up',
+    async () => UP.includes((await run('systemctl', 'is-system-running')).stdout.trim()),
+    BOOT_MS_MAX,
+  );
+  return {
+    run,
+    must: async (...argv) => {
+      const { code, stdout, stderr } = await run(...argv);
+      if (code !== 0) throw new Error(`${argv.join(' ')}: exit code ${code}: ${stderr}${stdout}`);
+      return stdout;
+    },
+    cut: () => cut(machine),
+  };
+}
+
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** Degraded: a container has not all that a Debian wants to start. */
+const UP = ['running', 'degraded'];
+/** An engine in it makes namespaces, mounts and control groups. */
+const CONTAINERS_NEED = ['--system-call-filter=@keyring bpf'];
