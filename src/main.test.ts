@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, expect, test } from 'vitest';
-import { readKubeconfig } from '#cli/client/kubeconfig.ts';
+import { connectToOwnServer } from '#cli/client/own-server.ts';
 import { systemClock } from '#lib/clock.ts';
 import { systemIds } from '#lib/ids.ts';
 import { issueClientCertificate } from '#net/tls/certificates.ts';
@@ -92,6 +92,9 @@ test('confirm says what it did, and when there is nothing to do', async () => {
   });
 });
 
+const ownServer = (dir: string) =>
+  connectToOwnServer(dir, { environment: {}, clock: systemClock, stderr: () => undefined, interactive: () => false });
+
 test('an administrator’s certificate that has ended is made anew at the start, for the same key', async () => {
   const dir = join(folder, 'ended');
   const run = async () => {
@@ -100,7 +103,7 @@ test('an administrator’s certificate that has ended is made anew at the start,
     await isReady('ended');
     stop();
     expect(await ended).toMatchObject({ code: 0 });
-    return readKubeconfig(join(dir, 'admin.kubeconfig'));
+    return ownServer(dir);
   };
   const { key, certificate } = await run();
   const [pki, nowMs] = [join(dir, 'server', 'pki'), Date.UTC(2026, 0, 2)];
@@ -149,8 +152,8 @@ test('a flag goes before the environment, that before the file; a log file has w
   const env = { SKERRY_CONFIG: file, SKERRY_LISTEN: '127.0.0.1:2', SKERRY_LOG_FILE: log };
   const { ended, stop } = start(['server', '--listen', '127.0.0.1:0'], {}, env);
   await isReady('by-file');
-  const kubeconfig = readKubeconfig(join(folder, 'by-file', 'admin.kubeconfig'));
-  const port = Number(new URL(kubeconfig.server).port);
+  const kubeconfig = await ownServer(join(folder, 'by-file'));
+  const port = Number(new URL(kubeconfig.url).port);
   expect(port).toBeGreaterThan(2);
   const names = await new Promise<string>((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port, ca: kubeconfig.ca, servername: 'x.edge.example' }, () => {

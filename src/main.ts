@@ -1,12 +1,12 @@
-import { hostname } from 'node:os';
+import { homedir, hostname } from 'node:os';
 import { dirname, join } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { AgentOptions } from '#agent/agent.ts';
 import type { AgentFlags, Context, ServerFlags, ServiceFlags } from '#cli/context.ts';
 import type { Mode } from '#install/layout.ts';
 import type { Service } from '#install/service.ts';
 import { holdProcess, systemClock } from '#lib/clock.ts';
-import { hasCode } from '#lib/error.ts';
+import { SkerryError, hasCode } from '#lib/error.ts';
 import { runningExecutable } from '#lib/executable.ts';
 import { systemIds } from '#lib/ids.ts';
 import { isJournal } from '#lib/journal.ts';
@@ -30,6 +30,10 @@ async function runMain(): Promise<void> {
   const context: Context = {
     stdout: (text) => process.stdout.write(text),
     stderr: (text) => process.stderr.write(text),
+    write,
+    stdin: readStdin,
+    interactive: () => process.stdin.isTTY === true,
+    homedir,
     clock: systemClock,
     ids: systemIds,
     release: built.version,
@@ -90,6 +94,30 @@ function watchOutput(): void {
   });
   // There is nobody left to tell.
   process.stderr.on('error', () => undefined);
+}
+
+function write(chunk: string | Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(chunk, (error) =>
+      error == null ? resolve() : reject(new SkerryError('OutputClosed', 'write the output', { cause: error })),
+    );
+  });
+}
+
+/** Of what is piped in. */
+const STDIN_BYTES_MAX = 64 * 1024 * 1024;
+
+async function readStdin(): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of process.stdin) {
+    // Sound: without an encoding set, a stream of bytes gives buffers.
+    chunks.push(chunk as Buffer);
+    bytes += chunk.length;
+    if (bytes > STDIN_BYTES_MAX)
+      throw new SkerryError('Usage', `read standard input: it is longer than ${STDIN_BYTES_MAX} bytes`);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 async function runServer(flags: ServerFlags, log: Log, signal: AbortSignal): Promise<void> {
@@ -201,6 +229,8 @@ async function runAgentIn(
 
 /** The program's other file (worker.ts), as a thread. */
 function spawnWorker(role: WorkerRole, data: unknown): Worker {
+  // Loading it takes 3 ms, which a command without threads has no use for.
+  const { Worker } = process.getBuiltinModule('node:worker_threads');
   const options = { workerData: { role, data }, name: role };
   const inside = runningExecutable();
   if (inside === undefined) return new Worker(join(dirname(process.argv[1] ?? ''), 'worker.ts'), options);

@@ -1,10 +1,7 @@
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { CONFIRM_PATH, parseConfirmAnswer, type ConfirmAnswer } from '#api/confirm.ts';
-import { createApiClient } from './client/api-client.ts';
 import { DATA_DIR, type Context } from './context.ts';
 import { folder } from './flags.ts';
-import { readKubeconfig } from './client/kubeconfig.ts';
 
 export function confirmCommand(context: Context): Command {
   return new Command('confirm')
@@ -26,7 +23,8 @@ comes back by itself until then, and needs a new token after. A node that is awa
 Where nothing is to be confirmed the command says so and exits with 0.`,
     )
     .action(async ({ dataDir }: { readonly dataDir: string }) => {
-      const client = createApiClient(readKubeconfig(join(dataDir, 'admin.kubeconfig')));
+      const { connectToOwnServer } = await import('./client/own-server.ts');
+      const { client } = await connectToOwnServer(dataDir, context);
       context.stdout(`${told(parseConfirmAnswer(await client.send('POST', CONFIRM_PATH)))}\n`);
     });
 }

@@ -2,12 +2,19 @@ import { layoutIn } from '#install/layout.ts';
 import type { Describe } from '#doctor/support/parts.ts';
 import type { Clock } from '#lib/clock.ts';
 import type { Ids } from '#lib/ids.ts';
-import type { LogLevel } from '#lib/log.ts';
+import type { LogLevel } from '#lib/log-level.ts';
 
 /** What main.ts lends the command line: the outside world, and the two modes that the cli folder may not import. */
 export type Context = {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
+  /** To standard output: resolves when whoever reads has room for more, rejects with OutputClosed once nobody reads. */
+  readonly write: (chunk: string | Uint8Array) => Promise<void>;
+  /** All of standard input. */
+  readonly stdin: () => Promise<string>;
+  /** Whether somebody sits at the standard input. */
+  readonly interactive: () => boolean;
+  readonly homedir: () => string;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly release: string;

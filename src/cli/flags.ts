@@ -2,7 +2,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import { formatIp, parseIp } from '#api/ip.ts';
 import { dnsSubdomainProblems, labelValueProblems, qualifiedNameProblems } from '#api/names.ts';
 import { ZERO_QUANTITY, compareQuantities, quantityOf, quantityValue, tryParseQuantity } from '#api/quantity.ts';
-import { LOG_LEVELS, type LogLevel } from '#lib/log.ts';
+import { LOG_LEVELS, type LogLevel } from '#lib/log-level.ts';
 import { KEEPALIVE_SECONDS_MAX } from '#net/link/transport.ts';
 
 /** Parsers of flag values: each takes what the user typed and gives the value, or says what would have been right. */

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { X509Certificate } from 'node:crypto';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import {
@@ -9,7 +8,7 @@ import {
 } from '#api/client-certificate.ts';
 import { kubeconfigText } from '#api/kubeconfig.ts';
 import { SkerryError } from '#lib/error.ts';
-import type { Kubeconfig } from './client/kubeconfig.ts';
+import type { OwnServer } from './client/own-server.ts';
 import { DATA_DIR, type Context } from './context.ts';
 import { duration, folder, httpsUrl } from './flags.ts';
 
@@ -53,17 +52,17 @@ roles (RBAC), in a later one.`,
     .action(async ({ dataDir, server, user, group = [], ttl }: Flags) => {
       if (user === undefined && (group.length > 0 || ttl !== undefined))
         throw new SkerryError('Usage', 'kubeconfig: --group and --ttl are for a user of its own: give --user, too');
-      const { readKubeconfig } = await import('./client/kubeconfig.ts');
-      const config = readKubeconfig(join(dataDir, 'admin.kubeconfig'));
-      const reached = server ?? (await reachableServer(config, context));
-      const { ca } = config;
+      const { connectToOwnServer } = await import('./client/own-server.ts');
+      const own = await connectToOwnServer(dataDir, context);
+      const reached = server ?? (await reachableServer(own, context));
+      const { ca } = own;
       if (user === undefined) {
-        context.stdout(kubeconfigText({ ...config, server: reached, user: 'kubernetes-admin' }));
-        const { validTo } = new X509Certificate(config.certificate);
+        context.stdout(kubeconfigText({ ...own, server: reached, user: 'kubernetes-admin' }));
+        const { validTo } = new X509Certificate(own.certificate);
         context.stderr(`the administrator's own key, good until ${validTo}; --user makes one for somebody else\n`);
         return;
       }
-      const { key, certificate, expires } = await certificateFor({ user, groups: group, ttlMs: ttl ?? TTL_MS_DEFAULT }, config);
+      const { key, certificate, expires } = await certificateFor({ user, groups: group, ttlMs: ttl ?? TTL_MS_DEFAULT }, own);
       context.stdout(kubeconfigText({ server: reached, user, ca, certificate, key }));
       context.stderr(`a key of user ${user}, good until ${expires}\n`);
     });
@@ -71,9 +70,8 @@ roles (RBAC), in a later one.`,
 
 async function certificateFor(
   { user, groups, ttlMs }: { readonly user: string; readonly groups: readonly string[]; readonly ttlMs: number },
-  config: Kubeconfig,
+  own: OwnServer,
 ): Promise<{ readonly key: string; readonly certificate: string; readonly expires: string }> {
-  const { createApiClient } = await import('./client/api-client.ts');
   const { newKey } = await import('#net/tls/certificates.ts');
   const { createSigningRequest } = await import('#net/tls/signing-request.ts');
   const key = newKey();
@@ -81,28 +79,27 @@ async function certificateFor(
     request: await createSigningRequest({ user, groups }, key),
     expirationSeconds: Math.ceil(ttlMs / 1_000),
   };
-  const answer = await createApiClient(config).send('POST', CLIENT_CERTIFICATE_PATH, body);
+  const answer = await own.client.send('POST', CLIENT_CERTIFICATE_PATH, body);
   return { key, ...parseClientCertificateAnswer(answer) };
 }
 
 /** A server that listens everywhere is named by its loopback in its own kubeconfig: of no use elsewhere. Another address is only taken where the server answers there. */
-async function reachableServer(config: Kubeconfig, context: Context): Promise<string> {
-  const url = new URL(config.server);
-  if (!LOOPBACK.test(url.hostname)) return config.server;
-  const { createApiClient } = await import('./client/api-client.ts');
+async function reachableServer(own: OwnServer, context: Context): Promise<string> {
+  const url = new URL(own.url);
+  if (!LOOPBACK.test(url.hostname)) return own.url;
   const address = await context.findAddress();
   if (address !== undefined) {
     const server = `https://${address.includes(':') ? `[${address}]` : address}:${url.port === '' ? '443' : url.port}`;
     try {
-      await createApiClient({ ...config, server }).send('GET', '/version');
+      await own.at(server).send('GET', '/version');
       return server;
     } catch (error) {
       // It listens on the loopback only, or its certificate does not name this address yet.
       if (!(error instanceof SkerryError)) throw error;
     }
   }
-  context.stderr(`${config.server} is of use on this machine only: say with --server how it is reached from elsewhere\n`);
-  return config.server;
+  context.stderr(`${own.url} is of use on this machine only: say with --server how it is reached from elsewhere\n`);
+  return own.url;
 }
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;

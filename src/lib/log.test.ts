@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { SkerryError } from './error.ts';
-import { logTo, type LogForm, type LogLevel } from './log.ts';
+import { logTo, type LogForm } from './log.ts';
+import type { LogLevel } from './log-level.ts';
 
 function logged(error: unknown, level: LogLevel = 'info', form: LogForm = 'json'): string {
   let text = '';

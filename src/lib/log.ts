@@ -3,14 +3,12 @@ import { SkerryError, explain } from './error.ts';
 import { withPriority } from './journal.ts';
 import { logFileWriter } from './log-file.ts';
 import { logLine } from './log-line.ts';
+import type { LogLevel } from './log-level.ts';
 
 /** What the code logs through. A constant sentence as message, facts as fields, an error as `err`; a child per component, then per object. */
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'> & {
   readonly child: (bindings: Record<string, unknown>) => Log;
 };
-
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Of lines that could not be written yet. */
 const UNWRITTEN_BYTES_MAX = 1024 * 1024;

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Agent, Pool } from 'undici';
-import { parseKubeconfig } from '../../src/cli/client/kubeconfig.ts';
+import { parseYaml } from '../../src/api/encoding/yaml.ts';
+import { connectionOf } from '../../src/cli/client/connection.ts';
+import { kubeconfigOf } from '../../src/cli/client/kubeconfig.ts';
 
 /** The API over TLS with an admin certificate, for measuring: undici's pool costs the measuring side least. */
 export type Api = {
@@ -15,8 +17,10 @@ export type Api = {
 };
 
 export function createApi(kubeconfig: string, connections: number): Api {
-  const config = parseKubeconfig(readFileSync(kubeconfig, 'utf8'), kubeconfig);
-  const connect = { ca: config.ca, cert: config.certificate, key: config.key };
+  const read = (path: string) => readFileSync(path, 'utf8');
+  const config = connectionOf(kubeconfigOf(parseYaml(read(kubeconfig)), kubeconfig), {}, read);
+  const { certificate: cert, key } = config.credentials;
+  const connect = { ca: config.ca, cert, key };
   const pool = new Pool(config.server, { connections, pipelining: 1, connect });
   const streams = new Agent({ connect, bodyTimeout: 0 });
   return {

@@ -10,6 +10,10 @@ export function cliContext(more: Partial<Context>) {
   const context: Context = {
     stdout: (text) => (said.output += text),
     stderr: (text) => (said.output += text),
+    write: async (chunk) => void (said.output += chunk.toString()),
+    stdin: async () => '',
+    interactive: () => false,
+    homedir: () => '/nowhere',
     clock: systemClock,
     ids: systemIds,
     release: '1.2.3',

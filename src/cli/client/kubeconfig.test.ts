@@ -5,7 +5,7 @@ import { afterAll, expect, test } from 'vitest';
 import { explain } from '#lib/error.ts';
 import { systemIds as ids } from '#lib/ids.ts';
 import { createCa, newKey } from '#net/tls/certificates.ts';
-import { parseKubeconfig, readKubeconfig } from './kubeconfig.ts';
+import { findConnection, readKubeconfig, type Where } from './find-connection.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'kubeconfig-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -20,18 +20,45 @@ clusters: [{name: here, cluster: {server: "https://127.0.0.1:6443", certificate-
 users: [{name: me, user: {client-certificate-data: ${base64(certificate)}, client-key-data: ${base64(key)}}}]
 `;
 
-test('what the current context names is taken', () => {
-  expect(parseKubeconfig(GOOD, 'f')).toEqual({ server: 'https://127.0.0.1:6443', ca: certificate, certificate, key });
+let files = 0;
+function fileWith(text: string, name = `config-${(files += 1)}`): string {
+  const file = join(folder, name);
+  writeFileSync(file, text);
+  return file;
+}
+
+const find = (where: Partial<Where>, environment: Record<string, string> = {}, home = '/nowhere') =>
+  findConnection({ dataDir: '/nowhere', ...where }, { environment, homedir: () => home });
+
+const failure = async (promise: Promise<unknown>) => {
+  try {
+    return await promise;
+  } catch (error) {
+    return explain(error);
+  }
+};
+
+test('what the current context names is taken', async () => {
+  expect(await find({ kubeconfig: fileWith(GOOD) })).toEqual({
+    server: 'https://127.0.0.1:6443',
+    namespace: 'default',
+    insecure: false,
+    ca: certificate,
+    credentials: { certificate, key },
+    impersonation: {},
+  });
 });
 
 test.each([
-  ['no YAML', () => '{', /^read f: it is no YAML .*: .*yaml/],
-  ['a text', () => 'hello', /^read f: current-context is missing/],
-  ['nothing', () => '', /^read f: current-context is missing/],
+  ['no YAML', () => '{', /it is no YAML: .*yaml/],
+  ['a text', () => 'hello', /it is no kubeconfig/],
+  ['a list for a map', () => GOOD.replace(/cluster: \{server[^}]*\}/, 'cluster: []'), /cluster of "here" is no map/],
+  ['no name', () => GOOD.replace('{name: me, ', '{'), /users has an entry without a name/],
+  ['nothing', () => '', /current-context is not set: give --context/],
   [
     'a context that is not there',
     () => GOOD.replace('current-context: c', 'current-context: d'),
-    /contexts has no entry named "d"/,
+    /contexts has no entry named "d" \(contexts: c\)/,
   ],
   ['a user that is not there', () => GOOD.replace('user: me', 'user: you'), /users has no entry named "you"/],
   ['no key', () => GOOD.replace(/, client-key-data: [^}]*/, ''), /client-key-data is missing/],
@@ -41,23 +68,129 @@ test.each([
     () => GOOD.replace(base64(certificate), base64(key)),
     /certificate-authority-data is no certificate/,
   ],
-  ['another scheme', () => GOOD.replace('https:', 'http:'), /server is no https URL: "http:\/\/127.0.0.1:6443"/],
-])('refused with the file and what is wrong in it: %s', (_, text, why) => {
-  const file = join(folder, 'admin.kubeconfig');
-  writeFileSync(file, text());
-  const told = (read: () => unknown) => {
-    try {
-      return read();
-    } catch (error) {
-      return explain(error);
-    }
-  };
-  expect(told(() => parseKubeconfig(text(), 'f'))).toMatch(why);
-  expect(told(() => readKubeconfig(file))).toContain(`read ${file}: `);
+  ['another scheme', () => GOOD.replace('https:', 'ftp:'), /server is no https URL: "ftp:\/\/127.0.0.1:6443"/],
+  ['a proxy of another kind', () => GOOD.replace('{server', '{proxy-url: "socks5://p:1", server'), /proxy-url is no http/],
+  [
+    'an authority that is not to be looked at',
+    () => GOOD.replace('{server', '{insecure-skip-tls-verify: true, server'),
+    /exclude/,
+  ],
+  [
+    'a file that is not there',
+    () => GOOD.replace(/client-key-data: [^}]*/, 'client-key: none.key'),
+    /client-key can not be read: ENOENT/,
+  ],
+  ['an old provider', () => GOOD.replace('{client-c', '{auth-provider: {name: gcp}, client-c'), /has an auth-provider/],
+  ['two ways at once', () => GOOD.replace('{client-c', '{token: t, username: u, client-c'), /both a token and a username/],
+  [
+    'an old plugin',
+    () => GOOD.replace('{client-c', '{exec: {apiVersion: a/v1alpha1}, client-c'),
+    /exec of user "me": apiVersion/,
+  ],
+])('refused with the file and what is wrong in it: %s', async (_, text, why) => {
+  const file = fileWith(text());
+  const told = await failure(find({ kubeconfig: file }));
+  expect(told).toContain(`read ${file}: `);
+  expect(told).toMatch(why);
 });
 
-test('a file that is not there, or can not be read', () => {
-  expect(() => readKubeconfig(join(folder, 'none'))).toThrow(expect.objectContaining({ code: 'NotFound' }));
+test('a file that is not there, or can not be read', async () => {
+  await expect(readKubeconfig(join(folder, 'none'), 'hint')).rejects.toMatchObject({ code: 'NotFound' });
+  await expect(find({ kubeconfig: join(folder, 'none') })).rejects.toMatchObject({ code: 'NotFound' });
   mkdirSync(join(folder, 'folder'));
-  expect(() => readKubeconfig(join(folder, 'folder'))).toThrow(expect.objectContaining({ code: 'Forbidden' }));
+  await expect(readKubeconfig(join(folder, 'folder'))).rejects.toMatchObject({ code: 'Forbidden' });
+});
+
+const simple = (name: string, server: string, more = '') => `
+contexts: [{name: ${name}, context: {cluster: ${name}, user: ${name}, namespace: of-${name}}}]
+clusters: [{name: ${name}, cluster: {server: "${server}"}}]
+users: [{name: ${name}, user: {token: ${name}}}]
+${more}`;
+
+test('of several files the first that names something has the word on it; missing ones are passed over', async () => {
+  const first = fileWith(simple('a', 'https://first:1'));
+  const second = fileWith(
+    `${simple('a', 'https://second:1', 'current-context: b\n')}`.replace(
+      'contexts: [',
+      'contexts: [{name: b, context: {cluster: a, user: a}}, ',
+    ),
+  );
+  const KUBECONFIG = `${join(folder, 'none')}::${first}:${second}`;
+  expect(await find({}, { KUBECONFIG })).toMatchObject({ server: 'https://first:1', namespace: 'default' });
+  expect(await find({ context: 'a' }, { KUBECONFIG })).toMatchObject({ server: 'https://first:1', namespace: 'of-a' });
+  expect(await find({ context: 'a', namespace: 'x' }, { KUBECONFIG })).toMatchObject({ namespace: 'x' });
+  expect(await find({}, { KUBECONFIG: `${second}:${first}` })).toMatchObject({ server: 'https://second:1' });
+  expect(await failure(find({ context: 'z' }, { KUBECONFIG }))).toContain('contexts has no entry named "z" (contexts: ');
+});
+
+test('the flag goes before $KUBECONFIG, that before the home, and what the server left comes last', async () => {
+  const home = join(folder, 'home');
+  mkdirSync(join(home, '.kube'), { recursive: true });
+  const dataDir = join(folder, 'data');
+  mkdirSync(dataDir);
+  const [flag, variable] = [
+    fileWith(simple('f', 'https://flag:1', 'current-context: f')),
+    fileWith(simple('v', 'https://var:1', 'current-context: v')),
+  ];
+  expect(await failure(find({ dataDir }, {}, home))).toBe(
+    `find a server: there is no kubeconfig (looked at ${join(home, '.kube/config')}, ${join(dataDir, 'admin.kubeconfig')}): give one with --kubeconfig or $KUBECONFIG`,
+  );
+  writeFileSync(join(dataDir, 'admin.kubeconfig'), simple('own', 'https://own:1', 'current-context: own'));
+  expect(await find({ dataDir }, {}, home)).toMatchObject({ server: 'https://own:1' });
+  writeFileSync(join(home, '.kube/config'), simple('h', 'https://home:1', 'current-context: h'));
+  expect(await find({ dataDir }, {}, home)).toMatchObject({ server: 'https://home:1' });
+  expect(await find({ dataDir }, { KUBECONFIG: variable }, home)).toMatchObject({ server: 'https://var:1' });
+  expect(await find({ dataDir, kubeconfig: flag }, { KUBECONFIG: variable }, home)).toMatchObject({
+    server: 'https://flag:1',
+    credentials: { token: 'f' },
+  });
+});
+
+test('files are named relative to the kubeconfig that names them', async () => {
+  const home = join(folder, 'relative');
+  mkdirSync(join(home, 'pki'), { recursive: true });
+  for (const [name, text] of [
+    ['ca.crt', certificate],
+    ['me.crt', certificate],
+    ['me.key', key],
+  ] as const)
+    writeFileSync(join(home, 'pki', name), text);
+  const file = join(home, 'config');
+  writeFileSync(
+    file,
+    `apiVersion: v1
+current-context: c
+contexts:
+- name: c
+  context:
+    cluster: here
+    user: me
+clusters:
+- name: here
+  cluster:
+    server: https://127.0.0.1:6443/prefix/
+    certificate-authority: pki/ca.crt
+    tls-server-name: other.example
+    proxy-url: http://proxy:3128
+users:
+- name: me
+  user:
+    client-certificate: pki/me.crt
+    client-key: ./pki/me.key
+    tokenFile: token
+    as: jane
+    as-groups:
+    - a
+`,
+  );
+  expect(await find({ kubeconfig: file })).toEqual({
+    server: 'https://127.0.0.1:6443/prefix',
+    namespace: 'default',
+    insecure: false,
+    ca: certificate,
+    serverName: 'other.example',
+    proxy: 'http://proxy:3128',
+    credentials: { certificate, key, tokenFile: join(home, 'token') },
+    impersonation: { 'impersonate-user': 'jane', 'impersonate-group': ['a'] },
+  });
 });

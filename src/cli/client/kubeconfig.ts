@@ -1,75 +1,117 @@
-import { X509Certificate, createPrivateKey } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { parseYaml } from '#api/encoding/yaml.ts';
+import { isJsonObject, ownOf, type JsonObject } from '#api/json-object.ts';
+import type { Json } from '#api/object.ts';
 import { SkerryError } from '#lib/error.ts';
 
-/** The one user and cluster that a kubeconfig's current context names, with its certificates inline. */
-export type Kubeconfig = { readonly server: string; readonly ca: string; readonly certificate: string; readonly key: string };
+/**
+ * Kubeconfigs as values: several merged into one, as client-go does (the first file that names a cluster, user or context has the word on all
+ * of it, as has the first with a current-context). Reads no files.
+ */
+export type Kubeconfig = {
+  readonly currentContext: string;
+  readonly contexts: ReadonlyMap<string, Entry>;
+  readonly clusters: ReadonlyMap<string, Entry>;
+  readonly users: ReadonlyMap<string, Entry>;
+  /** All that it was made of, for messages. */
+  readonly files: readonly string[];
+};
 
-/** Reads `file`; a missing or malformed one says which part is wrong. */
-export function readKubeconfig(file: string): Kubeconfig {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT')
-      throw new SkerryError('NotFound', `read ${file} (the server writes it at its first start; give its --data-dir)`, { cause });
-    throw new SkerryError('Forbidden', `read ${file}`, { cause });
-  }
-  return parseKubeconfig(text, file);
-}
+/** `file`: where it stands; paths in it are relative to that file's folder. */
+export type Entry = { readonly file: string; readonly name: string; readonly fields: JsonObject };
 
-export function parseKubeconfig(text: string, file: string): Kubeconfig {
-  const wrong = (what: string, cause?: unknown) =>
-    new SkerryError('BadKubeconfig', `read ${file}: ${what} (the server writes it anew at every start)`, { cause });
-  const config = attempt(() => parseYaml(text), 'it is no YAML');
-  const current = named(config, 'contexts', text1(config, 'current-context'), 'context');
-  const cluster = named(config, 'clusters', text1(current, 'cluster'), 'cluster');
-  const user = named(config, 'users', text1(current, 'user'), 'user');
+export const EMPTY_KUBECONFIG: Kubeconfig = {
+  currentContext: '',
+  contexts: new Map(),
+  clusters: new Map(),
+  users: new Map(),
+  files: [],
+};
+
+/** Throws BadKubeconfig where a part of it is of another shape. */
+export function kubeconfigOf(value: Json, file: string): Kubeconfig {
+  if (value === null) return { ...EMPTY_KUBECONFIG, files: [file] };
+  if (!isJsonObject(value)) throw wrong(file, 'it is no kubeconfig');
+  const current = ownOf(value, 'current-context') ?? '';
+  if (typeof current !== 'string') throw wrong(file, 'current-context is no text');
   return {
-    server: serverUrl(cluster),
-    ca: pem(cluster, 'certificate-authority-data', 'certificate', (text) => new X509Certificate(text)),
-    certificate: pem(user, 'client-certificate-data', 'certificate', (text) => new X509Certificate(text)),
-    key: pem(user, 'client-key-data', 'private key', createPrivateKey),
+    currentContext: current,
+    contexts: entriesOf(value, 'contexts', 'context', file),
+    clusters: entriesOf(value, 'clusters', 'cluster', file),
+    users: entriesOf(value, 'users', 'user', file),
+    files: [file],
   };
-
-  function attempt<T>(read: () => T, what: string): T {
-    try {
-      return read();
-    } catch (cause) {
-      throw wrong(what, cause);
-    }
-  }
-
-  function named(root: unknown, list: string, name: string, field: string): unknown {
-    const entries = at(root, list);
-    const entry: unknown = Array.isArray(entries)
-      ? entries.find((candidate: unknown) => at(candidate, 'name') === name)
-      : undefined;
-    if (entry === undefined) throw wrong(`${list} has no entry named ${JSON.stringify(name)}`);
-    return at(entry, field);
-  }
-
-  function text1(record: unknown, field: string): string {
-    const value = at(record, field);
-    if (typeof value !== 'string') throw wrong(`${field} is missing`);
-    return value;
-  }
-
-  function serverUrl(record: unknown): string {
-    const url = text1(record, 'server');
-    if (!URL.canParse(url) || new URL(url).protocol !== 'https:') throw wrong(`server is no https URL: ${JSON.stringify(url)}`);
-    return url;
-  }
-
-  function pem(record: unknown, field: string, noun: string, read: (text: string) => unknown): string {
-    const decoded = Buffer.from(text1(record, field), 'base64').toString('utf8');
-    attempt(() => read(decoded), `${field} is no ${noun} in base64`);
-    return decoded;
-  }
 }
 
-function at(record: unknown, field: string): unknown {
-  // Sound: a property of any object may be read; what is read stays unknown.
-  return typeof record === 'object' && record !== null ? (record as Record<string, unknown>)[field] : undefined;
+function entriesOf(config: JsonObject, list: string, field: string, file: string): ReadonlyMap<string, Entry> {
+  const items = ownOf(config, list) ?? [];
+  if (!Array.isArray(items)) throw wrong(file, `${list} is no list`);
+  const entries = new Map<string, Entry>();
+  for (const item of items) {
+    const name = isJsonObject(item) ? ownOf(item, 'name') : undefined;
+    if (!isJsonObject(item) || typeof name !== 'string') throw wrong(file, `${list} has an entry without a name`);
+    const fields = ownOf(item, field) ?? {};
+    if (!isJsonObject(fields)) throw wrong(file, `${field} of ${JSON.stringify(name)} is no map`);
+    // Within one file the last of a name holds, as in client-go's conversion to maps.
+    entries.set(name, { file, name, fields });
+  }
+  return entries;
+}
+
+export function mergeKubeconfigs(configs: readonly Kubeconfig[]): Kubeconfig {
+  const merge = (of: (config: Kubeconfig) => ReadonlyMap<string, Entry>) =>
+    new Map(configs.toReversed().flatMap((config) => [...of(config)]));
+  return {
+    currentContext: configs.find(({ currentContext }) => currentContext !== '')?.currentContext ?? '',
+    contexts: merge(({ contexts }) => contexts),
+    clusters: merge(({ clusters }) => clusters),
+    users: merge(({ users }) => users),
+    files: configs.flatMap(({ files }) => files),
+  };
+}
+
+/** What the command line says of the choice. */
+export type Choice = { readonly context?: string; readonly cluster?: string; readonly user?: string };
+
+/** What is meant by a choice. `user`: undefined where the context names none, as client-go allows. */
+export type Chosen = { readonly cluster: Entry; readonly user: Entry | undefined; readonly namespace: string };
+
+/** Throws BadKubeconfig with what is missing and what there would be. */
+export function choose(config: Kubeconfig, choice: Choice): Chosen {
+  const where = config.files.join(':');
+  const name = choice.context ?? config.currentContext;
+  if (name === '' && choice.cluster === undefined)
+    throw wrong(where, `current-context is not set: give --context${known('contexts', config.contexts)}`);
+  const context = name === '' ? undefined : found(config.contexts, name, 'contexts', where);
+  const clusterName = choice.cluster ?? textOf(context, 'cluster');
+  if (clusterName === undefined) throw wrong(where, `context ${JSON.stringify(name)} names no cluster`);
+  const userName = choice.user ?? textOf(context, 'user');
+  const namespace = textOf(context, 'namespace') ?? '';
+  return {
+    cluster: found(config.clusters, clusterName, 'clusters', where),
+    user: userName === undefined || userName === '' ? undefined : found(config.users, userName, 'users', where),
+    namespace: namespace === '' ? 'default' : namespace,
+  };
+}
+
+function found(entries: ReadonlyMap<string, Entry>, name: string, list: string, where: string): Entry {
+  const entry = entries.get(name);
+  if (entry === undefined) throw wrong(where, `${list} has no entry named ${JSON.stringify(name)}${known(list, entries)}`);
+  return entry;
+}
+
+const NAMES_SHOWN_MAX = 10;
+
+function known(list: string, entries: ReadonlyMap<string, Entry>): string {
+  if (entries.size === 0) return '';
+  return ` (${list}: ${[...entries.keys()].slice(0, NAMES_SHOWN_MAX).join(', ')}${entries.size > NAMES_SHOWN_MAX ? ', …' : ''})`;
+}
+
+/** Throws BadKubeconfig where it is there and no text. */
+export function textOf(entry: Entry | undefined, field: string): string | undefined {
+  const value = entry === undefined ? undefined : (ownOf(entry.fields, field) ?? undefined);
+  if (value === undefined || typeof value === 'string') return value;
+  throw wrong(entry?.file ?? '', `${field} of ${JSON.stringify(entry?.name)} is no text`);
+}
+
+export function wrong(file: string, what: string, cause?: unknown): SkerryError {
+  return new SkerryError('BadKubeconfig', `read ${file}: ${what}`, { cause });
 }

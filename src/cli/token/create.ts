@@ -1,5 +1,4 @@
 import { X509Certificate, createHash } from 'node:crypto';
-import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { newJoinToken } from '#api/join-token.ts';
 import { DATA_DIR, type Context } from '../context.ts';
@@ -39,11 +38,10 @@ made with --replace lets one machine in under that name: it gets the node's pods
 that had the name before is cut off at once, and what still runs on it goes on until it is stopped there.`,
     )
     .action(async ({ dataDir, ttl: ttlMs, uses, replace, description }: Flags) => {
-      const { createApiClient } = await import('../client/api-client.ts');
-      const { readKubeconfig } = await import('../client/kubeconfig.ts');
-      const config = readKubeconfig(join(dataDir, 'admin.kubeconfig'));
+      const { connectToOwnServer } = await import('../client/own-server.ts');
+      const { client, ca } = await connectToOwnServer(dataDir, context);
       const { token, secret } = newJoinToken({
-        caKeyHash: keyHash(config.ca),
+        caKeyHash: keyHash(ca),
         ttlMs,
         uses,
         ...(replace === undefined ? {} : { replaces: replace }),
@@ -51,7 +49,7 @@ that had the name before is cut off at once, and what still runs on it goes on u
         ids: context.ids,
         now: context.clock.now(),
       });
-      await createApiClient(config).send('POST', SECRETS_PATH, secret);
+      await client.send('POST', SECRETS_PATH, secret);
       context.stdout(`${token}\n`);
     });
 }

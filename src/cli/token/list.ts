@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { joinTokenId, joinTokenState } from '#api/join-token.ts';
 import { humanDuration } from '#api/kinds/age.ts';
@@ -17,9 +16,8 @@ export function listTokensCommand(context: Context): Command {
     .addOption(new Option('-o, --output <format>', 'how it is written').choices(['json', 'yaml']))
     .addHelpText('after', '\nExamples:\n  skerry token list\n  skerry token list -o json')
     .action(async ({ dataDir, output }: { readonly dataDir: string; readonly output?: 'json' | 'yaml' }) => {
-      const { createApiClient } = await import('../client/api-client.ts');
-      const { readKubeconfig } = await import('../client/kubeconfig.ts');
-      const client = createApiClient(readKubeconfig(join(dataDir, 'admin.kubeconfig')));
+      const { connectToOwnServer } = await import('../client/own-server.ts');
+      const { client } = await connectToOwnServer(dataDir, context);
       const now = context.clock.now();
       const tokens = secretsOf(await client.send('GET', `${SECRETS_PATH}${TOKENS_QUERY}`)).map((secret) => factsOf(secret, now));
       if (output === 'json') context.stdout(`${JSON.stringify(tokens, null, 2)}\n`);

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { joinTokenName, readTokenId } from '#api/join-token.ts';
 import { SkerryError, hasCode } from '#lib/error.ts';
@@ -13,9 +12,8 @@ export function revokeTokensCommand(context: Context): Command {
     .option('--data-dir <dir>', "the server's data directory", folder, DATA_DIR)
     .addHelpText('after', '\nExamples:\n  skerry token revoke 7kq2hx4d\n  skerry token revoke 7kq2hx4d b5xw9mzt')
     .action(async (ids: readonly string[], { dataDir }: { readonly dataDir: string }) => {
-      const { createApiClient } = await import('../client/api-client.ts');
-      const { readKubeconfig } = await import('../client/kubeconfig.ts');
-      const client = createApiClient(readKubeconfig(join(dataDir, 'admin.kubeconfig')));
+      const { connectToOwnServer } = await import('../client/own-server.ts');
+      const { client } = await connectToOwnServer(dataDir, context);
       const unknown: string[] = [];
       for (const id of ids) {
         try {

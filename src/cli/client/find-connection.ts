@@ -1,0 +1,99 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parsePlainYaml } from '#api/encoding/plain-yaml.ts';
+import { SkerryError, hasCode } from '#lib/error.ts';
+import { connectionOf, type Connection } from './connection.ts';
+import { kubeconfigOf, mergeKubeconfigs, wrong, type Choice, type Kubeconfig } from './kubeconfig.ts';
+
+/**
+ * Finds the server that a command means, as kubectl does: --kubeconfig, else $KUBECONFIG, else ~/.kube/config, else the service account of the
+ * pod that it runs in; where kubectl would now try localhost, what a server on this machine left for its administrator.
+ */
+export type Where = Choice & { readonly kubeconfig?: string; readonly namespace?: string; readonly dataDir: string };
+
+export type Outside = {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly homedir: () => string;
+};
+
+/** Throws NotFound where there is none, BadKubeconfig, or Forbidden. */
+export async function findConnection(where: Where, outside: Outside): Promise<Connection> {
+  const connection = await found(where, outside);
+  return where.namespace === undefined || where.namespace === '' ? connection : { ...connection, namespace: where.namespace };
+}
+
+async function found(where: Where, outside: Outside): Promise<Connection> {
+  const read = (path: string) => readFileSync(path, 'utf8');
+  if (where.kubeconfig !== undefined) return connectionOf(await readConfig(resolve(where.kubeconfig)), where, read);
+  const files = filesOf(outside);
+  const configs: Kubeconfig[] = [];
+  for (const file of files) if (existsSync(file)) configs.push(await readConfig(file));
+  const config = mergeKubeconfigs(configs);
+  const isChosen = where.context !== undefined || where.cluster !== undefined || where.user !== undefined;
+  if (config.contexts.size > 0 || config.clusters.size > 0) return connectionOf(config, where, read);
+  const own = join(where.dataDir, 'admin.kubeconfig');
+  const account = isChosen ? undefined : serviceAccount(outside.environment, read);
+  if (account !== undefined) return account;
+  if (existsSync(own)) return connectionOf(await readConfig(own), where, read);
+  throw new SkerryError(
+    'NotFound',
+    `find a server: there is no kubeconfig (looked at ${[...files, own].join(', ')}): give one with --kubeconfig or $KUBECONFIG`,
+  );
+}
+
+/** Absolute, in the order of precedence. */
+function filesOf({ environment, homedir }: Outside): readonly string[] {
+  const listed = environment['KUBECONFIG'] ?? '';
+  if (listed === '') return [join(homedir(), '.kube', 'config')];
+  return [...new Set(listed.split(':').filter((file) => file !== ''))].map((file) => resolve(file));
+}
+
+/** The one server of one file. `hint`: where such a file comes from. Throws NotFound, Forbidden or BadKubeconfig. */
+export async function readKubeconfig(file: string, hint?: string): Promise<Connection> {
+  const path = resolve(file);
+  try {
+    return connectionOf(await readConfig(path, hint), {}, (other) => readFileSync(other, 'utf8'));
+  } catch (error) {
+    if (hint === undefined || !hasCode(error, 'BadKubeconfig')) throw error;
+    throw new SkerryError('BadKubeconfig', `${error.message} (the server writes it anew at every start)`, { cause: error.cause });
+  }
+}
+
+async function readConfig(path: string, hint?: string): Promise<Kubeconfig> {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT')
+      throw new SkerryError('NotFound', `read ${path}${hint === undefined ? '' : ` (${hint})`}`, { cause });
+    throw new SkerryError('Forbidden', `read ${path}`, { cause });
+  }
+  const plain = parsePlainYaml(text);
+  if (plain !== undefined) return kubeconfigOf(plain, path);
+  const { parseYaml } = await import('#api/encoding/yaml.ts');
+  try {
+    return kubeconfigOf(parseYaml(text), path);
+  } catch (cause) {
+    throw hasCode(cause, 'BadKubeconfig') ? cause : wrong(path, 'it is no YAML', cause);
+  }
+}
+
+const ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+/** Of a pod, whose containers are given these by the kubelet's part of whatever runs them. */
+function serviceAccount(environment: Outside['environment'], read: (path: string) => string): Connection | undefined {
+  const [host, port] = [environment['KUBERNETES_SERVICE_HOST'] ?? '', environment['KUBERNETES_SERVICE_PORT'] ?? ''];
+  const tokenFile = join(ACCOUNT, 'token');
+  if (host === '' || port === '' || !existsSync(tokenFile)) return undefined;
+  const optional = (file: string) => (existsSync(file) ? read(file) : undefined);
+  const ca = optional(join(ACCOUNT, 'ca.crt'));
+  const namespace = optional(join(ACCOUNT, 'namespace'))?.trim() ?? '';
+  return {
+    server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    namespace: namespace === '' ? 'default' : namespace,
+    insecure: false,
+    ...(ca === undefined ? {} : { ca }),
+    credentials: { tokenFile },
+    impersonation: {},
+  };
+}
