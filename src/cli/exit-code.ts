@@ -12,6 +12,7 @@ const EXIT_CODES: Readonly<Record<string, number>> = {
   Unauthorized: 3,
   Forbidden: 3,
   NotFound: 4,
+  UnknownType: 4,
   AlreadyExists: 5,
   Conflict: 5,
   ServiceUnavailable: 6,
@@ -19,5 +20,7 @@ const EXIT_CODES: Readonly<Record<string, number>> = {
 };
 
 export function exitCodeOf(error: unknown): number {
+  // Of several failures the first tells.
+  if (error instanceof AggregateError) return exitCodeOf(error.errors[0]);
   return error instanceof SkerryError ? (EXIT_CODES[error.code] ?? 1) : 1;
 }

@@ -89,6 +89,12 @@ export function count(text: string): number {
   return Number(text);
 }
 
+/** A whole number of at least 0. */
+export function amount(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Use a whole number of at least 0.');
+  return Number(text);
+}
+
 /** `HOST:PORT`, `:PORT`, `[v6]:PORT`. */
 export function hostPort(text: string): { readonly host: string; readonly port: number } {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);

@@ -5,6 +5,7 @@ import { configCommand } from './config.ts';
 import { configure } from './configure.ts';
 import { confirmCommand } from './confirm.ts';
 import { doctorCommand } from './doctor.ts';
+import { getCommand } from './get.ts';
 import { USAGE_EXIT_CODE, exitCodeOf } from './exit-code.ts';
 import { kubeconfigCommand } from './kubeconfig.ts';
 import { remedy } from './remedy.ts';
@@ -14,7 +15,8 @@ import { supportCommand } from './support.ts';
 import { tokenCommand } from './token.ts';
 import { upgradeCommand } from './upgrade.ts';
 import { versionCommand, versionLine } from './version.ts';
-import { explain } from '#lib/error.ts';
+import { hasCode } from '#lib/error.ts';
+import { failureText } from './failure-text.ts';
 
 /** Runs the command line and gives the exit code; never throws and never exits by itself. */
 export async function runProgram(argv: readonly string[], context: Context): Promise<number> {
@@ -24,9 +26,11 @@ export async function runProgram(argv: readonly string[], context: Context): Pro
   } catch (error) {
     // Commander has already printed its own message, help among them.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_EXIT_CODE;
+    // As `head` does: whoever reads has read enough.
+    if (hasCode(error, 'OutputClosed')) return 0;
     const exitCode = exitCodeOf(error);
     const hint = exitCode === USAGE_EXIT_CODE ? TRY_HELP : remedy(error);
-    context.stderr(`skerry: ${explain(error)}\n${hint === undefined ? '' : `${hint}\n`}`);
+    context.stderr(`${failureText(error)}${hint === undefined ? '' : `${hint}\n`}`);
     return exitCode;
   }
 }
@@ -60,6 +64,7 @@ Examples:
   for (const verb of [
     serverCommand,
     agentCommand,
+    getCommand,
     tokenCommand,
     kubeconfigCommand,
     confirmCommand,

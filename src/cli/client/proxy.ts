@@ -2,6 +2,7 @@ import { request } from 'node:http';
 import { Agent, type AgentOptions } from 'node:https';
 import { connect, type ConnectionOptions } from 'node:tls';
 import type { Duplex } from 'node:stream';
+import { callbackify } from 'node:util';
 import { SkerryError } from '#lib/error.ts';
 
 /** HTTP proxies on the way to a server: which one is meant, and connections through it by CONNECT. No SOCKS. */
@@ -73,13 +74,9 @@ const CONNECT_MS_MAX = 30_000;
 export function proxyAgent(proxy: string, options: AgentOptions): Agent {
   const agent = new Agent(options);
   // Sound: an https agent asks for connections with the options of tls.connect, with the server's name and port; Node's types know the base only.
-  const createConnection = (to: ConnectionOptions, done: (error: Error | null, socket?: Duplex) => void) => {
-    void tunnel(proxy, to.host ?? '', Number(to.port)).then(
-      (socket) => done(null, connect({ ...to, socket })),
-      (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
-    );
-    return undefined;
-  };
+  const createConnection = callbackify(async (to: ConnectionOptions) =>
+    connect({ ...to, socket: await tunnel(proxy, to.host ?? '', Number(to.port)) }),
+  );
   Object.assign(agent, { createConnection });
   return agent;
 }
