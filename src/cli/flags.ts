@@ -95,6 +95,17 @@ export function amount(text: string): number {
   return Number(text);
 }
 
+/** A whole number, below zero too: `-1` means "not given" to kubectl. */
+export function seconds(text: string): number {
+  if (!/^-?\d{1,9}$/.test(text)) throw new InvalidArgumentError('Use a whole number of seconds.');
+  return Number(text);
+}
+
+/** Of an option that may be given again. */
+export function texts(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
+}
+
 /** `HOST:PORT`, `:PORT`, `[v6]:PORT`. */
 export function hostPort(text: string): { readonly host: string; readonly port: number } {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);

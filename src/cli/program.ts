@@ -1,27 +1,15 @@
 import { Command, CommanderError } from 'commander';
 import type { Context } from './context.ts';
-import { agentCommand } from './agent.ts';
-import { configCommand } from './config.ts';
-import { configure } from './configure.ts';
-import { confirmCommand } from './confirm.ts';
-import { doctorCommand } from './doctor.ts';
-import { getCommand } from './get.ts';
 import { USAGE_EXIT_CODE, exitCodeOf } from './exit-code.ts';
-import { kubeconfigCommand } from './kubeconfig.ts';
 import { remedy } from './remedy.ts';
-import { resetCommand } from './reset.ts';
-import { serverCommand } from './server.ts';
-import { supportCommand } from './support.ts';
-import { tokenCommand } from './token.ts';
-import { upgradeCommand } from './upgrade.ts';
-import { versionCommand, versionLine } from './version.ts';
+import { versionLine } from './version.ts';
 import { hasCode } from '#lib/error.ts';
 import { failureText } from './failure-text.ts';
 
 /** Runs the command line and gives the exit code; never throws and never exits by itself. */
 export async function runProgram(argv: readonly string[], context: Context): Promise<number> {
   try {
-    await program(context).parseAsync(argv, { from: 'user' });
+    await (await program(argv[0], context)).parseAsync(argv, { from: 'user' });
     return 0;
   } catch (error) {
     // Commander has already printed its own message, help among them.
@@ -37,15 +25,34 @@ export async function runProgram(argv: readonly string[], context: Context): Pro
 
 const TRY_HELP = '(try --help)';
 
-function program(context: Context): Command {
+/** In the order of the help. A verb is loaded when it is run, or when all are to be told of: the rest would cost it as much again. */
+const VERBS: Readonly<Record<string, () => Promise<(context: Context) => Command>>> = {
+  server: async () => (await import('./server.ts')).serverCommand,
+  agent: async () => (await import('./agent.ts')).agentCommand,
+  get: async () => (await import('./get.ts')).getCommand,
+  create: async () => (await import('./create.ts')).createCommand,
+  delete: async () => (await import('./delete.ts')).deleteCommand,
+  token: async () => (await import('./token.ts')).tokenCommand,
+  kubeconfig: async () => (await import('./kubeconfig.ts')).kubeconfigCommand,
+  confirm: async () => (await import('./confirm.ts')).confirmCommand,
+  reset: async () => (await import('./reset.ts')).resetCommand,
+  upgrade: async () => (await import('./upgrade.ts')).upgradeCommand,
+  config: async () => (await import('./config.ts')).configCommand,
+  doctor: async () => (await import('./doctor.ts')).doctorCommand,
+  support: async () => (await import('./support.ts')).supportCommand,
+  version: async () => (await import('./version.ts')).versionCommand,
+};
+
+/** Those that look at the whole command line. */
+const KNOW_ALL: readonly string[] = ['completion', '__complete'];
+
+async function program(first: string | undefined, context: Context): Promise<Command> {
   const root = new Command('skerry')
     .description('A container orchestrator for edge and IoT fleets that speaks the Kubernetes API.')
     .version(versionLine(context.release).trimEnd(), '--version', 'print the version')
-    // `skerry upgrade --version 0.2.0` asks for a release, not for ours.
-    .enablePositionalOptions()
     .showHelpAfterError(TRY_HELP)
     .showSuggestionAfterError()
-    .hook('preAction', (_, command) => configure(command, context))
+    .hook('preAction', async (_, command) => (await import('./configure.ts')).configure(command, context))
     .exitOverride()
     .configureOutput({
       writeOut: context.stdout,
@@ -61,22 +68,8 @@ Examples:
   skerry agent --server https://10.0.0.1:6443 --token skr1.…
   kubectl --kubeconfig /var/lib/skerry/admin.kubeconfig get nodes`,
     );
-  for (const verb of [
-    serverCommand,
-    agentCommand,
-    getCommand,
-    tokenCommand,
-    kubeconfigCommand,
-    confirmCommand,
-    resetCommand,
-    configCommand,
-    doctorCommand,
-    supportCommand,
-    upgradeCommand,
-    versionCommand,
-  ]) {
-    root.addCommand(verb(context));
-  }
+  const own = first === undefined || KNOW_ALL.includes(first) || !Object.hasOwn(VERBS, first) ? undefined : VERBS[first];
+  for (const load of own === undefined ? Object.values(VERBS) : [own]) root.addCommand((await load())(context));
   handDown(root);
   return root;
 }
