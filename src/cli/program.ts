@@ -32,6 +32,7 @@ const VERBS: Readonly<Record<string, () => Promise<(context: Context) => Command
   get: async () => (await import('./get.ts')).getCommand,
   create: async () => (await import('./create.ts')).createCommand,
   delete: async () => (await import('./delete.ts')).deleteCommand,
+  logs: async () => (await import('./logs.ts')).logsCommand,
   token: async () => (await import('./token.ts')).tokenCommand,
   kubeconfig: async () => (await import('./kubeconfig.ts')).kubeconfigCommand,
   confirm: async () => (await import('./confirm.ts')).confirmCommand,
@@ -40,6 +41,7 @@ const VERBS: Readonly<Record<string, () => Promise<(context: Context) => Command
   config: async () => (await import('./config.ts')).configCommand,
   doctor: async () => (await import('./doctor.ts')).doctorCommand,
   support: async () => (await import('./support.ts')).supportCommand,
+  completion: async () => (await import('./completion.ts')).completionCommand,
   version: async () => (await import('./version.ts')).versionCommand,
 };
 
@@ -70,6 +72,7 @@ Examples:
     );
   const own = first === undefined || KNOW_ALL.includes(first) || !Object.hasOwn(VERBS, first) ? undefined : VERBS[first];
   for (const load of own === undefined ? Object.values(VERBS) : [own]) root.addCommand((await load())(context));
+  if (own === undefined) root.addCommand((await import('./completion.ts')).completeCommand(context), { hidden: true });
   handDown(root);
   return root;
 }

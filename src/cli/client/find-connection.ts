@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { parsePlainYaml } from '#api/encoding/plain-yaml.ts';
 import { SkerryError, hasCode } from '#lib/error.ts';
 import { connectionOf, type Connection } from './connection.ts';
-import { kubeconfigOf, mergeKubeconfigs, wrong, type Choice, type Kubeconfig } from './kubeconfig.ts';
+import { EMPTY_KUBECONFIG, kubeconfigOf, mergeKubeconfigs, wrong, type Choice, type Kubeconfig } from './kubeconfig.ts';
 
 /**
  * Finds the server that a command means, as kubectl does: --kubeconfig, else $KUBECONFIG, else ~/.kube/config, else the service account of the
@@ -24,21 +24,36 @@ export async function findConnection(where: Where, outside: Outside): Promise<Co
 
 async function found(where: Where, outside: Outside): Promise<Connection> {
   const read = (path: string) => readFileSync(path, 'utf8');
-  if (where.kubeconfig !== undefined) return connectionOf(await readConfig(resolve(where.kubeconfig)), where, read);
-  const files = filesOf(outside);
-  const configs: Kubeconfig[] = [];
-  for (const file of files) if (existsSync(file)) configs.push(await readConfig(file));
-  const config = mergeKubeconfigs(configs);
   const isChosen = where.context !== undefined || where.cluster !== undefined || where.user !== undefined;
-  if (config.contexts.size > 0 || config.clusters.size > 0) return connectionOf(config, where, read);
-  const own = join(where.dataDir, 'admin.kubeconfig');
+  const config = await named(where, outside);
+  if (config !== undefined) return connectionOf(config, where, read);
   const account = isChosen ? undefined : serviceAccount(outside.environment, read);
   if (account !== undefined) return account;
+  const own = ownFile(where);
   if (existsSync(own)) return connectionOf(await readConfig(own), where, read);
   throw new SkerryError(
     'NotFound',
-    `find a server: there is no kubeconfig (looked at ${[...files, own].join(', ')}): give one with --kubeconfig or $KUBECONFIG`,
+    `find a server: there is no kubeconfig (looked at ${[...filesOf(outside), own].join(', ')}): give one with --kubeconfig or $KUBECONFIG`,
   );
+}
+
+/** All that there is to choose from; empty where there is nothing. */
+export async function findKubeconfig(where: Where, outside: Outside): Promise<Kubeconfig> {
+  const own = ownFile(where);
+  return (await named(where, outside)) ?? (existsSync(own) ? readConfig(own) : EMPTY_KUBECONFIG);
+}
+
+/** The kubeconfig that the user names, or has; undefined where there is none, or nothing in it. */
+async function named(where: Where, outside: Outside): Promise<Kubeconfig | undefined> {
+  if (where.kubeconfig !== undefined) return readConfig(resolve(where.kubeconfig));
+  const configs: Kubeconfig[] = [];
+  for (const file of filesOf(outside)) if (existsSync(file)) configs.push(await readConfig(file));
+  const config = mergeKubeconfigs(configs);
+  return config.contexts.size > 0 || config.clusters.size > 0 ? config : undefined;
+}
+
+function ownFile({ dataDir }: Where): string {
+  return join(dataDir, 'admin.kubeconfig');
 }
 
 /** Absolute, in the order of precedence. */

@@ -62,7 +62,10 @@ export function pluralName({ group, plural }: Pick<ResourceType, 'group' | 'plur
 }
 
 /** `namespace` undefined: of all namespaces, and of what has none. */
-export function collectionPath(type: ResourceType, namespace: string | undefined): string {
+export function collectionPath(
+  type: Pick<ResourceType, 'group' | 'version' | 'plural' | 'namespaced'>,
+  namespace: string | undefined,
+): string {
   const root = type.group === '' ? `/api/${type.version}` : `/apis/${type.group}/${type.version}`;
   return `${root}${type.namespaced && namespace !== undefined ? `/namespaces/${encodeURIComponent(namespace)}` : ''}/${type.plural}`;
 }
