@@ -6,7 +6,7 @@ import type { Context } from '../context.ts';
 import { throwAll } from '../failure-text.ts';
 import type { GetFlags } from '../get.ts';
 import { fetchObjects, fetchTables, type Fetching, type Selection } from './fetch.ts';
-import { objectsText, tablesText, type TableStyle } from './print.ts';
+import { tablesText, type TableStyle } from './tables-text.ts';
 import { targetsOf, type Target } from './targets.ts';
 
 /** `skerry get`, from what was asked for to what is printed. */
@@ -45,6 +45,7 @@ export async function runGet(
     const fetching = await sorted(fetchObjects(client, targets, selection), flags.sortBy);
     const single = targets.length === 1 && targets[0]?.name !== undefined;
     const objects = fetching.found.flatMap(({ answers }) => answers);
+    const { objectsText } = await import('./objects-text.ts');
     if (objects.length > 0 || !single)
       await context.write(objectsText(objects, output, { single, managedFields: flags.showManagedFields === true }));
     return throwAll(fetching.failures);

@@ -8,7 +8,7 @@ import type { GetFlags } from '../get.ts';
 import { jsonText, objectName, withoutManagedFields, yamlText, type PrintedObject } from '../output/object-text.ts';
 import type { Table } from '../output/table.ts';
 import { TABLE, itemsOf, tableOf, type Selection } from './fetch.ts';
-import { printerFor, type TableStyle } from './print.ts';
+import { printerFor, type TableStyle } from './tables-text.ts';
 import { pathOf, type Target } from './targets.ts';
 
 /** `skerry get -w`: one collection, or one object of it, until somebody has seen enough. */

@@ -1,10 +1,9 @@
 import type { Fetched } from './fetch.ts';
 import { kindName } from '../client/resource-types.ts';
-import { jsonText, listOf, objectName, withoutManagedFields, yamlText, type PrintedObject } from '../output/object-text.ts';
 import { createTablePrinter, type Table, type TableOptions } from '../output/table.ts';
 import type { Target } from './targets.ts';
 
-/** What `get` prints of what it found, as kubectl does. */
+/** Tables as `get` prints them, as kubectl does. */
 export type TableStyle = Omit<TableOptions, 'namespaces' | 'kind' | 'events'> & {
   readonly allNamespaces: boolean;
   readonly withKind: boolean;
@@ -37,18 +36,4 @@ export function tablesText(found: readonly Fetched<Table>[], style: TableStyle):
     at = end;
   }
   return text;
-}
-
-/** `single`: one object was asked for, so no list is made of it. */
-export function objectsText(
-  objects: readonly PrintedObject[],
-  format: 'json' | 'yaml' | 'name',
-  { single, managedFields }: { readonly single: boolean; readonly managedFields: boolean },
-): string {
-  if (format === 'name') return objects.map((object) => `${objectName(object)}\n`).join('');
-  const shown = managedFields ? objects : objects.map(withoutManagedFields);
-  const [first] = shown;
-  if (single && first === undefined) return '';
-  const whole = single && shown.length === 1 ? first : listOf(shown);
-  return format === 'json' ? jsonText(whole) : yamlText(whole);
 }
