@@ -9,9 +9,9 @@ export function completionCommand(context: Context): Command {
       'after',
       `
 Examples:
-  source <(skerry completion bash)                    # in this shell; put the line into ~/.bashrc or ~/.zshrc for all
   skerry completion bash > /etc/bash_completion.d/skerry
-  skerry completion zsh > "\${fpath[1]}/_skerry"`,
+  skerry completion zsh > "\${fpath[1]}/_skerry"
+  source <(skerry completion bash)                    # in this shell; put the line into ~/.bashrc or ~/.zshrc for all`,
     )
     .action(async (shell: 'bash' | 'zsh', _flags: unknown, command: Command) => {
       const { completionScript } = await import('./completion/script.ts');

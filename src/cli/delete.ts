@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { SkerryError } from '#lib/error.ts';
 import type { Context } from './context.ts';
 import { duration, seconds, texts } from './flags.ts';
 import { connect, withServerFlags, type ServerVerbFlags } from './server-flags.ts';
@@ -66,6 +67,8 @@ Examples:
   skerry delete pods --all -n harbour --timeout 2m`,
     )
     .action(async (words: readonly string[], flags: DeleteFlags) => {
+      if (words.length === 0 && flags.filename === undefined)
+        throw new SkerryError('Usage', 'name what to delete: a type and names, or files with -f');
       const { runDelete } = await import('./delete/run-delete.ts');
       await runDelete(words, flags, context, await connect(context, flags));
     });

@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { SkerryError } from '#lib/error.ts';
 import type { Context } from './context.ts';
 import { amount, count, duration, seconds } from './flags.ts';
 import { connect, withServerFlags, type ServerVerbFlags } from './server-flags.ts';
@@ -55,6 +56,8 @@ Examples:
   skerry logs web-1 -c app -p --since 10m`,
     )
     .action(async (words: readonly string[], flags: LogsFlags) => {
+      if (words.length === 0 && flags.selector === undefined)
+        throw new SkerryError('Usage', 'POD or TYPE/NAME is a required argument for the logs command');
       const { runLogs } = await import('./logs/run-logs.ts');
       await runLogs(words, flags, context, await connect(context, flags));
     });

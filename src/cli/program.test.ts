@@ -98,6 +98,14 @@ test.each([
   ['kubeconfig --server http://a', 'https URL'],
   ['confirm --data-dir=', 'Use a folder'],
   ['confirm everything', 'too many arguments'],
+  ['get', 'name what to get'],
+  ['get pods -o xml', 'Allowed choices are json, yaml, name, wide'],
+  ['create', 'name what to create'],
+  ['create --dry-run=maybe -f x', 'Allowed choices'],
+  ['delete', 'name what to delete'],
+  ['delete pods a --grace-period soon', 'whole number of seconds'],
+  ['logs', 'POD or TYPE/NAME'],
+  ['completion fish', 'Allowed choices are bash, zsh'],
   ['version -o xml', 'Allowed choices are json, yaml'],
 ])('%s is wrong usage, told in one form', async (line, why) => {
   const { code, output, given } = await run(...line.split(' '));

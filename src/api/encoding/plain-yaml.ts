@@ -70,7 +70,7 @@ class PlainReader {
     const record: Record<string, Json> = {};
     for (let line = this.#lines[this.#at]; line?.indent === indent && !isEntry(line.text); line = this.#lines[this.#at]) {
       const [, key = '', rest = ''] = KEY.exec(line.text) ?? [];
-      if (key === '' || Object.hasOwn(record, key)) throw NOT_PLAIN;
+      if (key === '' || KEYWORDS.test(key) || Object.hasOwn(record, key)) throw NOT_PLAIN;
       this.#at += 1;
       setOwn(record, key, rest === '' ? this.#below(indent) : scalar(rest));
     }
@@ -97,8 +97,6 @@ function linesOf(text: string): Line[] {
     const content = line.trimStart();
     if (content === '' || content.startsWith('#')) continue;
     if (/[^\x20-\x7e]/.test(line) || content.endsWith(' ')) throw NOT_PLAIN;
-    const key = KEY.exec(content)?.[1];
-    if (key !== undefined && KEYWORDS.test(key)) throw NOT_PLAIN;
     lines.push({ indent: line.length - content.length, text: content });
   }
   return lines;

@@ -2,10 +2,10 @@ import type { Json } from '../object.ts';
 
 /**
  * YAML byte for byte as sigs.k8s.io/yaml writes it (go-yaml v2 over libyaml's emitter), so that what a command prints is what users of kubectl
- * know and compare with. Writes block style only, folds no lines; reads nothing (yaml.ts does).
+ * know and compare with. Writes block style only; reads nothing (yaml.ts does).
  */
 export function yamlAsGo(value: Json): string {
-  return `${inline(value, 0) ?? block(value, 0, 0)}\n`;
+  return `${inline(value, 0, 0) ?? block(value, 0)}\n`;
 }
 
 type Container = readonly Json[] | { readonly [key: string]: Json };
@@ -14,35 +14,40 @@ function isContainer(value: Json): value is Container {
   return typeof value === 'object' && value !== null;
 }
 
-/** What stands on the line of its key or dash, or begins there; undefined for what stands below. */
-function inline(value: Json, indent: number): string | undefined {
-  if (typeof value === 'string') return textOf(value, indent, false);
+/** What stands on the line of its key or dash, or begins there; undefined for what stands below. `column`: where it begins. */
+function inline(value: Json, indent: number, column: number): string | undefined {
+  if (typeof value === 'string') return textOf(value, indent, column);
   if (!isContainer(value)) return typeof value === 'number' ? numberOf(value) : String(value);
   if (Array.isArray(value)) return value.length === 0 ? '[]' : undefined;
   return Object.keys(value).length === 0 ? '{}' : undefined;
 }
 
-/** A filled container, its first line without indent. `own`: indent of its lines. `inner`: of what stands in them. */
-function block(value: Json, own: number, inner: number): string {
-  const margin = ' '.repeat(own);
+/** A filled container whose lines stand at `indent`, its first line without it. */
+function block(value: Json, indent: number): string {
+  const margin = ' '.repeat(indent);
+  const inner = indent + 2;
   if (Array.isArray(value))
-    return value.map((item) => `- ${inline(item, inner + 2) ?? block(item, own + 2, own + 2)}`).join(`\n${margin}`);
+    return value.map((item) => `- ${inline(item, inner, inner) ?? block(item, inner)}`).join(`\n${margin}`);
   // Sound: `inline` has answered for all that is no container.
   const record = value as { readonly [key: string]: Json };
   return Object.keys(record)
     .toSorted(byNature)
     .map((key) => {
       const item = record[key] ?? null;
-      const text = textOf(key, own, true);
-      if ([...key].length > SIMPLE_KEY_MAX)
-        return `? ${text}\n${margin}: ${inline(item, own + 2) ?? block(item, own + 2, own + 2)}`;
-      const beside = inline(item, own + 2);
+      const text = textOf(key, indent, undefined);
+      const length = lengthOf(text);
+      if (lengthOf(key) > SIMPLE_KEY_MAX) return `? ${text}\n${margin}: ${inline(item, inner, inner) ?? block(item, inner)}`;
+      const beside = inline(item, inner, indent + length + 2);
       if (beside !== undefined) return `${text}: ${beside}`;
       // A list stands at the indent of its key.
-      const below = Array.isArray(item) ? own : own + 2;
-      return `${text}:\n${' '.repeat(below)}${block(item, below, below)}`;
+      const below = Array.isArray(item) ? indent : inner;
+      return `${text}:\n${' '.repeat(below)}${block(item, below)}`;
     })
     .join(`\n${margin}`);
+}
+
+function lengthOf(text: string): number {
+  return [...text].length;
 }
 
 /** Of a key: what is longer is written with a question mark. */
@@ -53,12 +58,48 @@ function numberOf(value: number): string {
   return String(value).replace(/e([-+])(\d)$/, 'e$10$2');
 }
 
-function textOf(text: string, indent: number, isKey: boolean): string {
+/** `column` undefined: of a key, which stands on one line. */
+function textOf(text: string, indent: number, column: number | undefined): string {
   const { plain, single, literal } = allowed(text);
-  if (text.includes('\n')) return literal && !isKey ? literalOf(text, indent) : doubleQuoted(text);
-  if (isAnotherType(text)) return doubleQuoted(text);
-  if (plain && !(isKey && text === '')) return text;
-  return single ? `'${text.replaceAll("'", "''")}'` : doubleQuoted(text);
+  const isKey = column === undefined;
+  const margin = ' '.repeat(indent);
+  if (text.includes('\n') && literal && !isKey) return literalOf(text, margin);
+  if (text.includes('\n') || isAnotherType(text) || (!plain && !single)) {
+    const chars = [...text];
+    return `"${folded(chars.map(escaped), margin, column === undefined ? undefined : column + 1, (at) => (at === 0 || at >= chars.length - 1 ? undefined : chars[at + 1] === ' ' ? '\\' : ''))}"`;
+  }
+  const chars = [...text];
+  const isBefore = (at: number) => chars[at + 1] !== ' ' && (plain || (at > 0 && at < chars.length - 1));
+  const units = plain ? chars : chars.map((char) => (char === "'" ? "''" : char));
+  const start = column === undefined || plain ? column : column + 1;
+  const body = folded(units, margin, start, (at) => (isBefore(at) ? '' : undefined));
+  return plain ? body : `'${body}'`;
+}
+
+const WIDTH = 80;
+
+/**
+ * A text broken at the first space behind the width, as libyaml does. `units`: its characters as they are written. `breakAt`: what stands
+ * before the next character if it is broken there; undefined where it can not be.
+ */
+function folded(
+  units: readonly string[],
+  margin: string,
+  column: number | undefined,
+  breakAt: (at: number) => string | undefined,
+): string {
+  if (column === undefined) return units.join('');
+  let now = column;
+  let isBehindSpace = false;
+  return units
+    .map((unit, at) => {
+      const isSpace = unit === ' ';
+      const mark = isSpace && !isBehindSpace && now > WIDTH ? breakAt(at) : undefined;
+      isBehindSpace = isSpace;
+      now = mark === undefined ? now + unit.length : margin.length + mark.length;
+      return mark === undefined ? unit : `\n${margin}${mark}`;
+    })
+    .join('');
 }
 
 /** In which styles libyaml can write a text. */
@@ -81,10 +122,9 @@ function allowed(text: string): { readonly plain: boolean; readonly single: bool
 /** What libyaml takes for unprintable, tabs and all beyond the basic plane too; and line ends of Unicode, which upstream loses. */
 const UNPRINTABLE = /[^\n\x20-\x7e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]/;
 
-function literalOf(text: string, indent: number): string {
+function literalOf(text: string, margin: string): string {
   const begins = /^[ \n]/.test(text) ? '2' : '';
   const ends = text.endsWith('\n') ? (/^\n$|\n\n$/.test(text) ? '+' : '') : '-';
-  const margin = ' '.repeat(indent);
   const lines = (text.endsWith('\n') ? text.slice(0, -1) : text).split('\n');
   return `|${begins}${ends}\n${lines.map((line) => (line === '' ? '' : `${margin}${line}`)).join('\n')}`;
 }
@@ -106,13 +146,11 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '\u2029': '\\P',
 };
 
-function doubleQuoted(text: string): string {
-  const escaped = text.replaceAll(/[^\x20-\x7e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]|["\\]/gu, (found) => {
-    const code = found.codePointAt(0) ?? 0;
-    const hex = (digits: number) => code.toString(16).toUpperCase().padStart(digits, '0');
-    return ESCAPES[found] ?? (code < 0x100 ? `\\x${hex(2)}` : code < 0x10000 ? `\\u${hex(4)}` : `\\U${hex(8)}`);
-  });
-  return `"${escaped}"`;
+function escaped(char: string): string {
+  if (char !== '"' && char !== '\\' && !UNPRINTABLE.test(char) && char !== '\n') return char;
+  const code = char.codePointAt(0) ?? 0;
+  const hex = (digits: number) => code.toString(16).toUpperCase().padStart(digits, '0');
+  return ESCAPES[char] ?? (code < 0x100 ? `\\x${hex(2)}` : code < 0x10000 ? `\\u${hex(4)}` : `\\U${hex(8)}`);
 }
 
 /** What go-yaml would read as no text, old words for booleans and numbers in base 60 among them. */

@@ -81,7 +81,7 @@ async function victimsOf(
     return victims;
   }
   const asked = parseArguments(words);
-  if (asked === undefined) throw new SkerryError('Usage', 'name what to delete: a type and names, or files with -f');
+  if (asked === undefined) throw new SkerryError('Usage', 'name what to delete');
   const targets = await targetsOf(asked, discovery, flags.allNamespaces === true ? undefined : client.namespace);
   const victims = await Promise.all(
     targets.map(async ({ type, namespace, name }): Promise<readonly Victim[]> => {

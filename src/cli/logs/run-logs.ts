@@ -18,8 +18,6 @@ const IDLE_MS = 60_000;
 export async function runLogs(words: readonly string[], given: LogsFlags, context: Context, asking: Asking): Promise<void> {
   const [what, containerWord, ...more] = words;
   if (given.selector !== undefined && what !== undefined) throw usage('only a selector (-l) or a POD name is allowed');
-  if (given.selector === undefined && what === undefined)
-    throw usage('POD or TYPE/NAME is a required argument for the logs command');
   if (more.length > 0) throw usage("expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'");
   if (containerWord !== undefined && given.container !== undefined)
     throw usage('only one of -c or an inline [CONTAINER] arg is allowed');
