@@ -47,7 +47,7 @@ function block(value: Json, indent: number): string {
 }
 
 function lengthOf(text: string): number {
-  return [...text].length;
+  return Array.from(text).length;
 }
 
 /** Of a key: what is longer is written with a question mark. */
@@ -65,10 +65,10 @@ function textOf(text: string, indent: number, column: number | undefined): strin
   const margin = ' '.repeat(indent);
   if (text.includes('\n') && literal && !isKey) return literalOf(text, margin);
   if (text.includes('\n') || isAnotherType(text) || (!plain && !single)) {
-    const chars = [...text];
+    const chars = Array.from(text);
     return `"${folded(chars.map(escaped), margin, column === undefined ? undefined : column + 1, (at) => (at === 0 || at >= chars.length - 1 ? undefined : chars[at + 1] === ' ' ? '\\' : ''))}"`;
   }
-  const chars = [...text];
+  const chars = Array.from(text);
   const isBefore = (at: number) => chars[at + 1] !== ' ' && (plain || (at > 0 && at < chars.length - 1));
   const units = plain ? chars : chars.map((char) => (char === "'" ? "''" : char));
   const start = column === undefined || plain ? column : column + 1;
@@ -115,7 +115,7 @@ function allowed(text: string): { readonly plain: boolean; readonly single: bool
   return {
     plain: !isSpecial && !isMultiline && !hasIndicator && !/^ | $/.test(text),
     single: !isSpecial && !text.includes('\n '),
-    literal: !isSpecial && !/ $/.test(text),
+    literal: !isSpecial && !text.endsWith(' '),
   };
 }
 
@@ -176,7 +176,7 @@ function isTime(text: string): boolean {
 
 /** go-yaml's order of keys: numbers within them count as numbers, and letters come after all else. */
 function byNature(left: string, right: string): number {
-  const [a, b] = [[...left], [...right]];
+  const [a, b] = [Array.from(left), Array.from(right)];
   const at = a.findIndex((char, index) => char !== b[index]);
   const [x, y] = [a[at], b[at]];
   if (at < 0 || x === undefined || y === undefined) return a.length - b.length;

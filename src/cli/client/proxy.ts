@@ -33,7 +33,7 @@ export function proxyFor(
 
 function isExempt({ hostname, port }: URL, list: string): boolean {
   const host = hostname.replace(/^\[|\]$/g, '').toLowerCase();
-  if (host === 'localhost' || host === '::1' || /^127\./.test(host)) return true;
+  if (host === 'localhost' || host === '::1' || host.startsWith('127.')) return true;
   return list
     .split(',')
     .map((entry) => entry.trim().toLowerCase())

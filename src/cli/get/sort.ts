@@ -51,7 +51,8 @@ function byKey<T>(keyOf: (item: T) => unknown): (a: T, b: T) => number {
 function compare(a: unknown, b: unknown): number {
   if (a === undefined || b === undefined) return Number(a !== undefined) - Number(b !== undefined);
   if (typeof a === 'number' && typeof b === 'number') return a - b;
-  const [x, y] = [String(a), String(b)];
+  // Sound: two values make two texts.
+  const [x, y] = [a, b].map((value) => (typeof value === 'string' ? value : JSON.stringify(value))) as [string, string];
   const [s, t] = [parseTime(x), parseTime(y)];
   if (s !== undefined && t !== undefined) return s - t;
   const [p, q] = [tryParseQuantity(x), tryParseQuantity(y)];

@@ -71,7 +71,7 @@ function padded(cell: string, width: number): string {
 
 /** In code points, as Go counts runes. */
 function lengthOf(text: string): number {
-  return ASCII.test(text) ? text.length : [...text].length;
+  return ASCII.test(text) ? text.length : Array.from(text).length;
 }
 
-const ASCII = /^[\x00-\x7f]*$/;
+const ASCII = /^[ -~]*$/;

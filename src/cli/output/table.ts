@@ -99,7 +99,7 @@ function labelsText(labels: Readonly<Record<string, string>>): string {
 /** What moves a terminal's cursor is shown, never sent; a text of several lines is cut after its first. */
 function cellText(cell: unknown): string {
   if (cell === null || cell === undefined) return '';
-  if (typeof cell !== 'string') return escaped(typeof cell === 'object' ? JSON.stringify(cell) : String(cell));
+  if (typeof cell !== 'string') return escaped(JSON.stringify(cell) ?? '');
   const end = cell.search(/[\f\n\r]/);
   return end < 0 ? escaped(cell) : `${escaped(cell.slice(0, end))}...`;
 }
