@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -200,6 +202,25 @@ test('what was cut off before the restart is taken up again, and one upgrade goe
   end();
   endTrial(world.layout, 'server');
   expect(await waiting).toEqual({ type: 'confirmed', from: '0.1.0', to: '0.2.0' });
+});
+
+test('kill -9 of the command anywhere leaves a machine that starts, and it can be given again', async () => {
+  let wasKilled = true;
+  for (let nth = 1; wasKilled; nth += 1) {
+    const argv = ['test/support/upgrade-child.ts', join(world.layout.lib, '../../../..'), server.url, KEY.pem, String(nth)];
+    const child = spawn(process.execPath, argv, { stdio: ['ignore', 'ignore', 'inherit'] });
+    const [, signal] = await once(child, 'exit');
+    wasKilled = signal === 'SIGKILL';
+    expect([nth, ['0.1.0', '0.2.0'].includes((await world.launch()).version ?? '')]).toEqual([nth, true]);
+    if (wasKilled) expect(await run(server.url)).toMatchObject({ type: 'to-be-started', to: '0.2.0' });
+    else expect(nth).toBeGreaterThan(6);
+    expect((await world.launch()).version).toBe('0.2.0');
+    world.remove();
+    world = makeSlotsWorld(['0.1.0']);
+    writeRelease(join(world.layout.lib, '../../../../release'), { '0.2.0': executable('0.2.0') }, KEY);
+    await server.stop();
+    server = await serveRelease(join(world.layout.lib, '../../../../release'));
+  }
 });
 
 test('what the running service has, the new one has to have; older slots go, the one before stays', async () => {
