@@ -77,6 +77,18 @@ test('one that hangs is ended by the watchdog and started again', async () => {
   expect(await journal()).toMatch(/[Ww]atchdog timeout/);
 });
 
+test('settings that the new release does not take are told before anything is changed', async () => {
+  mkdirSync(dirname(layout.config), { recursive: true });
+  writeFileSync(layout.config, 'log-levle: debug\n', { mode: 0o600 });
+  const { code, stderr } = await skerry('upgrade', '--from', '/release');
+  expect([code, stderr]).toEqual([
+    1,
+    expect.stringMatching(/config\.yaml with 0\.2\.0.*nothing was changed.*log-levle.*log-level/s),
+  ]);
+  expect([currentVersion(layout), readTrial(layout, 'server')]).toEqual(['0.1.0', undefined]);
+  writeFileSync(layout.config, 'log-level: debug\n', { mode: 0o600 });
+});
+
 test('upgrade restarts it, waits until it is healthy, and says so', async () => {
   const { code, stdout, stderr } = await skerry('upgrade', '--from', '/release');
   expect([code, stdout, stderr]).toEqual([

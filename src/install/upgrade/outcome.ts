@@ -19,12 +19,16 @@ export type Waiting = {
 const LOOK_MS = 500;
 /** For the last start, which goes back, and for a slow machine. */
 const MARGIN_MS = 120_000;
+/** Before this began to wait it restarted them. */
+const RESTART_SECONDS = 5;
+const WORDS_LINES = 20;
 
 /** Resolves once the release has proved itself in each mode. Throws TakenBack with why and the last words, or Timeout. */
 export async function waitForOutcome({ layout, to, modes, services, clock, watch }: Waiting, signal: AbortSignal): Promise<void> {
-  const startMs = clock.monotonic();
+  const [startMs, startSeconds] = [clock.monotonic(), clock.now() / 1_000];
   for (;;) {
-    if (currentVersion(layout) !== to) throw await takenBack(layout, to, modes, services, signal);
+    if (currentVersion(layout) !== to)
+      throw takenBack(layout, to, await wordsOf(to, modes, services, startSeconds - RESTART_SECONDS, signal));
     const trials = modes.flatMap((mode) => readTrial(layout, mode) ?? []).filter((trial) => trial.to === to);
     if (trials.length === 0) return;
     const waitedMs = clock.monotonic() - startMs;
@@ -41,20 +45,30 @@ export async function waitForOutcome({ layout, to, modes, services, clock, watch
   }
 }
 
-async function takenBack(
-  layout: Layout,
-  to: string,
-  modes: readonly Mode[],
-  services: Services,
-  signal: AbortSignal,
-): Promise<SkerryError> {
+function takenBack(layout: Layout, to: string, words: string): SkerryError {
   const gone = readGoneBack(layout);
-  const words = [];
-  for (const mode of modes) words.push(await services.lastWords(mode, signal).catch(() => ''));
-  const last = words.filter((text) => text !== '').join('\n');
   const why = gone === undefined ? '' : `: ${gone.why}`;
   return new SkerryError(
     'TakenBack',
-    `upgrade to ${to}: ${currentVersion(layout) ?? 'another release'} is back${why}${last === '' ? '' : `\nIts last words:\n${last}`}`,
+    `upgrade to ${to}: ${currentVersion(layout) ?? 'another release'} is back${why}${words === '' ? '' : `\nIts last words:\n${words}`}`,
   );
+}
+
+/** Of the one that was taken back, and not of the one that runs since. */
+async function wordsOf(
+  to: string,
+  modes: readonly Mode[],
+  services: Services,
+  sinceSeconds: number,
+  signal: AbortSignal,
+): Promise<string> {
+  const said = [];
+  for (const mode of modes) {
+    const lines = (await services.lastWords(mode, sinceSeconds, signal).catch(() => ''))
+      .split('\n')
+      .filter((line) => line !== '');
+    const end = lines.findLastIndex((line) => line.includes(`${to} is taken back`));
+    said.push(...lines.slice(0, end < 0 ? undefined : end).slice(-WORDS_LINES));
+  }
+  return said.join('\n');
 }

@@ -9,12 +9,12 @@ export type Services = {
   readonly running: (signal: AbortSignal) => Promise<readonly Mode[]>;
   /** Does not wait for it to be up. */
   readonly restart: (mode: Mode, signal: AbortSignal) => Promise<void>;
-  /** What it has said last, for people. */
-  readonly lastWords: (mode: Mode, signal: AbortSignal) => Promise<string>;
+  /** What it has said since then (seconds since the epoch), for people. */
+  readonly lastWords: (mode: Mode, sinceSeconds: number, signal: AbortSignal) => Promise<string>;
 };
 
 const ASK_MS_MAX = 30_000;
-const LINES_SHOWN = 20;
+const LINES_MAX = 500;
 const unitOf = (mode: Mode) => `skerry-${mode}.service`;
 
 /** Undefined on a machine that systemd does not run. */
@@ -36,8 +36,9 @@ export function systemdServices(run: RunProgram): Services | undefined {
       const why = failureOf(await run(['systemctl', 'restart', '--no-block', unitOf(mode)], ASK_MS_MAX, signal));
       if (why !== undefined) throw new SkerryError('ServiceUnavailable', `restart ${unitOf(mode)}: ${why}`);
     },
-    lastWords: async (mode, signal) => {
-      const argv = ['journalctl', '--unit', unitOf(mode), '--lines', String(LINES_SHOWN), '--no-pager', '--output', 'cat'];
+    lastWords: async (mode, sinceSeconds, signal) => {
+      const since = ['--since', `@${Math.floor(sinceSeconds)}`, '--lines', String(LINES_MAX)];
+      const argv = ['journalctl', '--unit', unitOf(mode), ...since, '--no-pager', '--output', 'cat'];
       const ran = await run(argv, ASK_MS_MAX, signal);
       return ran.type === 'ended' ? ran.stdout.trimEnd() : '';
     },

@@ -70,12 +70,14 @@ async function tryOut(executable: string, version: string, layout: Layout, run: 
   const release = releaseOf(said.type === 'ended' ? said.stdout : '');
   if (release !== version) throw new SkerryError('BadRelease', `try ${version} out: it calls itself ${release ?? 'nothing'}`);
   if (!existsSync(layout.config)) return;
-  const wrong = failureOf(await run([executable, 'config', 'check', '--config', layout.config], TRY_MS_MAX, signal));
-  if (wrong !== undefined)
-    throw new SkerryError(
-      'BadConfig',
-      `check ${layout.config} with ${version}, which would run with it; nothing was changed: ${wrong}`,
-    );
+  const looked = await run([executable, 'config', 'check', '--config', layout.config], TRY_MS_MAX, signal);
+  const wrong = failureOf(looked);
+  if (wrong === undefined) return;
+  const problems = looked.type === 'ended' && looked.stdout.trim() !== '' ? looked.stdout.trim() : wrong;
+  throw new SkerryError(
+    'BadSettings',
+    `check ${layout.config} with ${version}, which would run with it; nothing was changed: ${problems}`,
+  );
 }
 
 function releaseOf(text: string): string | undefined {

@@ -63,7 +63,8 @@ function services(afterStart: (version: string | undefined) => void): Services {
   return {
     running: async () => ['server'],
     restart: async () => afterStart((await world.launch()).version),
-    lastWords: async (mode: Mode) => `the last words of ${mode}`,
+    lastWords: async (mode: Mode) =>
+      `the last words of ${mode}\nskerry launch: 0.2.0 is taken back, 0.1.0 is started: why\n0.1.0 says hello`,
   };
 }
 
@@ -122,7 +123,7 @@ test('a release that does not become healthy is taken back, with why and its las
   await expect(run(release, { services: failing })).rejects.toMatchObject({
     code: 'TakenBack',
     message: expect.stringMatching(
-      /upgrade to 0\.2\.0: 0\.1\.0 is back: it was started 3 times and did not become healthy\nIts last words:\nthe last words of server/,
+      /upgrade to 0\.2\.0: 0\.1\.0 is back: it was started 3 times and did not become healthy\nIts last words:\nthe last words of server$/,
     ),
   });
   expect((await world.launch()).version).toBe('0.1.0');
@@ -167,7 +168,7 @@ test('nothing is changed by a release that does not run here, calls itself other
   mkdirSync(dirname(world.layout.config), { recursive: true });
   writeFileSync(world.layout.config, 'no-such-key: 1\n');
   writeRelease(release, { '0.2.0': executable('0.2.0', `echo "$4: no-such-key: is no setting"; exit 2`) }, KEY);
-  await checkUntouched(run(release), 'BadConfig', /config\.yaml with 0\.2\.0.*no-such-key: is no setting/s);
+  await checkUntouched(run(release), 'BadSettings', /config\.yaml with 0\.2\.0.*no-such-key: is no setting/s);
 });
 
 test('a download that breaks off goes on where it was, in the same run and in the next', async () => {
