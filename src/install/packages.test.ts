@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { ENGINE, MANAGERS, NETWORK_TOOLS, fetching, isPackageFile, type Manager } from './packages.ts';
+
+const told = (manager: Manager, brought: readonly string[] = []) =>
+  fetching(manager, [...NETWORK_TOOLS, ENGINE], brought).commands.map((argv) => argv.join(' '));
+
+test('from the distribution', () => {
+  expect(told('apt-get')).toEqual([
+    'apt-get update -q',
+    'apt-get install -y -q --no-install-recommends --no-remove iproute2 nftables docker.io',
+  ]);
+  expect(told('dnf')).toEqual(['dnf install -y iproute nftables moby-engine']);
+  expect(told('zypper')).toEqual(['zypper --non-interactive install --no-recommends iproute2 nftables docker']);
+  expect(told('pacman')).toEqual(['pacman --noconfirm -Sy --needed iproute2 nftables docker']);
+});
+
+test('from a stick: no network, and all that it brings, since what they need is among it', () => {
+  expect(told('apt-get', ['/s/a_amd64.deb'])).toEqual([
+    'apt-get install -y -q --no-install-recommends --no-remove --no-download /s/a_amd64.deb',
+  ]);
+  for (const manager of MANAGERS) expect(told(manager, ['/s/a'])).toEqual([expect.stringMatching(/ \/s\/a$/)]);
+});
+
+test('only packages for this machine are taken from it', () => {
+  const files = [
+    'a_amd64.deb',
+    'b_arm64.deb',
+    'c_all.deb',
+    'd.x86_64.rpm',
+    'e.noarch.rpm',
+    'f-1-any.pkg.tar.zst',
+    'skerry-1-linux-x64.gz',
+  ];
+  const taken = (manager: Manager) => files.filter((file) => isPackageFile(manager, 'x64', file)).join(' ');
+  expect(taken('apt-get')).toBe('a_amd64.deb c_all.deb');
+  expect(taken('dnf')).toBe('d.x86_64.rpm e.noarch.rpm');
+  expect(taken('pacman')).toBe('f-1-any.pkg.tar.zst');
+});

@@ -1,0 +1,91 @@
+/**
+ * What the distribution has to bring: programs that the agent runs, and the engine where one is asked for. Pure: which packages, by which
+ * commands. Nothing is ever removed or upgraded.
+ */
+export type Manager = 'apt-get' | 'dnf' | 'yum' | 'zypper' | 'pacman';
+
+/** In the order in which they are looked for. */
+export const MANAGERS: readonly Manager[] = ['apt-get', 'dnf', 'yum', 'zypper', 'pacman'];
+
+export type Requirement = {
+  /** Found by this name on the PATH. */
+  readonly program: string;
+  /** What is missing without it. */
+  readonly purpose: string;
+  readonly packages: Readonly<Record<Manager, string>>;
+};
+
+export const NETWORK_TOOLS: readonly Requirement[] = [
+  { program: 'ip', purpose: "pods' network", packages: named('iproute2', { dnf: 'iproute', yum: 'iproute' }) },
+  { program: 'nft', purpose: 'services and masquerading', packages: named('nftables') },
+];
+
+export const ENGINE: Requirement = {
+  program: 'dockerd',
+  purpose: 'containers',
+  packages: named('docker', { 'apt-get': 'docker.io', dnf: 'moby-engine', yum: 'moby-engine' }),
+};
+
+/** Only together with the engine, and where the kernel uses AppArmor: Docker starts no container without its parser, and its package only recommends it. */
+export const APPARMOR: Requirement = {
+  program: 'apparmor_parser',
+  purpose: "the engine's containers",
+  packages: named('apparmor'),
+};
+
+function named(name: string, other: Partial<Record<Manager, string>> = {}): Readonly<Record<Manager, string>> {
+  return { 'apt-get': name, dnf: name, yum: name, zypper: name, pacman: name, ...other };
+}
+
+export type Fetching = {
+  /** What to run, in this order; each is argv. */
+  readonly commands: readonly (readonly string[])[];
+  readonly names: readonly string[];
+};
+
+/** `brought`: files of packages from the stick that is installed from, of this machine's architecture; with any, no network is used. */
+export function fetching(manager: Manager, missing: readonly Requirement[], brought: readonly string[]): Fetching {
+  const names = missing.map(({ packages }) => packages[manager]);
+  const what = brought.length > 0 ? brought : names;
+  const alone = brought.length > 0;
+  switch (manager) {
+    case 'apt-get': {
+      const install = [
+        'apt-get',
+        'install',
+        '-y',
+        '-q',
+        '--no-install-recommends',
+        '--no-remove',
+        ...(alone ? ['--no-download'] : []),
+      ];
+      return { names, commands: [...(alone ? [] : [['apt-get', 'update', '-q']]), [...install, ...what]] };
+    }
+    case 'dnf':
+    case 'yum':
+      return { names, commands: [[manager, 'install', '-y', ...(alone ? ['--disablerepo=*'] : []), ...what]] };
+    case 'zypper':
+      return {
+        names,
+        commands: [['zypper', '--non-interactive', ...(alone ? ['--no-remote'] : []), 'install', '--no-recommends', ...what]],
+      };
+    case 'pacman':
+      return { names, commands: [['pacman', '--noconfirm', ...(alone ? ['-U'] : ['-Sy', '--needed']), ...what]] };
+  }
+}
+
+/** Whether a file of the stick is a package for this manager and architecture (`amd64`, `arm64` as Debian says it). */
+export function isPackageFile(manager: Manager, architecture: 'x64' | 'arm64', file: string): boolean {
+  const debian = architecture === 'x64' ? 'amd64' : 'arm64';
+  const kernel = architecture === 'x64' ? 'x86_64' : 'aarch64';
+  switch (manager) {
+    case 'apt-get':
+      return file.endsWith(`_${debian}.deb`) || file.endsWith('_all.deb');
+    case 'dnf':
+    case 'yum':
+    case 'zypper':
+      return file.endsWith(`.${kernel}.rpm`) || file.endsWith('.noarch.rpm');
+    case 'pacman':
+      return new RegExp(`-(?:${kernel}|any)\\.pkg\\.tar\\.[a-z]+$`).test(file);
+  }
+}
