@@ -27,6 +27,7 @@ const TRY_HELP = '(try --help)';
 
 /** In the order of the help. A verb is loaded when it is run, or when all are to be told of: the rest would cost it as much again. */
 const VERBS: Readonly<Record<string, () => Promise<(context: Context) => Command>>> = {
+  install: async () => (await import('./install.ts')).installCommand,
   server: async () => (await import('./server.ts')).serverCommand,
   agent: async () => (await import('./agent.ts')).agentCommand,
   get: async () => (await import('./get.ts')).getCommand,

@@ -4,7 +4,12 @@ import { settingsFileOf, withLiveRestore, withoutOurKeys } from './engine-settin
 
 const free = { commandLines: ['/usr/sbin/dockerd -H fd://'], swarm: false };
 const checkMerged = (text: string | undefined, expected: string) =>
-  expect(withLiveRestore({ ...free, text })).toEqual({ type: 'write', text: expected, added: ['live-restore'] });
+  expect(withLiveRestore({ ...free, text })).toEqual({
+    type: 'write',
+    text: expected,
+    added: ['live-restore'],
+    made: text === undefined,
+  });
 const checkRefused = (facts: Partial<Parameters<typeof withLiveRestore>[0]>, reason: RegExp) =>
   expect(withLiveRestore({ ...free, text: undefined, ...facts })).toEqual({
     type: 'refuse',

@@ -15,7 +15,8 @@ export type EngineFacts = {
 
 export type EngineDecision =
   | { readonly type: 'keep' }
-  | { readonly type: 'write'; readonly text: string; readonly added: readonly string[] }
+  /** `made`: there is no such file yet. */
+  | { readonly type: 'write'; readonly text: string; readonly added: readonly string[]; readonly made: boolean }
   | { readonly type: 'refuse'; readonly reason: string };
 
 export function withLiveRestore({ text, commandLines, swarm }: EngineFacts): EngineDecision {
@@ -33,7 +34,12 @@ export function withLiveRestore({ text, commandLines, swarm }: EngineFacts): Eng
       reason: 'a flag of dockerd sets it, and one that is in daemon.json too keeps the engine from starting',
     };
   if (swarm) return { type: 'refuse', reason: 'this engine is part of a swarm, and would not start again with it' };
-  return { type: 'write', text: write({ ...settings, [LIVE_RESTORE]: true }, text), added: [LIVE_RESTORE] };
+  return {
+    type: 'write',
+    text: write({ ...settings, [LIVE_RESTORE]: true }, text),
+    added: [LIVE_RESTORE],
+    made: text === undefined,
+  };
 }
 
 /** What daemon.json is to hold once our keys are out of it: `remove` where nothing else is in it and it was ours. */

@@ -1,0 +1,161 @@
+import { resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import type { InstallRequest, Installed } from '#install/install.ts';
+import type { Mode } from '#install/layout.ts';
+import { SkerryError } from '#lib/error.ts';
+import { agentCommand } from './agent.ts';
+import { configKeys } from './config-keys.ts';
+import { DATA_DIR, type Context } from './context.ts';
+import { folder } from './flags.ts';
+import { serverCommand } from './server.ts';
+
+/** `skerry install server|agent`: the flags of the mode, which become its settings, and a few of its own. What it does is src/install/install.ts. */
+type Flags = {
+  readonly offline?: string;
+  readonly installEngine?: true;
+  readonly start: boolean;
+  readonly image?: string;
+};
+
+const MODES: Readonly<Record<Mode, (context: Context) => Command>> = { server: serverCommand, agent: agentCommand };
+
+export function installCommand(context: Context): Command {
+  return new Command('install')
+    .description('Install this program as a service of this machine, or into the system on a card.')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  skerry install server
+  skerry install agent --server https://10.0.0.1:6443 --token-file ./token --labels site=harbour`,
+    )
+    .addCommand(modeCommand('server', context))
+    .addCommand(modeCommand('agent', context));
+}
+
+function modeCommand(mode: Mode, context: Context): Command {
+  const command = new Command(mode).description(`Install the ${mode}: its flags are kept in /etc/skerry/config.yaml.`);
+  const flags = new Map<string, string | true>();
+  for (const option of MODES[mode](context).options) {
+    if (option.attributeName() === 'config') continue;
+    command.addOption(option);
+    // As it was typed: that is what stands in a file of settings.
+    command.on(`option:${option.name()}`, (typed: string | null) => flags.set(option.name(), typed ?? true));
+  }
+  return command
+    .option('--offline <dir>', 'take all from this folder: packages that the system lacks, too', folder)
+    .option('--install-engine', "also install the distribution's Docker engine, if there is none")
+    .option('--no-start', 'do not start it now; it starts with the next boot')
+    .addOption(new Option('--image <root>', 'prepare the system in this folder, such as a mounted card').argParser(folder))
+    .addHelpText('after', HELP[mode])
+    .action(async (given: Flags) => {
+      const { programRunner } = await import('#install/run-program.ts');
+      const { install } = await import('#install/install.ts');
+      const request = await requestOf(mode, flags, given, context);
+      const tell = (text: string) => context.stderr(`${text}\n`);
+      const done = await install(request, programRunner(context.environment), tell, new AbortController().signal);
+      context.stdout(told(request, done));
+    });
+}
+
+const HELP: Readonly<Record<Mode, string>> = {
+  server: `
+Examples:
+  skerry install server
+  skerry install server --no-agent --tls-san skerry.example.org
+  skerry install server --install-engine --offline /media/stick
+
+What is there already is left as it is: run it again with other flags to change them, or change /etc/skerry/config.yaml.`,
+  agent: `
+Examples:
+  skerry install agent --server https://10.0.0.1:6443 --token-file ./token
+  skerry install agent --server https://10.0.0.1:6443 --token-file ./token --labels site=harbour --install-engine
+  skerry install agent --image /mnt/card --server https://10.0.0.1:6443 --token-file ./token
+
+The token is copied to where the agent finds it, and deleted after the join. A system prepared with --image makes its own key at its
+first boot: make as many cards of it as the token has uses (skerry token create --uses 50).
+What is there already is left as it is: run it again with other flags to change them, or change /etc/skerry/config.yaml.`,
+};
+
+async function requestOf(
+  mode: Mode,
+  typed: ReadonlyMap<string, string | true>,
+  { offline, installEngine, start, image }: Flags,
+  context: Context,
+): Promise<InstallRequest> {
+  const { executable } = context;
+  if (executable === undefined)
+    throw new SkerryError(
+      'Usage',
+      'install skerry: only the executable can be installed; make it with `npm run build`, and run dist/skerry-linux-x64 install …',
+    );
+  const flags = Object.fromEntries([...typed].filter(([name]) => !TOKENS.includes(name)).map(absolute));
+  return {
+    mode,
+    version: context.release,
+    executable: executable.path,
+    flags,
+    keys: configKeys(context),
+    dataDir: DATA_DIR,
+    token: await tokenOf(typed),
+    offline: offline === undefined ? undefined : resolve(offline),
+    installEngine: installEngine === true,
+    start,
+    image,
+  };
+}
+
+/** These are read here, and kept elsewhere. */
+const TOKENS = ['token', 'token-file'];
+/** A service is started in another folder than this. */
+const PATHS = ['data-dir', 'log-file'];
+
+function absolute([name, typed]: readonly [string, string | true]): readonly [string, string | true] {
+  return [name, PATHS.includes(name) && typeof typed === 'string' ? resolve(typed) : typed];
+}
+
+async function tokenOf(typed: ReadonlyMap<string, string | true>): Promise<string | undefined> {
+  const [token, file] = [typed.get('token'), typed.get('token-file')];
+  if (typeof token === 'string') return token.trim();
+  if (typeof file !== 'string') return undefined;
+  const { readFile } = await import('node:fs/promises');
+  try {
+    return (await readFile(file, 'utf8')).trim();
+  } catch (cause) {
+    throw new SkerryError('Usage', `read the token file ${file}`, { cause });
+  }
+}
+
+/** What was done, and what comes next. */
+function told({ mode, start, image }: InstallRequest, { changed, notes, supervisor, layout, dataDir }: Installed): string {
+  const lines = [
+    changed ? `installed: ${layout.command}` : 'nothing to do: all of it is installed',
+    ...notes.map((note) => `note: ${note}`),
+    ...nextSteps(mode, start, image, supervisor, dataDir),
+  ];
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function nextSteps(
+  mode: Mode,
+  start: boolean,
+  image: string | undefined,
+  supervisor: Installed['supervisor'],
+  dataDir: string,
+): readonly string[] {
+  const unit = `skerry-${mode}`;
+  if (image !== undefined) return [`${unit} starts when a machine boots from ${image}, and makes its own key then`];
+  const first =
+    supervisor === 'none'
+      ? [`there is no systemd here: start it with  /usr/local/lib/skerry/launch ${mode} --log-file /var/log/${unit}.log`]
+      : start
+        ? []
+        : [`start it with  systemctl start ${unit}`];
+  if (mode === 'agent') return [...first, ...(supervisor === 'systemd' ? [`its log: journalctl -u ${unit}`] : [])];
+  return [
+    ...first,
+    `kubectl --kubeconfig ${dataDir}/admin.kubeconfig get nodes`,
+    'a token for one more node: skerry token create',
+    `move ${dataDir}/recovery.key to a safe place off this machine`,
+  ];
+}

@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { parseJoinToken } from '#api/join-token.ts';
+import { readFileIfThere } from '#lib/durable-file.ts';
+import { SkerryError } from '#lib/error.ts';
+import type { ConfigKey } from './config/config-key.ts';
+import { mergeConfig, settingOf, type GivenFlags } from './config/merge-config.ts';
+import { checkImage } from './image.ts';
+import { LAUNCH_SCRIPT } from './launch.ts';
+import { layoutIn, type Layout, type Mode } from './layout.ts';
+import { isJoined, observe } from './observe.ts';
+import { planInstall, type Seen, type Wanted } from './plan.ts';
+import type { RunProgram } from './run-program.ts';
+import { createRunners, runStep } from './runners.ts';
+import { slotExecutable } from './slots.ts';
+import { tellStep } from './step.ts';
+import { unitText } from './units.ts';
+
+/**
+ * `skerry install`: looks, plans, does. What is wrong with what was asked for is told before anything is changed; whatever stops it half-way, it
+ * can be run again. It decides nothing of an upgrade: a machine that has another version is left to `skerry upgrade`, which can go back.
+ */
+export type InstallRequest = {
+  readonly mode: Mode;
+  readonly version: string;
+  /** The program that is to be installed: the one that runs. */
+  readonly executable: string;
+  /** The mode's flags as they were typed, without the token. */
+  readonly flags: GivenFlags;
+  readonly keys: readonly ConfigKey[];
+  /** Where no flag and no file says so. */
+  readonly dataDir: string;
+  readonly token: string | undefined;
+  readonly offline: string | undefined;
+  readonly installEngine: boolean;
+  readonly start: boolean;
+  /** The folder of a system that is prepared, and does not run. */
+  readonly image: string | undefined;
+};
+
+export type Installed = {
+  /** False: all was there already. */
+  readonly changed: boolean;
+  readonly notes: readonly string[];
+  readonly supervisor: Seen['supervisor'];
+  readonly layout: Layout;
+  readonly dataDir: string;
+};
+
+/** Throws Usage, Forbidden (not root), Conflict (another version is here), and what its steps throw. `tell`: what is being done, for people who wait. */
+export async function install(
+  request: InstallRequest,
+  run: RunProgram,
+  tell: (text: string) => void,
+  signal: AbortSignal,
+): Promise<Installed> {
+  const { mode, version, executable } = request;
+  if (process.getuid?.() !== 0) throw new SkerryError('Forbidden', 'install skerry: it needs root (sudo skerry install …)');
+  const root = request.image === undefined ? '/' : checkImage(request.image, executable, request);
+  const layout = layoutIn(root);
+  const { config, dataDir, token } = settle(request, root, layout);
+
+  const wanted: Wanted = {
+    mode,
+    version,
+    executable: { path: executable, how: executable.startsWith(`${layout.download}/`) ? 'move' : 'copy' },
+    launch: LAUNCH_SCRIPT,
+    config,
+    units: { server: unitText('server', layoutIn('/').launch), agent: unitText('agent', layoutIn('/').launch) },
+    token,
+    start: request.start,
+  };
+  const seen = await observe({ ...request, root, layout, dataDir, tokenPath: tokenPathIn(dataDir) }, run, signal);
+  refuseOtherVersion(seen, request);
+
+  const { steps, notes } = planInstall(wanted, seen);
+  const runners = createRunners(layout, run, signal);
+  for (const step of steps) {
+    signal.throwIfAborted();
+    tell(tellStep(step));
+    await runStep(runners, step);
+  }
+  return { changed: steps.length > 0, notes, supervisor: seen.supervisor, layout, dataDir };
+}
+
+/** Where the agent finds its token at each start until it has joined; it deletes the file then. */
+const tokenPathIn = (dataDir: string): string => join(dataDir, 'join-token');
+
+function settle(
+  { mode, flags, keys, dataDir: usual, token, image }: InstallRequest,
+  root: string,
+  layout: Layout,
+): { readonly config: string; readonly dataDir: string; readonly token: Wanted['token'] } {
+  const path = layout.config;
+  const before = readFileIfThere(path);
+  const said = (text: string, name: string) => {
+    const key = keys.find((other) => other.name === name);
+    return key === undefined ? undefined : settingOf(path, text, key);
+  };
+  const first = mergeConfig(path, before, flags, keys);
+  const dataDir = said(first, 'data-dir') ?? usual;
+  const tokenPath = tokenPathIn(dataDir);
+  const config = token === undefined ? first : mergeConfig(path, before, { ...flags, 'token-file': tokenPath }, keys);
+  if (mode === 'agent')
+    checkCanJoin(image !== undefined || isJoined(root, dataDir), said(config, 'server'), said(config, 'token-file'));
+  if (token === undefined) return { config, dataDir, token };
+  parseJoinToken(token);
+  const hash = createHash('sha256').update(token).digest('hex');
+  return { config, dataDir, token: { path: join(root, tokenPath), text: `${token}\n`, hash } };
+}
+
+/** A card may get its server and its token later; a machine that has neither would wait for ever. */
+function checkCanJoin(later: boolean, server: string | undefined, tokenFile: string | undefined): void {
+  const missing = [...(server === undefined ? ['--server URL'] : []), ...(tokenFile === undefined ? ['--token-file FILE'] : [])];
+  if (later || missing.length === 0) return;
+  throw new SkerryError(
+    'Usage',
+    `install the agent: to join a cluster it needs ${missing.join(' and ')} (make a token with \`skerry token create\` on the server)`,
+  );
+}
+
+function refuseOtherVersion({ current, layout }: Seen, { version, executable }: InstallRequest): void {
+  if (current === undefined || current === version) return;
+  throw new SkerryError(
+    'Conflict',
+    `install ${version}: ${current} is installed here (${slotExecutable(layout, current)}); take the new one with \`skerry upgrade\`, which goes back if it does not work (skerry upgrade --from ${executable})`,
+  );
+}

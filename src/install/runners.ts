@@ -1,0 +1,110 @@
+import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { makePrivateFolder, syncFolder, writeDurableFile } from '#lib/durable-file.ts';
+import { SkerryError } from '#lib/error.ts';
+import { performSteps } from './file-steps.ts';
+import type { Layout, Mode } from './layout.ts';
+import { SYSTEMCTL_MS_MAX } from './observe.ts';
+import { failureOf, type Ran, type RunProgram } from './run-program.ts';
+import { putSlot, setCurrent } from './slots.ts';
+import type { Runners, Step } from './step.ts';
+import { unitName } from './units.ts';
+
+/** Does what was planned: one small, repeatable act a step. Each throws with what it tried and what is to be done about it. */
+const PACKAGES_MS_MAX = 30 * 60_000;
+/** A board may need a minute for its first start; what takes longer goes on without anybody waiting. */
+const READY_MS_MAX = 120_000;
+const FOLDER_MODE = 0o755;
+const SETTINGS_MODE = 0o644;
+
+export function createRunners(layout: Layout, run: RunProgram, signal: AbortSignal): Runners<Promise<void>> {
+  const systemctl = async (what: string, ...args: readonly string[]) => {
+    const why = failureOf(await run(['systemctl', ...args], SYSTEMCTL_MS_MAX, signal));
+    if (why !== undefined) throw new SkerryError('SystemdFailed', `${what}: systemctl ${args.join(' ')}: ${why}`);
+  };
+  return {
+    'engine-settings': async ({ file, text, pid }) => {
+      makeFolder(dirname(file));
+      if (text === undefined) remove(file);
+      else writeDurableFile(file, text, existsSync(file) ? statSync(file).mode & 0o777 : SETTINGS_MODE);
+      if (pid !== undefined) process.kill(pid, 'SIGHUP');
+    },
+    packages: async ({ names, commands }) => {
+      for (const argv of commands) {
+        const why = failureOf(await run(argv, PACKAGES_MS_MAX, signal));
+        if (why !== undefined)
+          throw new SkerryError(
+            'PackagesFailed',
+            `install ${names.join(', ')}: ${argv.join(' ')}:\n  ${why}\n${PACKAGES_ADVICE}`,
+          );
+      }
+    },
+    slot: async ({ version, executable, how }) => {
+      makeFolder(dirname(layout.lib));
+      putSlot(layout, executable, version, how);
+    },
+    current: async ({ version }) => setCurrent(layout, version),
+    link: async ({ path, target }) => {
+      makeFolder(dirname(path));
+      const beside = `${path}.new`;
+      performSteps([
+        { do: 'symlink', target, path: beside },
+        { do: 'rename', from: beside, to: path },
+        { do: 'sync-folder', path: dirname(path) },
+      ]);
+    },
+    write: async ({ path, text, mode, secret }) => {
+      if (secret && !existsSync(dirname(path))) makePrivateFolder(dirname(path));
+      else makeFolder(dirname(path));
+      writeDurableFile(path, text, mode);
+    },
+    remove: async ({ path }) => remove(path),
+    'reload-units': () => systemctl('have systemd read the units', 'daemon-reload'),
+    stop: ({ mode }) => systemctl(`stop ${unitName(mode)}`, 'stop', unitName(mode)),
+    start: async ({ mode, again }) => {
+      const started = await run(['systemctl', again ? 'restart' : 'start', unitName(mode)], READY_MS_MAX, signal);
+      await checkReady(mode, started, run, signal);
+    },
+  };
+}
+
+const PACKAGES_ADVICE = '(install them yourself, or bring their packages along and use --offline DIR, and run this again)';
+
+export function runStep(runners: Runners<Promise<void>>, step: Step): Promise<void> {
+  // Sound: the runner under a step's own word takes that step.
+  return (runners[step.do] as (given: Step) => Promise<void>)(step);
+}
+
+/** systemctl comes back when the service has said that it is ready, or has ended. */
+async function checkReady(mode: Mode, started: Ran, run: RunProgram, signal: AbortSignal): Promise<void> {
+  const why = failureOf(started);
+  if (why === undefined || signal.aborted) return;
+  const unit = unitName(mode);
+  const log = await run(['journalctl', '-q', '-u', unit, '-n', '5', '-o', 'cat', '--no-pager'], SYSTEMCTL_MS_MAX, signal);
+  const said =
+    log.type === 'ended' && log.stdout.trim() !== '' ? `; it said last:\n  ${log.stdout.trim().replaceAll('\n', '\n  ')}` : '';
+  const late = started.type === 'stopped';
+  throw new SkerryError(
+    late ? 'Timeout' : 'NotReady',
+    late
+      ? `start ${unit}: it is running, but not ready after ${READY_MS_MAX / 1000} s, and goes on trying (journalctl -f -u ${unit})${said}`
+      : `start ${unit}: ${why}${said}`,
+  );
+}
+
+function remove(path: string): void {
+  if (!existsSync(dirname(path))) return;
+  performSteps([
+    { do: 'remove', path },
+    { do: 'sync-folder', path: dirname(path) },
+  ]);
+}
+
+/** One that programs and people other than root look into. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  mkdirSync(folder);
+  chmodSync(folder, FOLDER_MODE);
+  syncFolder(dirname(folder));
+}

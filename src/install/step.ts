@@ -1,0 +1,53 @@
+import { unitName } from './units.ts';
+import type { Mode } from './layout.ts';
+
+/** All that an installation does to a machine, as data: what is planned, told to whoever watches, and run from one table (runners.ts). */
+export type Step =
+  /** `text` undefined: there is to be no such file. `pid`: of a dockerd that is to read the file anew. */
+  | {
+      readonly do: 'engine-settings';
+      readonly live: 'on' | 'off';
+      readonly file: string;
+      readonly text: string | undefined;
+      readonly pid: number | undefined;
+    }
+  | { readonly do: 'packages'; readonly names: readonly string[]; readonly commands: readonly (readonly string[])[] }
+  | { readonly do: 'slot'; readonly version: string; readonly executable: string; readonly how: 'copy' | 'move' }
+  | { readonly do: 'current'; readonly version: string }
+  | { readonly do: 'link'; readonly path: string; readonly target: string }
+  /** `secret`: in a folder that only root looks into. */
+  | { readonly do: 'write'; readonly path: string; readonly text: string; readonly mode: number; readonly secret: boolean }
+  /** A file, or a folder with all that is in it. */
+  | { readonly do: 'remove'; readonly path: string }
+  | { readonly do: 'reload-units' }
+  | { readonly do: 'stop'; readonly mode: Mode }
+  /** And waits until it is ready. */
+  | { readonly do: 'start'; readonly mode: Mode; readonly again: boolean };
+
+export type Runners<R> = { readonly [D in Step['do']]: (step: Extract<Step, { readonly do: D }>) => R };
+
+/** What is about to happen, for people. */
+export function tellStep(step: Step): string {
+  switch (step.do) {
+    case 'engine-settings':
+      return `switch ${step.live} live-restore in ${step.file}${step.pid === undefined ? '' : ' and have the engine read it (it is not restarted)'}`;
+    case 'packages':
+      return `install ${step.names.join(', ')}`;
+    case 'slot':
+      return `put version ${step.version} into place`;
+    case 'current':
+      return `make ${step.version} the version that runs`;
+    case 'link':
+      return `link ${step.path}`;
+    case 'write':
+      return `write ${step.path}`;
+    case 'remove':
+      return `remove ${step.path}`;
+    case 'reload-units':
+      return 'have systemd read the units';
+    case 'stop':
+      return `stop ${unitName(step.mode)}`;
+    case 'start':
+      return `${step.again ? 'restart' : 'start'} ${unitName(step.mode)} and wait until it is ready`;
+  }
+}

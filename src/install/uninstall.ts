@@ -1,0 +1,118 @@
+import { existsSync, lstatSync, readFileSync, readdirSync, readlinkSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { readFileIfThere } from '#lib/durable-file.ts';
+import { SkerryError } from '#lib/error.ts';
+import { layoutIn, type Layout, type Mode } from './layout.ts';
+import { readMemory } from './memory.ts';
+import { daemonPid } from './observe-engine.ts';
+import { isRunning } from './observe.ts';
+import type { RunProgram } from './run-program.ts';
+import { createRunners, runStep } from './runners.ts';
+import { tellStep, type Step } from './step.ts';
+import { dataPaths, pathsOf, planAfter, planBefore, type Leftovers } from './uninstall-plan.ts';
+
+/**
+ * `skerry uninstall`: stops, has the node cleared, removes. Whatever stops it half-way, it can be run again. Packages that were installed for it stay: others
+ * may have come to use them.
+ */
+export type UninstallRequest = {
+  readonly dataDir: string;
+  readonly purge: boolean;
+  /** Goes on where something of the node could not be removed. */
+  readonly force: boolean;
+};
+
+/** What was taken away, and what could not be: words for people. */
+export type Cleared = {
+  readonly removed: readonly string[];
+  readonly left: readonly { readonly what: string; readonly why: string }[];
+};
+
+export type Uninstalled = { readonly changed: boolean; readonly cleared: Cleared };
+
+/** `clearNode`: takes away what the agent made on this machine. Throws Forbidden (not root), Incomplete, and what its steps throw. */
+export async function uninstall(
+  { dataDir, purge, force }: UninstallRequest,
+  clearNode: () => Promise<Cleared>,
+  run: RunProgram,
+  tell: (text: string) => void,
+  signal: AbortSignal,
+): Promise<Uninstalled> {
+  if (process.getuid?.() !== 0) throw new SkerryError('Forbidden', 'uninstall skerry: it needs root (sudo skerry uninstall …)');
+  const layout = layoutIn('/');
+  const runners = createRunners(layout, run, signal);
+  const perform = async (steps: readonly Step[]) => {
+    for (const step of steps) {
+      signal.throwIfAborted();
+      tell(tellStep(step));
+      await runStep(runners, step);
+    }
+    return steps.length;
+  };
+
+  const leftovers = await look(layout, { dataDir, purge }, run, signal);
+  const stopped = await perform(planBefore(leftovers));
+  // A machine that never ran a pod has nothing to be cleared of, nor perhaps an engine to ask.
+  const cleared = existsSync(join(dataDir, 'agent')) ? await clearNode() : NOTHING;
+  if (cleared.left.length > 0 && !force) {
+    const left = cleared.left.map(({ what, why }) => `\n  ${what}: ${why}`).join('');
+    throw new SkerryError(
+      'Incomplete',
+      `uninstall: something of this node could not be removed, so the program stays:${left}\nMend that and run this again, or use --force`,
+    );
+  }
+  if (purge) refuseMounts(dataDir);
+  const removed = await perform(planAfter(leftovers));
+  if (purge) removeIfEmpty(dataDir);
+  return { changed: stopped + removed + cleared.removed.length > 0, cleared };
+}
+
+const NOTHING: Cleared = { removed: [], left: [] };
+
+async function look(
+  layout: Layout,
+  { dataDir, purge }: Pick<UninstallRequest, 'dataDir' | 'purge'>,
+  run: RunProgram,
+  signal: AbortSignal,
+): Promise<Leftovers> {
+  const systemd = existsSync('/run/systemd/system');
+  const up = async (mode: Mode) => systemd && (await isRunning(mode, run, signal));
+  const memory = readMemory(layout);
+  return {
+    layout,
+    systemd,
+    running: { server: await up('server'), agent: await up('agent') },
+    there: pathsOf(layout, dataDir).filter((path) => lstatSync(path, { throwIfNoEntry: false }) !== undefined),
+    command: commandTarget(layout),
+    memory,
+    engine: { text: memory.engine === undefined ? undefined : readFileIfThere(memory.engine.file), pid: daemonPid() },
+    dataDir,
+    purge,
+  };
+}
+
+function commandTarget(layout: Layout): string | undefined {
+  try {
+    return readlinkSync(layout.command);
+  } catch {
+    // None, or no link of ours.
+    return undefined;
+  }
+}
+
+/** What is mounted below would be deleted with it, and may be anybody's. */
+function refuseMounts(dataDir: string): void {
+  const points = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => (line.split(' ')[4] ?? '').replaceAll('\\040', ' '));
+  const below = points.filter((point) => dataPaths(dataDir).some((path) => point === path || point.startsWith(`${path}/`)));
+  if (below.length === 0) return;
+  throw new SkerryError(
+    'Incomplete',
+    `remove the data in ${dataDir}: something is mounted there (${below.slice(0, 3).join(', ')}), and would be deleted with it; unmount it and run this again`,
+  );
+}
+
+function removeIfEmpty(folder: string): void {
+  if (existsSync(folder) && readdirSync(folder).length === 0) rmdirSync(folder);
+}
