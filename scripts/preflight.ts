@@ -8,6 +8,9 @@ const FOR_TESTS: readonly Requirement[] = [
   { program: 'mosquitto', package: 'mosquitto' },
   { program: 'docker-registry', package: 'docker-registry' },
   { program: 'dpkg', package: 'dpkg' },
+  { program: 'shellcheck', package: 'shellcheck' },
+  { program: 'debootstrap', package: 'debootstrap' },
+  { program: 'systemd-nspawn', package: 'systemd-container' },
   { program: 'busybox', package: 'busybox' },
   { program: 'shellcheck', package: 'shellcheck' },
 ];

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseJoinToken } from '#api/join-token.ts';
 import { readFileIfThere } from '#lib/durable-file.ts';
 import { SkerryError } from '#lib/error.ts';
-import type { ConfigKey } from './config/config-key.ts';
+import { parseSwitch, type ConfigKey } from './config/config-key.ts';
 import { mergeConfig, settingOf, type GivenFlags } from './config/merge-config.ts';
 import { checkImage } from './image.ts';
 import { LAUNCH_SCRIPT } from './launch.ts';
@@ -58,7 +58,7 @@ export async function install(
   if (process.getuid?.() !== 0) throw new SkerryError('Forbidden', 'install skerry: it needs root (sudo skerry install …)');
   const root = request.image === undefined ? '/' : checkImage(request.image, executable, request);
   const layout = layoutIn(root);
-  const { config, dataDir, token } = settle(request, root, layout);
+  const { config, dataDir, token, runsPods } = settle(request, root, layout);
 
   const wanted: Wanted = {
     mode,
@@ -70,7 +70,7 @@ export async function install(
     token,
     start: request.start,
   };
-  const seen = await observe({ ...request, root, layout, dataDir, tokenPath: tokenPathIn(dataDir) }, run, signal);
+  const seen = await observe({ ...request, root, layout, dataDir, runsPods, tokenPath: tokenPathIn(dataDir) }, run, signal);
   refuseOtherVersion(seen, request);
 
   const { steps, notes } = planInstall(wanted, seen);
@@ -90,7 +90,7 @@ function settle(
   { mode, flags, keys, dataDir: usual, token, image }: InstallRequest,
   root: string,
   layout: Layout,
-): { readonly config: string; readonly dataDir: string; readonly token: Wanted['token'] } {
+): { readonly config: string; readonly dataDir: string; readonly token: Wanted['token']; readonly runsPods: boolean } {
   const path = layout.config;
   const before = readFileIfThere(path);
   const said = (text: string, name: string) => {
@@ -103,10 +103,11 @@ function settle(
   const config = token === undefined ? first : mergeConfig(path, before, { ...flags, 'token-file': tokenPath }, keys);
   if (mode === 'agent')
     checkCanJoin(image !== undefined || isJoined(root, dataDir), said(config, 'server'), said(config, 'token-file'));
-  if (token === undefined) return { config, dataDir, token };
+  const runsPods = mode === 'agent' || !parseSwitch(said(config, 'no-agent') ?? 'false');
+  if (token === undefined) return { config, dataDir, token, runsPods };
   parseJoinToken(token);
   const hash = createHash('sha256').update(token).digest('hex');
-  return { config, dataDir, token: { path: join(root, tokenPath), text: `${token}\n`, hash } };
+  return { config, dataDir, runsPods, token: { path: join(root, tokenPath), text: `${token}\n`, hash } };
 }
 
 /** A card may get its server and its token later; a machine that has neither would wait for ever. */

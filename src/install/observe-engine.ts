@@ -14,10 +14,10 @@ const UNIT_FILES = [
   'lib/systemd/system/docker.service',
 ];
 
-/** `coming`: it is about to be installed. */
+/** `coming`: it is about to be installed. `ours`: we are to run pods on it; else its settings are no business of ours. */
 export async function observeEngine(
   root: string,
-  { there, coming }: { readonly there: boolean; readonly coming: boolean },
+  { there, coming, ours }: { readonly there: boolean; readonly coming: boolean; readonly ours: boolean },
   run: RunProgram,
   signal: AbortSignal,
 ): Promise<Seen['engine']> {
@@ -31,7 +31,8 @@ export async function observeEngine(
   const file = join(root, path);
   const text = existsSync(file) ? textOf(file) : undefined;
   const swarm = existsSync(join(root, dataRootOf(text), 'swarm/docker-state.json'));
-  const decision = there || coming ? withLiveRestore({ text, commandLines: lines, swarm }) : ({ type: 'keep' } as const);
+  const isAsked = ours && (there || coming);
+  const decision = isAsked ? withLiveRestore({ text, commandLines: lines, swarm }) : ({ type: 'keep' } as const);
   return { path, file, text, there: there || coming, decision, pid };
 }
 

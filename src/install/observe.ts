@@ -1,11 +1,12 @@
-import { closeSync, existsSync, openSync, readSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readFileIfThere } from '#lib/durable-file.ts';
+import { broughtPackages } from './brought-packages.ts';
 import { architectureOf } from './elf.ts';
 import { observeEngine } from './observe-engine.ts';
 import type { Layout, Mode } from './layout.ts';
 import { readMemory } from './memory.ts';
-import { APPARMOR, ENGINE, MANAGERS, NETWORK_TOOLS, isPackageFile, type Manager, type Requirement } from './packages.ts';
+import { APPARMOR, ENGINE, MANAGERS, NETWORK_TOOLS, type Requirement } from './packages.ts';
 import { linksOf, type Seen } from './plan.ts';
 import type { RunProgram } from './run-program.ts';
 import { currentVersion, slotExecutable } from './slots.ts';
@@ -21,17 +22,22 @@ export type Request = {
   /** As the system itself sees it. */
   readonly dataDir: string;
   readonly tokenPath: string;
+  /** A server without an agent needs neither the tools nor an engine. */
+  readonly runsPods: boolean;
   readonly installEngine: boolean;
   /** A folder that all is to come from. */
   readonly offline: string | undefined;
 };
 
 export async function observe(request: Request, run: RunProgram, signal: AbortSignal): Promise<Seen> {
-  const { root, layout, version, executable } = request;
+  const { root, layout, version, executable, runsPods } = request;
   const supervisor = root !== '/' ? 'image' : existsSync('/run/systemd/system') ? 'systemd' : 'none';
   const up = async (mode: Mode) => supervisor === 'systemd' && (await isRunning(mode, run, signal));
   const missing = missingIn(request);
   const manager = root === '/' ? MANAGERS.find((name) => isProgramIn(root, name)) : undefined;
+  const architecture = architectureOf(executable);
+  const isFromStick = request.offline !== undefined && manager !== undefined && missing.length > 0 && architecture !== undefined;
+  const brought = isFromStick ? await broughtPackages(request.offline, manager, architecture, run, signal) : [];
   const engineThere = isProgramIn(root, ENGINE.program);
   return {
     layout,
@@ -46,10 +52,11 @@ export async function observe(request: Request, run: RunProgram, signal: AbortSi
     joined: isJoined(root, request.dataDir),
     token: readFileIfThere(join(root, request.tokenPath)),
     memory: readMemory(layout),
-    packages: { missing, manager, brought: packagesIn(request.offline, manager, executable) },
+    runsPods,
+    packages: { missing, manager, brought },
     engine: await observeEngine(
       root,
-      { there: engineThere, coming: request.installEngine && manager !== undefined },
+      { there: engineThere, coming: request.installEngine && manager !== undefined, ours: runsPods },
       run,
       signal,
     ),
@@ -61,9 +68,9 @@ export function isJoined(root: string, dataDir: string): boolean {
   return existsSync(join(root, dataDir, 'agent/identity.json'));
 }
 
-function missingIn({ root, installEngine }: Request): readonly Requirement[] {
+function missingIn({ root, runsPods, installEngine }: Request): readonly Requirement[] {
   const appArmor = root === '/' && existsSync('/sys/kernel/security/apparmor');
-  const wanted = [...NETWORK_TOOLS, ...(installEngine ? [ENGINE, ...(appArmor ? [APPARMOR] : [])] : [])];
+  const wanted = [...(runsPods ? NETWORK_TOOLS : []), ...(installEngine ? [ENGINE, ...(appArmor ? [APPARMOR] : [])] : [])];
   return wanted.filter(({ program }) => !isProgramIn(root, program));
 }
 
@@ -71,14 +78,6 @@ const PROGRAM_FOLDERS = ['usr/local/sbin', 'usr/local/bin', 'usr/sbin', 'usr/bin
 
 function isProgramIn(root: string, name: string): boolean {
   return PROGRAM_FOLDERS.some((folder) => existsSync(join(root, folder, name)));
-}
-
-function packagesIn(folder: string | undefined, manager: Manager | undefined, executable: string): readonly string[] {
-  if (folder === undefined || manager === undefined) return [];
-  const architecture = architectureOf(executable);
-  if (architecture === undefined) return [];
-  const files = readdirSync(folder).filter((file) => isPackageFile(manager, architecture, file));
-  return files.toSorted().map((file) => join(folder, file));
 }
 
 /** Also while it is starting, or waits for its next start. */

@@ -7,7 +7,7 @@ const told = (manager: Manager, brought: readonly string[] = []) =>
 test('from the distribution', () => {
   expect(told('apt-get')).toEqual([
     'apt-get update -q',
-    'apt-get install -y -q --no-install-recommends --no-remove iproute2 nftables docker.io',
+    'apt-get -o DPkg::Lock::Timeout=120 install -y -q --no-install-recommends --no-remove iproute2 nftables docker.io',
   ]);
   expect(told('dnf')).toEqual(['dnf install -y iproute nftables moby-engine']);
   expect(told('zypper')).toEqual(['zypper --non-interactive install --no-recommends iproute2 nftables docker']);
@@ -16,7 +16,7 @@ test('from the distribution', () => {
 
 test('from a stick: no network, and all that it brings, since what they need is among it', () => {
   expect(told('apt-get', ['/s/a_amd64.deb'])).toEqual([
-    'apt-get install -y -q --no-install-recommends --no-remove --no-download /s/a_amd64.deb',
+    'apt-get -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts=/dev/null -o DPkg::Lock::Timeout=120 install -y -q --no-install-recommends --no-remove /s/a_amd64.deb',
   ]);
   for (const manager of MANAGERS) expect(told(manager, ['/s/a'])).toEqual([expect.stringMatching(/ \/s\/a$/)]);
 });

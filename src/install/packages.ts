@@ -50,14 +50,19 @@ export function fetching(manager: Manager, missing: readonly Requirement[], brou
   const alone = brought.length > 0;
   switch (manager) {
     case 'apt-get': {
+      // Without its sources it takes nothing but what is named, and asks nobody.
+      const sources = alone ? ['-o', 'Dir::Etc::SourceList=/dev/null', '-o', 'Dir::Etc::SourceParts=/dev/null'] : [];
+      // Another one that is at work just now, as after a boot, is waited for.
       const install = [
         'apt-get',
+        ...sources,
+        '-o',
+        'DPkg::Lock::Timeout=120',
         'install',
         '-y',
         '-q',
         '--no-install-recommends',
         '--no-remove',
-        ...(alone ? ['--no-download'] : []),
       ];
       return { names, commands: [...(alone ? [] : [['apt-get', 'update', '-q']]), [...install, ...what]] };
     }

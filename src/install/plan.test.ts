@@ -32,6 +32,7 @@ const BARE: Seen = {
   joined: false,
   token: undefined,
   memory: {},
+  runsPods: true,
   packages: { missing: [], manager: 'apt-get', brought: [] },
   engine: {
     path: '/etc/docker/daemon.json',

@@ -38,6 +38,7 @@ export type Seen = {
   readonly joined: boolean;
   readonly token: string | undefined;
   readonly memory: Memory;
+  readonly runsPods: boolean;
   readonly packages: {
     readonly missing: readonly Requirement[];
     readonly manager: Manager | undefined;
@@ -141,18 +142,16 @@ function serviceSteps({ mode, start }: Wanted, { running }: Seen, changed: boole
   return [...stop, { do: 'start', mode, again: running[mode] }];
 }
 
-function notesOf({ supervisor, packages: { missing, manager }, engine }: Seen): readonly string[] {
+function notesOf({ supervisor, runsPods, packages: { missing, manager }, engine }: Seen): readonly string[] {
   const wanting = missing.map(({ program, purpose }) => `${program} (${purpose})`).join(', ');
   const where = supervisor === 'image' ? 'this system has no' : 'this machine has no';
   return [
     ...(missing.length > 0 && manager === undefined
       ? [`${where} ${wanting}, and it can not be installed from here: install it before this node is to run pods`]
       : []),
-    ...(engine.there
+    ...(engine.there || !runsPods
       ? []
-      : [
-          `${where} Docker engine: it runs pods as soon as there is one (\`skerry install … --install-engine\` installs the distribution's)`,
-        ]),
+      : [`${where} Docker engine: it runs pods as soon as there is one${ENGINE_ADVICE[supervisor]}`]),
     ...(engine.there && engine.decision.type === 'refuse'
       ? [
           `live-restore is not switched on in ${engine.file}: ${engine.decision.reason}. A restart of the engine will restart all containers`,
@@ -160,6 +159,12 @@ function notesOf({ supervisor, packages: { missing, manager }, engine }: Seen): 
       : []),
   ];
 }
+
+const ENGINE_ADVICE: Readonly<Record<Seen['supervisor'], string>> = {
+  systemd: " (--install-engine installs the distribution's)",
+  none: " (--install-engine installs the distribution's)",
+  image: '',
+};
 
 function unlessSame(path: string, text: string, there: string | undefined, mode: number): readonly Step[] {
   return text === there ? [] : [{ do: 'write', path, text, mode, secret: mode === PRIVATE }];

@@ -1,0 +1,215 @@
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { findProgram } from '../../scripts/lab/requirements.ts';
+import { run } from '../../scripts/lab/exec.ts';
+import { newReleaseKey, releaseFolder, type ReleaseFolder } from '../support/release-folder.ts';
+import { serveRelease, type ReleaseServer } from '../support/release-server.ts';
+import { copyInto, createRoot, emptyRoot, type Root, type RootOptions } from '../support/root.ts';
+
+/**
+ * install.sh as strangers run it, in real Debians and in systems it has to refuse. The program that it fetches is a few lines of shell here,
+ * which say what they were called with: what the real one does is install.test.ts.
+ */
+const SLOTS = '/usr/local/lib/skerry/slots';
+/** As the real one does: puts itself into its slot. */
+const PROGRAM = `#!/bin/sh
+echo "called $0 $#: $*"
+mkdir -p ${SLOTS}/1.2.3
+[ "$0" = ${SLOTS}/1.2.3/skerry ] || cp "$0" ${SLOTS}/1.2.3/skerry
+`;
+
+const key = newReleaseKey();
+const cleanups: (() => unknown)[] = [];
+let server: ReleaseServer;
+let release: ReleaseFolder;
+/** curl and openssl 3. */
+let full: Root;
+/** Nothing but what a Debian 11 cannot be without, and busybox. */
+let bare: Root;
+
+beforeAll(async () => {
+  const port = await serveRelease('/nonexistent');
+  await port.close();
+  release = releaseFolder(Buffer.from(PROGRAM), { version: '1.2.3', baseUrl: port.url, key });
+  server = await serveRelease(release.folder, Number(new URL(port.url).port));
+  full = await createRoot('booted');
+  bare = await createRoot('bullseye');
+  copyInto(bare, findProgram('busybox') ?? '', '/usr/local/bin/busybox');
+  symlinkSync('busybox', join(bare.folder, 'usr/local/bin/wget'));
+  cleanups.push(server.close, release.remove, full.remove, bare.remove);
+});
+afterAll(async () => {
+  for (const cleanup of cleanups) await cleanup();
+});
+
+type More = RootOptions & { readonly script?: string; readonly shell?: readonly string[] };
+
+async function install(root: Root, args: readonly string[], { script, shell = ['sh'], ...options }: More = {}) {
+  const input = script ?? readFileSync(join(release.folder, 'install.sh'), 'utf8');
+  const { code, stdout, stderr } = await root.run([...shell, '-s', '-', ...args], { network: 'host', ...options, input });
+  return { code, stdout: stdout.trim(), stderr };
+}
+
+const slotsOf = (root: Root) => (existsSync(root.folder + SLOTS) ? readdirSync(root.folder + SLOTS) : []);
+const forget = (root: Root) => run('rm', ['-rf', join(root.folder, 'usr/local/lib/skerry')]);
+
+async function checkRefused(root: Root, reason: RegExp, more: More = {}, args: readonly string[] = ['server']) {
+  await forget(root);
+  const { code, stdout, stderr } = await install(root, args, more);
+  expect([code, stdout, stderr]).toEqual([expect.any(Number), '', expect.stringMatching(reason)]);
+  expect(code).not.toBe(0);
+  expect(slotsOf(root)).toEqual([]);
+}
+
+test('the script is what every shell takes', async () => {
+  await run('shellcheck', ['-s', 'sh', join(release.folder, 'install.sh')]);
+});
+
+test.each([['dash'], ['bash', '--posix'], ['/usr/local/bin/busybox', 'sh']])(
+  'fetched and handed over by %s',
+  async (...shell) => {
+    await forget(bare);
+    const { code, stdout, stderr } = await install(bare, ['agent', '--node-name', 'a b', '--labels', "x='y"], { shell });
+    expect([code, stdout]).toEqual([0, `called ${SLOTS}/.download/skerry 6: install agent --node-name a b --labels x='y`]);
+    expect(stderr).toContain('not by its signature, as there is no openssl 3 here');
+    expect(slotsOf(bare)).toEqual(['1.2.3']);
+  },
+);
+
+test('what is there already is not fetched again, and what was changed is', async () => {
+  const asked = server.asked.length;
+  expect(await install(bare, ['server'])).toMatchObject({ code: 0, stdout: `called ${SLOTS}/1.2.3/skerry 2: install server` });
+  expect(server.asked).toHaveLength(asked);
+  writeFileSync(join(bare.folder, SLOTS, '1.2.3/skerry'), '#!/bin/sh\necho other\n');
+  expect(await install(bare, ['server'])).toMatchObject({ code: 0, stdout: expect.stringContaining('.download/skerry') });
+});
+
+test('with curl and openssl 3 the signature is looked at too', async () => {
+  const { code, stderr } = await install(full, ['server']);
+  expect([code, stderr]).toEqual([0, expect.stringContaining('sum and signature are good')]);
+});
+
+test('a wrong sum, a wrong signature and a signature of others are refused', async () => {
+  const script = readFileSync(join(release.folder, 'install.sh'), 'utf8');
+  await checkRefused(full, /is not what it should be/, { script: script.replaceAll(release.sum, '0'.repeat(64)) });
+  const strange = releaseFolder(Buffer.from(PROGRAM), { version: '1.2.3', baseUrl: server.url, key: newReleaseKey() });
+  cleanups.push(strange.remove);
+  // The same program, but signed by somebody else.
+  await checkRefused(full, /signature of SHA256SUMS is not good/, { bind: { '/stick': strange.folder } }, [
+    'server',
+    '--offline',
+    '/stick',
+  ]);
+  writeFileSync(join(strange.folder, 'SHA256SUMS'), `${'0'.repeat(64)}  skerry-1.2.3-linux-x64.gz\n`);
+  await checkRefused(full, /signature of SHA256SUMS is not good/, { bind: { '/stick': strange.folder } }, [
+    'server',
+    '--offline',
+    '/stick',
+  ]);
+});
+
+test('a download that is cut off leaves nothing in the way, by curl and by wget', async () => {
+  server.cutAfterBytes = 100;
+  await checkRefused(full, /can not download .*linux-x64.gz/);
+  await checkRefused(bare, /can not download|is not what it should be/);
+  server.cutAfterBytes = undefined;
+  // What a power cut left behind.
+  mkdirSync(join(bare.folder, SLOTS, '.download'), { recursive: true });
+  writeFileSync(join(bare.folder, SLOTS, '.download/skerry'), 'half');
+  expect(await install(bare, ['server'])).toMatchObject({ code: 0 });
+  expect(slotsOf(bare)).toEqual(['1.2.3']);
+});
+
+test('a disk without room is told before, and one that fills up leaves nothing', async () => {
+  await forget(bare);
+  const small = await install(bare, ['server'], { localBytes: 200 * 1024 ** 2, env: { PATH: '/usr/bin:/bin' } });
+  expect(small).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/has 200 MB free, and 300 MB are needed/) });
+  const large = releaseFolder(Buffer.alloc(400 * 1024 ** 2), { version: '1.2.3', baseUrl: server.url, key });
+  cleanups.push(large.remove);
+  const script = `${readFileSync(join(large.folder, 'install.sh'), 'utf8')}\n`;
+  const full301 = await install(bare, ['server', '--offline', '/stick'], {
+    localBytes: 310 * 1024 ** 2,
+    bind: { '/stick': large.folder },
+    script: script.replace(/main "\$@"\n$/, `(main "$@"); code=$?; ls -A ${SLOTS}; exit $code\n`),
+  });
+  expect(full301).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/can not unpack .*is the disk full\?/) });
+});
+
+test('from a stick, with no network', async () => {
+  await forget(bare);
+  const stick: More = { network: 'own', bind: { '/media/a stick': release.folder } };
+  const args = ['server', '--offline', '/media/a stick', '--no-agent'];
+  expect(await install(bare, args, stick)).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('server --offline /media/a stick --no-agent'),
+  });
+  await checkRefused(bare, /there is no such folder/, {}, ['server', '--offline=/nowhere']);
+  await checkRefused(bare, /there is no skerry-1.2.3-linux-x64.gz in \/usr/, {}, ['server', '--offline', '/usr']);
+});
+
+test('through a proxy', async () => {
+  await forget(bare);
+  const env = { http_proxy: server.url, SKERRY_URL: 'http://releases.example/skerry/' };
+  expect(await install(bare, ['server'], { env })).toMatchObject({ code: 0 });
+  expect(server.asked.at(-1)).toBe('http://releases.example/skerry/skerry-1.2.3-linux-x64.gz');
+});
+
+test('another version is vouched for by its signature, or by a sum', async () => {
+  const other = releaseFolder(Buffer.from(PROGRAM), { version: '1.3.0', baseUrl: server.url, key });
+  const place = await serveRelease(other.folder);
+  cleanups.push(other.remove, place.close);
+  const env = { SKERRY_URL: place.url, SKERRY_VERSION: '1.3.0' };
+  await forget(full);
+  expect(await install(full, ['server'], { env })).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining('sum and signature'),
+  });
+  await checkRefused(bare, /sums of 1.2.3 only, and there is no openssl 3/, { env });
+  await forget(bare);
+  expect(await install(bare, ['server'], { env: { ...env, SKERRY_SHA256: other.sum } })).toMatchObject({ code: 0 });
+  await checkRefused(bare, /is not what it should be/, { env: { ...env, SKERRY_SHA256: '0'.repeat(64) } });
+  await checkRefused(full, /can not download/, { env: { ...env, SKERRY_VERSION: '1.4.0' } });
+  await checkRefused(full, /is no version/, { env: { SKERRY_VERSION: '../1' } });
+});
+
+/** Programs that say what such a machine's say. */
+function pretend(root: Root, programs: Readonly<Record<string, string>>, shell = '/bin/sh'): More {
+  const folder = mkdtempSync(join(root.folder, 'pretended-'));
+  chmodSync(folder, 0o755);
+  for (const [name, text] of Object.entries(programs))
+    writeFileSync(join(folder, name), `#!${shell}\n${text}\n`, { mode: 0o755 });
+  return { env: { PATH: `${folder.slice(root.folder.length)}:/usr/local/bin:/usr/bin:/bin` } };
+}
+
+test('machines that it can not run on are told so', async () => {
+  await checkRefused(bare, /32-bit ARM \(armv7l\): Skerry needs a 64-bit one/, pretend(bare, { uname: 'echo armv7l' }));
+  await checkRefused(bare, /this machine is riscv64/, pretend(bare, { uname: 'echo riscv64' }));
+  await checkRefused(bare, /glibc 2.28: Skerry needs 2.31/, pretend(bare, { getconf: 'echo glibc 2.28' }));
+  await checkRefused(bare, /root is needed/, pretend(bare, { id: 'echo 1000' }));
+  await checkRefused(bare, /neither curl nor wget/, { env: { PATH: '/usr/bin:/bin' } });
+  await checkRefused(bare, /usage: install.sh/, {}, ['--help']);
+});
+
+test('a 32-bit system on a 64-bit kernel is told so', async () => {
+  const shell = join(bare.folder, 'bin/sh');
+  const bytes = readFileSync(join(bare.folder, 'bin/dash'));
+  // Only in its header, which is all that is looked at; it runs no more.
+  bytes[4] = 1;
+  await run('mv', [shell, `${shell}.kept`]);
+  writeFileSync(shell, bytes, { mode: 0o755 });
+  const { env = {} } = pretend(bare, { uname: 'echo aarch64' }, '/bin/bash');
+  await checkRefused(bare, /kernel is 64-bit \(aarch64\), but the system on it is 32-bit/, { env, shell: ['bash'] });
+  await run('mv', [`${shell}.kept`, shell]);
+});
+
+test('Alpine is refused with the reason', async () => {
+  const alpine = emptyRoot();
+  cleanups.push(alpine.remove);
+  for (const folder of ['bin', 'lib', 'usr/local/bin', 'tmp']) mkdirSync(join(alpine.folder, folder), { recursive: true });
+  copyInto(alpine, findProgram('busybox') ?? '', '/bin/busybox');
+  for (const applet of (await run(join(alpine.folder, 'bin/busybox'), ['--list'])).trim().split('\n'))
+    if (applet !== 'busybox') symlinkSync('busybox', join(alpine.folder, 'bin', applet));
+  writeFileSync(join(alpine.folder, 'lib/ld-musl-x86_64.so.1'), '');
+  await checkRefused(alpine, /built on musl, as Alpine is: Skerry needs glibc 2.31/);
+});
