@@ -8,10 +8,10 @@ import { CONFIG_FILE, type Context } from './context.ts';
 
 /**
  * Gives a command the values that its flags have in the environment and the file of settings, where they were not given as flags. The two modes take all
- * of theirs from there; of the other verbs' flags only those that say where this machine's server has its things.
+ * of theirs from there; of the other verbs' flags only those that say where this machine has its things.
  */
 const CONFIG_VARIABLE = variableOf('config');
-const EVERYWHERE = ['data-dir'];
+const EVERYWHERE = ['data-dir', 'docker'];
 
 /** Throws Usage, with every value that can not be used. What stops no start is left in the option value `unknownKeys`. */
 export async function configure(command: Command, context: Context): Promise<void> {

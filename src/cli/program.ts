@@ -38,6 +38,7 @@ const VERBS: Readonly<Record<string, () => Promise<(context: Context) => Command
   kubeconfig: async () => (await import('./kubeconfig.ts')).kubeconfigCommand,
   confirm: async () => (await import('./confirm.ts')).confirmCommand,
   reset: async () => (await import('./reset.ts')).resetCommand,
+  uninstall: async () => (await import('./uninstall.ts')).uninstallCommand,
   upgrade: async () => (await import('./upgrade.ts')).upgradeCommand,
   config: async () => (await import('./config.ts')).configCommand,
   doctor: async () => (await import('./doctor.ts')).doctorCommand,

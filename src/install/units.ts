@@ -20,6 +20,8 @@ export function enablement(layout: Layout, mode: Mode): { readonly path: string;
 /** A hang is a silence of this long: generous, since a board whose card is busy may be silent for a while. */
 const WATCHDOG_SECONDS = 120;
 const RESTART_SECONDS = 2;
+/** For a small database, on a slow card, while other things start too. */
+const START_SECONDS = 120;
 /** Then it is killed: less than what engines and boards are given to go down. */
 const STOP_SECONDS = 30;
 /** Threads of Node and its short-lived helpers (ip, nft, mount). */
@@ -50,8 +52,8 @@ Type=notify
 # It speaks through systemd-notify, which is a child.
 NotifyAccess=all
 ExecStart=${launch} ${mode}
-# A node that can not reach its server yet is no failure.
-TimeoutStartSec=infinity
+# It asks for more where its database is large; a node that waits for its server is ready.
+TimeoutStartSec=${START_SECONDS}
 TimeoutStopSec=${STOP_SECONDS}
 WatchdogSec=${WATCHDOG_SECONDS}
 Restart=always

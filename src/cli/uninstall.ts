@@ -1,0 +1,49 @@
+import { Command } from 'commander';
+import type { Uninstalled } from '#install/uninstall.ts';
+import { DATA_DIR, type Context } from './context.ts';
+import { folder, parsedOption, unixSocket } from './flags.ts';
+
+type Flags = { readonly dataDir: string; readonly docker: string; readonly purge?: true; readonly force?: true };
+
+export function uninstallCommand(context: Context): Command {
+  return new Command('uninstall')
+    .description('Take skerry off this machine; its data stays, unless told otherwise.')
+    .option('--purge', 'also remove the data and the settings: the cluster, on a server; the identity, on a node')
+    .option('--force', 'also where something of the node can not be removed')
+    .option('--data-dir <dir>', 'where all state is kept', folder, DATA_DIR)
+    .addOption(parsedOption('--docker <socket>', 'the Docker-compatible engine', unixSocket, 'unix:///var/run/docker.sock'))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  skerry uninstall                                    # skerry install brings all of it back
+  skerry reset --yes && skerry uninstall --purge      # a node leaves for good: its server is told
+
+Services are stopped, the containers of this node removed with their links, rules and mounts, the units and all versions of the
+program deleted, and live-restore is taken out of the engine's daemon.json if it was put there by us and nobody changed it.
+Containers that skerry did not make, images that were pulled, hostPath folders and the distribution's packages stay.`,
+    )
+    .action(async ({ dataDir, docker, ...given }: Flags) => {
+      const [purge, force] = [given.purge === true, given.force === true];
+      const { programRunner } = await import('#install/run-program.ts');
+      const { uninstall } = await import('#install/uninstall.ts');
+      const done = await uninstall(
+        { dataDir, purge, force },
+        () => context.clearNode({ dataDir, docker, anyNode: true }),
+        programRunner(context.environment),
+        (text) => context.stderr(`${text}\n`),
+        new AbortController().signal,
+      );
+      context.stdout(told(done, dataDir, purge));
+    });
+}
+
+function told({ changed, cleared }: Uninstalled, dataDir: string, purge: boolean): string {
+  const lines = [
+    ...cleared.removed.map((what) => `removed ${what}`),
+    ...cleared.left.map(({ what, why }) => `left ${what}: ${why}`),
+    changed ? 'skerry is uninstalled' : 'nothing to do: skerry is not installed here',
+    ...(changed && !purge ? [`its data is kept in ${dataDir}, its settings in /etc/skerry (--purge removes them)`] : []),
+  ];
+  return lines.map((line) => `${line}\n`).join('');
+}
