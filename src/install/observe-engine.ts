@@ -37,7 +37,7 @@ export async function observeEngine(
 }
 
 /** Of the daemon that this system runs; another one, in a container of its own, is none of ours. */
-export function daemonPid(): number | undefined {
+function daemonPid(): number | undefined {
   const pid = Number(textOf('/run/docker.pid') || textOf('/var/run/docker.pid'));
   return pid > 0 && textOf(`/proc/${pid}/comm`).trim() === 'dockerd' ? pid : undefined;
 }

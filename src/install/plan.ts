@@ -80,7 +80,7 @@ export function planInstall(wanted: Wanted, seen: Seen): Plan {
 function engineSteps(seen: Seen): readonly Step[] {
   const { decision, file, pid } = seen.engine;
   if (decision.type !== 'write') return [];
-  return [...remember(memoryWithEngine(seen), seen), { do: 'engine-settings', live: 'on', file, text: decision.text, pid }];
+  return [...remember(memoryWithEngine(seen), seen), { do: 'engine-settings', file, text: decision.text, pid }];
 }
 
 function memoryWithEngine({ memory, engine: { decision, path } }: Seen): Memory {
@@ -91,7 +91,7 @@ function memoryWithEngine({ memory, engine: { decision, path } }: Seen): Memory 
 }
 
 function remember(memory: Memory, seen: Seen): readonly Step[] {
-  return unlessSame(memoryFile(seen.layout), memoryText(memory), memoryText(seen.memory), PRIVATE);
+  return unlessSame(memoryFile(seen.layout), memoryText(memory), memoryText(seen.memory), PUBLIC);
 }
 
 function packageSteps({ packages: { missing, manager, brought } }: Seen): readonly Step[] {

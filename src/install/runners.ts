@@ -25,9 +25,12 @@ export function createRunners(layout: Layout, run: RunProgram, signal: AbortSign
   return {
     'engine-settings': async ({ file, text, pid }) => {
       makeFolder(dirname(file));
-      if (text === undefined) remove(file);
-      else writeDurableFile(file, text, existsSync(file) ? statSync(file).mode & 0o777 : SETTINGS_MODE);
+      writeDurableFile(file, text, modeOf(file));
       if (pid !== undefined) process.kill(pid, 'SIGHUP');
+    },
+    'engine-settings-back': async ({ file, text }) => {
+      if (text === undefined) remove(file);
+      else writeDurableFile(file, text, modeOf(file));
     },
     packages: async ({ names, commands }) => {
       for (const argv of commands) {
@@ -91,6 +94,8 @@ async function checkReady(mode: Mode, started: Ran, run: RunProgram, signal: Abo
       : `start ${unit}: ${why}${said}`,
   );
 }
+
+const modeOf = (file: string): number => (existsSync(file) ? statSync(file).mode & 0o777 : SETTINGS_MODE);
 
 function remove(path: string): void {
   if (!existsSync(dirname(path))) return;

@@ -3,14 +3,10 @@ import type { Mode } from './layout.ts';
 
 /** All that an installation does to a machine, as data: what is planned, told to whoever watches, and run from one table (runners.ts). */
 export type Step =
-  /** `text` undefined: there is to be no such file. `pid`: of a dockerd that is to read the file anew. */
-  | {
-      readonly do: 'engine-settings';
-      readonly live: 'on' | 'off';
-      readonly file: string;
-      readonly text: string | undefined;
-      readonly pid: number | undefined;
-    }
+  /** `pid`: of a dockerd that is to read the file anew. */
+  | { readonly do: 'engine-settings'; readonly file: string; readonly text: string; readonly pid: number | undefined }
+  /** `text` undefined: there is to be no such file. An engine that runs goes on as it is: it reads what is no longer said at its next start only. */
+  | { readonly do: 'engine-settings-back'; readonly file: string; readonly text: string | undefined }
   | { readonly do: 'packages'; readonly names: readonly string[]; readonly commands: readonly (readonly string[])[] }
   | { readonly do: 'slot'; readonly version: string; readonly executable: string; readonly how: 'copy' | 'move' }
   | { readonly do: 'current'; readonly version: string }
@@ -30,7 +26,9 @@ export type Runners<R> = { readonly [D in Step['do']]: (step: Extract<Step, { re
 export function tellStep(step: Step): string {
   switch (step.do) {
     case 'engine-settings':
-      return `switch ${step.live} live-restore in ${step.file}${step.pid === undefined ? '' : ' and have the engine read it (it is not restarted)'}`;
+      return `switch on live-restore in ${step.file}${step.pid === undefined ? '' : ' and have the engine read it (it is not restarted)'}`;
+    case 'engine-settings-back':
+      return `take live-restore out of ${step.file} (for the next start of the engine)`;
     case 'packages':
       return `install ${step.names.join(', ')}`;
     case 'slot':

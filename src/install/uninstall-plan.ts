@@ -19,8 +19,8 @@ export type Leftovers = {
   /** What is on the PATH under our name. */
   readonly command: string | undefined;
   readonly memory: Memory;
-  /** The settings of the engine that we changed. */
-  readonly engine: { readonly text: string | undefined; readonly pid: number | undefined };
+  /** What stands in the settings of the engine that we changed. */
+  readonly engineText: string | undefined;
   readonly dataDir: string;
   readonly purge: boolean;
 };
@@ -62,11 +62,10 @@ export function dataPaths(dataDir: string): readonly string[] {
   return ['server', 'agent', 'admin.kubeconfig', 'recovery.key', 'join-token'].map((name) => join(dataDir, name));
 }
 
-function engineSteps({ memory, engine }: Leftovers): readonly Step[] {
+function engineSteps({ memory, engineText }: Leftovers): readonly Step[] {
   if (memory.engine === undefined) return [];
   const { file, added, made } = memory.engine;
-  const back: TakenBack = withoutOurKeys(engine.text, added, made);
+  const back: TakenBack = withoutOurKeys(engineText, added, made);
   if (back.type === 'keep') return [];
-  const text = back.type === 'write' ? back.text : undefined;
-  return [{ do: 'engine-settings', live: 'off', file, text, pid: engine.pid }];
+  return [{ do: 'engine-settings-back', file, text: back.type === 'write' ? back.text : undefined }];
 }

@@ -4,7 +4,6 @@ import { readFileIfThere } from '#lib/durable-file.ts';
 import { SkerryError } from '#lib/error.ts';
 import { layoutIn, type Layout, type Mode } from './layout.ts';
 import { readMemory } from './memory.ts';
-import { daemonPid } from './observe-engine.ts';
 import { isRunning } from './observe.ts';
 import type { RunProgram } from './run-program.ts';
 import { createRunners, runStep } from './runners.ts';
@@ -85,7 +84,7 @@ async function look(
     there: pathsOf(layout, dataDir).filter((path) => lstatSync(path, { throwIfNoEntry: false }) !== undefined),
     command: commandTarget(layout),
     memory,
-    engine: { text: memory.engine === undefined ? undefined : readFileIfThere(memory.engine.file), pid: daemonPid() },
+    engineText: memory.engine === undefined ? undefined : readFileIfThere(memory.engine.file),
     dataDir,
     purge,
   };

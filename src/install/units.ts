@@ -52,6 +52,7 @@ Type=notify
 # It speaks through systemd-notify, which is a child.
 NotifyAccess=all
 ExecStart=${launch} ${mode}
+SyslogIdentifier=skerry-${mode}
 # It asks for more where its database is large; a node that waits for its server is ready.
 TimeoutStartSec=${START_SECONDS}
 TimeoutStopSec=${STOP_SECONDS}
