@@ -28,7 +28,7 @@ Containers that skerry did not make, images that were pulled, hostPath folders a
       const { programRunner } = await import('#install/run-program.ts');
       const { uninstall } = await import('#install/uninstall.ts');
       const done = await uninstall(
-        { dataDir, purge, force },
+        { dataDir, docker, purge, force },
         () => context.clearNode({ dataDir, docker, anyNode: true }),
         programRunner(context.environment),
         (text) => context.stderr(`${text}\n`),

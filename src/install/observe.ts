@@ -76,7 +76,7 @@ function missingIn({ root, runsPods, installEngine }: Request): readonly Require
 
 const PROGRAM_FOLDERS = ['usr/local/sbin', 'usr/local/bin', 'usr/sbin', 'usr/bin', 'sbin', 'bin'];
 
-function isProgramIn(root: string, name: string): boolean {
+export function isProgramIn(root: string, name: string): boolean {
   return PROGRAM_FOLDERS.some((folder) => existsSync(join(root, folder, name)));
 }
 

@@ -4,7 +4,8 @@ import { readFileIfThere } from '#lib/durable-file.ts';
 import { SkerryError } from '#lib/error.ts';
 import { layoutIn, type Layout, type Mode } from './layout.ts';
 import { readMemory } from './memory.ts';
-import { isRunning } from './observe.ts';
+import { isProgramIn, isRunning } from './observe.ts';
+import { ENGINE } from './packages.ts';
 import type { RunProgram } from './run-program.ts';
 import { createRunners, runStep } from './runners.ts';
 import { tellStep, type Step } from './step.ts';
@@ -16,6 +17,8 @@ import { dataPaths, pathsOf, planAfter, planBefore, type Leftovers } from './uni
  */
 export type UninstallRequest = {
   readonly dataDir: string;
+  /** Path of the engine's socket. */
+  readonly docker: string;
   readonly purge: boolean;
   /** Goes on where something of the node could not be removed. */
   readonly force: boolean;
@@ -31,7 +34,7 @@ export type Uninstalled = { readonly changed: boolean; readonly cleared: Cleared
 
 /** `clearNode`: takes away what the agent made on this machine. Throws Forbidden (not root), Incomplete, and what its steps throw. */
 export async function uninstall(
-  { dataDir, purge, force }: UninstallRequest,
+  { dataDir, docker, purge, force }: UninstallRequest,
   clearNode: () => Promise<Cleared>,
   run: RunProgram,
   tell: (text: string) => void,
@@ -53,7 +56,7 @@ export async function uninstall(
   const stopped = await perform(planBefore(leftovers));
   // A machine that never ran a pod has nothing to be cleared of, nor perhaps an engine to ask.
   const cleared = existsSync(join(dataDir, 'agent')) ? await clearNode() : NOTHING;
-  if (cleared.left.length > 0 && !force) {
+  if (cleared.left.length > 0 && mayHoldContainers(docker) && !force) {
     const left = cleared.left.map(({ what, why }) => `\n  ${what}: ${why}`).join('');
     throw new SkerryError(
       'Incomplete',
@@ -65,6 +68,9 @@ export async function uninstall(
   if (purge) removeIfEmpty(dataDir);
   return { changed: stopped + removed + cleared.removed.length > 0, cleared };
 }
+
+/** Where there is no engine there is no container, though nobody could be asked. */
+const mayHoldContainers = (docker: string): boolean => existsSync(docker) || isProgramIn('/', ENGINE.program);
 
 const NOTHING: Cleared = { removed: [], left: [] };
 

@@ -1,0 +1,371 @@
+import { cpSync, existsSync, mkdtempSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { buildImage } from '../../scripts/lab/images.ts';
+import { run, tryRun, waitFor } from '../../scripts/lab/exec.ts';
+import { PROGRAM } from '../../scripts/lab/lab.ts';
+import { boot, type BootedRoot } from '../support/booted-root.ts';
+import { kubectl } from '../support/kubectl.ts';
+import { newReleaseKey, releaseFolder } from '../support/release-folder.ts';
+import { createRoot, debsFor, emptyRoot, type Root } from '../support/root.ts';
+
+/**
+ * The executable installs itself: in Debians that do not run systemd, and on one that is booted, with an engine, where it is a server, then an
+ * agent, and then gone. All from a stick, since these machines have no network. The script that starts it is install-script.test.ts.
+ */
+const TOOLS = ['iproute2', 'nftables'];
+const UNITS = '/etc/systemd/system';
+const CONFIG = '/etc/skerry/config.yaml';
+const key = newReleaseKey();
+const cleanups: (() => unknown)[] = [];
+let release: string;
+let machine: BootedRoot;
+let disk: Root;
+
+beforeAll(async () => {
+  const version = (await run(PROGRAM, ['--version'])).trim().replace('skerry ', '');
+  const made = releaseFolder(readFileSync(PROGRAM), { version, baseUrl: 'http://releases.example', key });
+  release = made.folder;
+  cpSync(PROGRAM, join(release, 'skerry'));
+  cpSync(kubectl('1.36'), join(release, 'kubectl'));
+  const work = mkdtempSync(join(tmpdir(), 'skerry-image-'));
+  const image = await buildImage(work, { reference: 'demo/sleep:1', command: ['sleep', '10000'] });
+  cpSync(image, join(release, 'image.tar'));
+  cpSync(await debsFor('booted', TOOLS), release, { recursive: true });
+  disk = await createRoot('booted');
+  cleanups.push(made.remove, () => rmSync(work, { recursive: true }), disk.remove);
+  machine = await boot(disk, { '/stick': release });
+});
+afterAll(async () => {
+  await machine?.cut();
+  for (const cleanup of cleanups) await cleanup();
+});
+
+const inside = (path: string) => join(disk.folder, path);
+const textOf = (path: string) => readFileSync(inside(path), 'utf8');
+const mainPid = async (mode: string) =>
+  Number(await machine.must('systemctl', 'show', '-p', 'MainPID', '--value', `skerry-${mode}`));
+const enginePid = () => machine.must('cat', '/run/docker.pid');
+const skerry = (...args: readonly string[]) => machine.run('skerry', ...args);
+const kube = (dataDir: string, ...args: readonly string[]) =>
+  machine.must('/stick/kubectl', '--kubeconfig', `${dataDir}/admin.kubeconfig`, ...args);
+const installScript = (...args: readonly string[]) => machine.run('sh', '/stick/install.sh', ...args, '--offline', '/stick');
+
+async function isReady(): Promise<true> {
+  await machine.must('curl', '-skf', 'https://127.0.0.1:6443/readyz');
+  return true;
+}
+
+test.each(['bullseye', 'bookworm', 'trixie'] as const)(
+  '%s without systemd: installed with its packages, and told how to start',
+  async (name) => {
+    const root = await createRoot(name);
+    try {
+      const bind = { '/stick': release, '/debs': await debsFor(name, TOOLS) };
+      const install = ['/stick/skerry', 'install', 'server', '--offline', '/debs', '--data-dir', '/srv/data'];
+      const first = await root.run(install, { bind });
+      expect([first.code, first.stderr]).toEqual([0, expect.stringContaining('install iproute2, nftables\nput version')]);
+      const command = /start it with {2}(.*)/.exec(first.stdout)?.[1] ?? '';
+      expect(command).toBe('/usr/local/lib/skerry/launch server --log-file /var/log/skerry-server.log');
+      expect(await root.run(install, { bind })).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing to do') });
+
+      // It runs, where it was told to, and as it was told.
+      const running = root.start(command.split(' '), { bind });
+      try {
+        const file = join(root.folder, 'var/log/skerry-server.log');
+        await waitFor(
+          'the server and its node',
+          () => existsSync(file) && readFileSync(file, 'utf8').includes('agent is running'),
+        );
+        expect(existsSync(join(root.folder, 'srv/data/admin.kubeconfig'))).toBe(true);
+      } finally {
+        await running.cut();
+      }
+      expect(await root.run(['skerry', 'uninstall', '--purge'], { bind })).toMatchObject({
+        code: 0,
+        stderr: expect.not.stringContaining('skerry:'),
+      });
+      expect(readdirSync(join(root.folder, 'usr/local/lib'))).not.toContain('skerry');
+      expect([existsSync(join(root.folder, 'srv/data')), existsSync(join(root.folder, 'etc/skerry'))]).toEqual([false, false]);
+    } finally {
+      root.remove();
+    }
+  },
+);
+
+test('one line from the stick makes a server of a booted machine, and restarts no engine', async () => {
+  const before = await enginePid();
+  const { code, stderr } = await installScript('server', '--labels', 'site=harbour');
+  expect([code, stderr]).toEqual([0, expect.stringContaining('sum and signature are good')]);
+  expect(stderr).toContain('start skerry-server.service and wait until it is ready');
+  await isReady();
+  expect(await machine.must('docker', 'info', '-f', '{{.LiveRestoreEnabled}}')).toBe('true\n');
+  expect(await enginePid()).toBe(before);
+  expect(textOf(CONFIG)).toContain('labels: site=harbour\n');
+  expect(statSync(inside(CONFIG)).mode & 0o777).toBe(0o600);
+  await waitFor(
+    'the node',
+    async () => (await kube('/var/lib/skerry', 'get', 'nodes', '-l', 'site=harbour', '-o', 'name')) !== '',
+  );
+});
+
+test('the unit is what it has to be', async () => {
+  const shown = await machine.must(
+    'systemctl',
+    'show',
+    'skerry-server',
+    ...[
+      'Type',
+      'NotifyAccess',
+      'WatchdogUSec',
+      'Restart',
+      'StartLimitIntervalUSec',
+      'OOMScoreAdjust',
+      'KillMode',
+      'Requires',
+      'Wants',
+      'After',
+    ].map((name) => `-p${name}`),
+  );
+  const value = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(shown)?.[1] ?? '';
+  expect(
+    ['Type', 'NotifyAccess', 'WatchdogUSec', 'Restart', 'StartLimitIntervalUSec', 'OOMScoreAdjust', 'KillMode'].map(value),
+  ).toEqual(['notify', 'all', '2min', 'always', '0', '-999', 'mixed']);
+  expect(value('Wants')).toContain('docker.service');
+  expect(value('After')).toContain('docker.service');
+  expect(value('Requires')).not.toContain('docker');
+  expect(value('After') + value('Wants')).not.toMatch(/network-online|time-sync/);
+  // What the agent mounts is seen by the engine.
+  const own = await machine.must('readlink', `/proc/${await mainPid('server')}/ns/mnt`);
+  expect(own).toBe(await machine.must('readlink', '/proc/1/ns/mnt'));
+});
+
+test('a second time it does nothing, other flags change what they say, and unknown keys are refused', async () => {
+  const before = await mainPid('server');
+  const again = await installScript('server', '--labels', 'site=harbour');
+  expect([again.code, again.stdout, again.stderr]).toEqual([
+    0,
+    expect.stringContaining('nothing to do: all of it is installed'),
+    expect.stringContaining('nothing to download'),
+  ]);
+  expect(await mainPid('server')).toBe(before);
+
+  writeFileSync(inside(CONFIG), `# by the crane\n${textOf(CONFIG)}`, { mode: 0o600 });
+  expect((await skerry('install', 'server', '--labels', 'site=quay')).code).toBe(0);
+  expect(textOf(CONFIG)).toMatch(/^# by the crane\n[^]*labels: site=quay\n/);
+  const changed = await mainPid('server');
+  expect(changed).not.toBe(before);
+
+  writeFileSync(inside(CONFIG), `${textOf(CONFIG)}node-nmae: x\n`, { mode: 0o600 });
+  const refused = await skerry('install', 'server', '--labels', 'site=pier');
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('did you mean "node-name"?')]);
+  writeFileSync(inside(CONFIG), textOf(CONFIG).replace('node-nmae: x\n', ''), { mode: 0o600 });
+  expect(await mainPid('server')).toBe(changed);
+});
+
+test('one that hangs is started again by the watchdog, one that is killed too', async () => {
+  mkdirSync(inside(`${UNITS}/skerry-server.service.d`), { recursive: true });
+  writeFileSync(inside(`${UNITS}/skerry-server.service.d/test.conf`), '[Service]\nWatchdogSec=3\nRestartSec=100ms\n');
+  await machine.must('systemctl', 'daemon-reload');
+  await machine.must('systemctl', 'restart', 'skerry-server');
+  for (const signal of ['STOP', 'KILL']) {
+    const before = await mainPid('server');
+    await machine.must('sh', '-c', 'kill -"$1" "$2"', 'sh', signal, String(before));
+    await waitFor('another process', async () => ![0, before].includes(await mainPid('server')), 60_000);
+    await waitFor('the server to answer', isReady);
+  }
+  rmSync(inside(`${UNITS}/skerry-server.service.d`), { recursive: true });
+  await machine.must('systemctl', 'daemon-reload');
+});
+
+test('after a power cut it is there again by itself', async () => {
+  await machine.cut();
+  machine = await boot(disk, { '/stick': release });
+  await waitFor('the server to answer', isReady, 60_000);
+});
+
+test('uninstalled, the data stays; with --purge it goes; the engine has its settings back', async () => {
+  const { code, stdout } = await skerry('uninstall');
+  expect([code, stdout]).toEqual([0, expect.stringContaining('its data is kept in /var/lib/skerry')]);
+  expect([existsSync(inside('/usr/local/lib/skerry')), existsSync(inside(`${UNITS}/skerry-server.service`))]).toEqual([
+    false,
+    false,
+  ]);
+  expect(existsSync(inside('/var/lib/skerry/server/state.db'))).toBe(true);
+  expect(existsSync(inside('/etc/docker/daemon.json'))).toBe(false);
+
+  // And back, as it was: in another form, which somebody else's settings keep.
+  writeFileSync(inside('/etc/docker/daemon.json'), '{\n    "debug": false\n}\n');
+  const back = await machine.run('/stick/skerry', 'install', 'server');
+  expect([back.code, back.stderr]).toEqual([0, expect.not.stringContaining(CONFIG)]);
+  await isReady();
+  expect(textOf('/etc/docker/daemon.json')).toBe('{\n    "debug": false,\n    "live-restore": true\n}\n');
+  const purged = await skerry('uninstall', '--purge');
+  expect([purged.code, purged.stdout]).toEqual([0, expect.stringContaining('skerry is uninstalled')]);
+  expect([existsSync(inside('/var/lib/skerry')), existsSync(inside('/etc/skerry'))]).toEqual([false, false]);
+  expect(textOf('/etc/docker/daemon.json')).toBe('{\n    "debug": false\n}\n');
+  expect(await machine.run('/stick/skerry', 'uninstall')).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('nothing to do'),
+  });
+});
+
+const OTHER = '/srv/other';
+
+test('an agent joins with a token that is nowhere to be found afterwards, and runs a pod', async () => {
+  await machine.must('docker', 'load', '-i', '/stick/image.tar');
+  await machine.must('docker', 'run', '-d', '--name', 'strangers', 'demo/sleep:1');
+  const serve = ['/stick/skerry', 'server', '--no-agent', '--data-dir', OTHER, '--listen', '127.0.0.1:7443'];
+  await machine.must('systemd-run', '--unit=other-server', ...serve);
+  const token = await waitFor('a token', () => machine.must('/stick/skerry', 'token', 'create', '--data-dir', OTHER));
+  writeFileSync(inside('/root/token'), token);
+  const incomplete = await installScript('agent', '--server', 'https://127.0.0.1:7443');
+  expect([incomplete.code, incomplete.stderr]).toEqual([2, expect.stringContaining('it needs --token-file FILE')]);
+
+  const { code, stderr } = await installScript(
+    'agent',
+    '--server',
+    'https://127.0.0.1:7443',
+    '--token-file',
+    '/root/token',
+    '--node-name',
+    'board',
+  );
+  expect([code, stderr]).toEqual([0, expect.stringContaining('write /var/lib/skerry/join-token')]);
+  await waitFor(
+    'the node to be ready',
+    async () =>
+      (await kube(OTHER, 'get', 'node', 'board', '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')) === 'True',
+  );
+  expect(existsSync(inside('/var/lib/skerry/join-token'))).toBe(false);
+  const secret = token.trim().split('.').at(-1) ?? '';
+  const shown = await machine.must('systemctl', 'show', 'skerry-agent');
+  const argv = await machine.must('cat', `/proc/${await mainPid('agent')}/cmdline`, `/proc/${await mainPid('agent')}/environ`);
+  for (const text of [textOf(CONFIG), shown, argv, textOf(`${UNITS}/skerry-agent.service`)]) expect(text).not.toContain(secret);
+  expect(shown).toMatch(/^MemoryHigh=67108864$/m);
+
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'sleep' },
+    spec: { terminationGracePeriodSeconds: 1, containers: [{ name: 'app', image: 'demo/sleep:1' }] },
+  };
+  writeFileSync(inside('/root/pod.json'), JSON.stringify(pod));
+  await kube(OTHER, 'create', '-f', '/root/pod.json');
+  await kube(OTHER, 'wait', 'pod/sleep', '--for=condition=Ready', '--timeout=60s');
+});
+
+const ours = () => machine.must('docker', 'ps', '-q', '--no-trunc', '--filter', 'label=io.skerry.node');
+
+test('the same token again changes nothing; a restart of the agent leaves its containers as they are', async () => {
+  const before = await ours();
+  expect(before.split('\n')).toHaveLength(3);
+  const again = await installScript('agent', '--token-file', '/root/token');
+  expect([again.code, again.stdout]).toEqual([0, expect.stringContaining('nothing to do')]);
+  await machine.must('systemctl', 'restart', 'skerry-agent');
+  expect(await ours()).toBe(before);
+});
+
+test('an agent that becomes a server gives up its unit', async () => {
+  const { code, stderr } = await skerry('install', 'server', '--no-agent');
+  expect([code, stderr]).toEqual([0, expect.stringContaining('stop skerry-agent.service')]);
+  await isReady();
+  expect(readdirSync(inside(UNITS)).filter((name) => name.startsWith('skerry'))).toEqual(['skerry-server.service']);
+  expect((await machine.run('systemctl', 'is-active', 'skerry-agent')).stdout).toBe('inactive\n');
+});
+
+test('uninstalled, a node leaves nothing of its own, and all of what is not', async () => {
+  const { code, stdout } = await skerry('uninstall', '--purge');
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/removed 2 containers of 1 pod\n/)]);
+  expect(await machine.must('docker', 'ps', '-a', '--format', '{{.Names}} {{.State}}')).toBe('strangers running\n');
+  const links = await machine.must('ip', '-o', 'link');
+  expect(links).not.toMatch(/: skr/);
+  expect(await machine.must('nft', 'list', 'ruleset')).not.toContain('skerry');
+  expect(await machine.must('ip', '-4', 'route')).not.toMatch(/dev skr/);
+  await machine.must('systemctl', 'stop', 'other-server');
+});
+
+test('live-restore is refused, with the reason, where a flag sets it and under Swarm', async () => {
+  writeFileSync(inside('/root/token'), 'skr1.a.b');
+  const args = ['install', 'server', '--no-start'] as const;
+  const settings = textOf('/etc/docker/daemon.json');
+  mkdirSync(inside(`${UNITS}/docker.service.d`), { recursive: true });
+  writeFileSync(
+    inside(`${UNITS}/docker.service.d/flag.conf`),
+    '[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd -H fd:// --live-restore=false\n',
+  );
+  await machine.must('systemctl', 'daemon-reload');
+  expect(await machine.run('/stick/skerry', ...args)).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('a flag of dockerd sets it'),
+  });
+  rmSync(inside(`${UNITS}/docker.service.d`), { recursive: true });
+  await machine.must('systemctl', 'daemon-reload');
+  await machine.must('systemctl', 'restart', 'docker');
+  await machine.must('docker', 'swarm', 'init', '--advertise-addr', '127.0.0.1');
+  expect(await machine.run('/stick/skerry', ...args)).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('part of a swarm'),
+  });
+  expect(textOf('/etc/docker/daemon.json')).toBe(settings);
+  expect(await machine.run('systemctl', 'is-enabled', 'skerry-server')).toMatchObject({ stdout: 'enabled\n' });
+  expect(await machine.run('systemctl', 'is-active', 'skerry-server')).toMatchObject({ stdout: 'inactive\n' });
+  expect(await skerry('uninstall', '--purge')).toMatchObject({ code: 0 });
+});
+
+test('a card is prepared, and makes its own key at its first boot', async () => {
+  const card = await createRoot('booted');
+  cleanups.push(card.remove);
+  writeFileSync(join(card.folder, 'token'), TOKEN);
+  const prepare = (root: string, ...more: readonly string[]) =>
+    tryRun(PROGRAM, [
+      'install',
+      'agent',
+      '--image',
+      root,
+      '--server',
+      'https://127.0.0.1:7443',
+      '--token-file',
+      join(card.folder, 'token'),
+      ...more,
+    ]);
+  const { code, stdout } = await prepare(card.folder);
+  expect([code, stdout]).toEqual([0, expect.stringContaining('makes its own key')]);
+  expect(await prepare(card.folder)).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing to do') });
+  const agent = join(card.folder, 'var/lib/skerry/agent');
+  expect(existsSync(agent)).toBe(false);
+  expect(readFileSync(join(card.folder, CONFIG), 'utf8')).toContain('token-file: /var/lib/skerry/join-token\n');
+
+  const first = await boot(card, {});
+  try {
+    await waitFor('a key', () => existsSync(join(agent, 'node.key')), 60_000);
+    expect(await first.must('systemctl', 'is-active', 'skerry-agent')).toBe('active\n');
+  } finally {
+    await first.cut();
+  }
+  expect(await prepare(card.folder, '--node-name', 'x')).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/holds a node's identity already/),
+  });
+  expect(await prepare('/')).toMatchObject({ code: 2, stderr: expect.stringContaining('it is the system that runs') });
+  expect(await prepare('/nowhere')).toMatchObject({ code: 2, stderr: expect.stringContaining('no such folder') });
+  expect(await prepare(card.folder, '--install-engine')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--install-engine'),
+  });
+
+  const foreign = emptyRoot();
+  cleanups.push(foreign.remove);
+  mkdirSync(join(foreign.folder, 'bin'));
+  expect(await prepare(foreign.folder)).toMatchObject({ code: 2, stderr: expect.stringContaining('it holds no system') });
+  const header = Buffer.from(readFileSync(PROGRAM).subarray(0, 64));
+  header.writeUInt16LE(183, 18);
+  writeFileSync(join(foreign.folder, 'bin/sh'), header);
+  expect(await prepare(foreign.folder)).toMatchObject({ code: 2, stderr: expect.stringContaining('it is a system for arm64') });
+  cpSync(PROGRAM, join(foreign.folder, 'bin/sh'));
+  expect(await prepare(foreign.folder)).toMatchObject({ code: 2, stderr: expect.stringContaining('it has no glibc') });
+});
+
+/** Of no cluster: a card that finds no server keeps on trying. */
+const TOKEN = `skr1.${'A'.repeat(43)}.abcdefgh.${'B'.repeat(32)}`;
