@@ -44,6 +44,16 @@ main() {
   file=skerry-$version-linux-$arch.gz
   slot=$lib/slots/$version/skerry
 
+  # The way from one version to another is the upgrade's: it verifies, tries the new one out and goes back if it does not work.
+  installed=$(readlink "$lib/current" 2>/dev/null || true)
+  installed=${installed##*/}
+  if [ -n "$installed" ] && [ "$installed" != "$version" ] && [ -x "$lib/current/skerry" ]; then
+    say "version $installed is installed here: taking $version with skerry upgrade"
+    "$lib/current/skerry" upgrade --from "${offline:-$url}" --version "$version" </dev/null
+    "$lib/current/skerry" install "$@" </dev/null
+    return
+  fi
+
   if is_there_already; then
     say "version $version is here already: nothing to download"
     "$slot" install "$@" </dev/null

@@ -120,10 +120,10 @@ function checkCanJoin(later: boolean, server: string | undefined, tokenFile: str
   );
 }
 
-function refuseOtherVersion({ current, layout }: Seen, { version, executable }: InstallRequest): void {
+function refuseOtherVersion({ current, layout }: Seen, { version }: InstallRequest): void {
   if (current === undefined || current === version) return;
   throw new SkerryError(
     'Conflict',
-    `install ${version}: ${current} is installed here (${slotExecutable(layout, current)}); take the new one with \`skerry upgrade\`, which goes back if it does not work (skerry upgrade --from ${executable})`,
+    `install ${version}: ${current} is installed here (${slotExecutable(layout, current)}); take the new one with \`skerry upgrade --from FOLDER|URL\` of its release, which goes back if it does not work`,
   );
 }

@@ -155,6 +155,23 @@ test('through a proxy', async () => {
   expect(server.asked.at(-1)).toBe('http://releases.example/skerry/skerry-1.2.3-linux-x64.gz');
 });
 
+test('where another version is installed, the upgrade takes this one, and what was asked for follows', async () => {
+  await forget(bare);
+  const old = join(bare.folder, SLOTS, '1.1.0');
+  mkdirSync(old, { recursive: true });
+  const upgrade = `#!/bin/sh\necho "old: $*"\n[ -e /refuse ] && exit 7\nmkdir ${SLOTS}/1.2.3\nprintf '#!/bin/sh\\necho "new: $*"\\n' >${SLOTS}/1.2.3/skerry
+chmod 755 ${SLOTS}/1.2.3/skerry\nln -sfn slots/1.2.3 /usr/local/lib/skerry/current\n`;
+  writeFileSync(join(old, 'skerry'), upgrade, { mode: 0o755 });
+  symlinkSync('slots/1.1.0', join(bare.folder, 'usr/local/lib/skerry/current'));
+  writeFileSync(join(bare.folder, 'refuse'), '');
+  const asked = server.asked.length;
+  expect(await install(bare, ['server'])).toMatchObject({ code: 7, stdout: `old: upgrade --from ${server.url} --version 1.2.3` });
+  await run('rm', [join(bare.folder, 'refuse')]);
+  const { code, stdout } = await install(bare, ['server', '--no-agent']);
+  expect([code, stdout]).toEqual([0, `old: upgrade --from ${server.url} --version 1.2.3\nnew: install server --no-agent`]);
+  expect(server.asked).toHaveLength(asked);
+});
+
 test('another version is vouched for by its signature, or by a sum', async () => {
   const other = releaseFolder(Buffer.from(PROGRAM), { version: '1.3.0', baseUrl: server.url, key });
   const place = await serveRelease(other.folder);
