@@ -8,7 +8,7 @@ import { PROGRAM } from '../../scripts/lab/lab.ts';
 import { boot, type BootedRoot } from '../support/booted-root.ts';
 import { kubectl } from '../support/kubectl.ts';
 import { newReleaseKey, releaseFolder } from '../support/release-folder.ts';
-import { createRoot, debsFor, emptyRoot, type Root } from '../support/root.ts';
+import { createRoot, debsFor, emptyRoot, packagesIndex, type Root } from '../support/root.ts';
 
 /**
  * The executable installs itself: in Debians that do not run systemd, and on one that is booted, with an engine, where it is a server, then an
@@ -93,6 +93,34 @@ test.each(['bullseye', 'bookworm', 'trixie'] as const)(
     }
   },
 );
+
+test('from the distribution: what is missing, and the engine where it is asked for', async () => {
+  const root = await createRoot('bookworm');
+  try {
+    const debs = await debsFor('bookworm', [...TOOLS, 'docker.io', 'apparmor']);
+    await run('rm', ['-rf', join(root.folder, 'etc/apt/sources.list'), join(root.folder, 'var/lib/apt/lists')]);
+    writeFileSync(join(root.folder, 'etc/apt/sources.list'), 'deb [trusted=yes] file:/distribution ./\n');
+    mkdirSync(join(root.folder, 'distribution'));
+    await run('sh', ['-c', 'cp "$1"/*.deb "$2"', 'sh', debs, join(root.folder, 'distribution')]);
+    writeFileSync(join(root.folder, 'distribution/Packages'), await packagesIndex(debs));
+    const install = (...more: readonly string[]) =>
+      root.run(['/stick/skerry', 'install', 'agent', '--server', 'https://10.0.0.1:6443', '--token', TOKEN, ...more], {
+        bind: { '/stick': release },
+      });
+    const without = await install();
+    expect([without.code, without.stdout]).toEqual([0, expect.stringContaining('this machine has no Docker engine')]);
+    expect(without.stderr).toContain('install iproute2, nftables\n');
+    expect(existsSync(join(root.folder, 'usr/sbin/dockerd'))).toBe(false);
+    const { code, stdout, stderr } = await install('--install-engine');
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/switch on live-restore in .*daemon.json\ninstall docker.io/)]);
+    expect(stdout).not.toContain('no Docker engine');
+    for (const file of ['usr/sbin/dockerd', 'usr/sbin/nft', 'etc/docker/daemon.json'])
+      expect([file, existsSync(join(root.folder, file))]).toEqual([file, true]);
+    expect(await install('--install-engine')).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing to do') });
+  } finally {
+    root.remove();
+  }
+});
 
 test('one line from the stick makes a server of a booted machine, and restarts no engine', async () => {
   const before = await enginePid();

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { cpSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -101,6 +102,18 @@ export async function debsFor(name: RootName, packages: readonly string[]): Prom
     root.remove();
   }
   return folder;
+}
+
+/** What makes a folder of packages one that apt takes for a distribution: `deb [trusted=yes] file:/folder ./`. */
+export async function packagesIndex(folder: string): Promise<string> {
+  const files = readdirSync(folder).filter((file) => file.endsWith('.deb'));
+  const entries = files.map(async (file) => {
+    const bytes = readFileSync(join(folder, file));
+    const sum = createHash('sha256').update(bytes).digest('hex');
+    const fields = (await run('dpkg-deb', ['-f', join(folder, file)])).trim();
+    return `${fields}\nFilename: ./${file}\nSize: ${bytes.length}\nSHA256: ${sum}\n`;
+  });
+  return (await Promise.all(entries)).join('\n');
 }
 
 /** For systems that are made up. */
