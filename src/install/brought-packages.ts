@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SkerryError } from '#lib/error.ts';
-import type { Architecture } from './elf.ts';
 import { isPackageFile, type Manager } from './packages.ts';
+import type { Architecture } from './release/release-files.ts';
 import type { Ran, RunProgram } from './run-program.ts';
 
 /**

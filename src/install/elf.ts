@@ -1,8 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
+import type { Architecture } from './release/release-files.ts';
 
 /** For which machine a program is, by its ELF header (https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html). */
-export type Architecture = 'x64' | 'arm64';
-
 const HEADER_BYTES = 20;
 const CLASS_AT = 4;
 const MACHINE_AT = 18;

@@ -1,3 +1,5 @@
+import type { Architecture } from './release/release-files.ts';
+
 /**
  * What the distribution has to bring: programs that the agent runs, and the engine where one is asked for. Pure: which packages, by which
  * commands. Nothing is ever removed or upgraded.
@@ -80,7 +82,7 @@ export function fetching(manager: Manager, missing: readonly Requirement[], brou
 }
 
 /** Whether a file of the stick is a package for this manager and architecture (`amd64`, `arm64` as Debian says it). */
-export function isPackageFile(manager: Manager, architecture: 'x64' | 'arm64', file: string): boolean {
+export function isPackageFile(manager: Manager, architecture: Architecture, file: string): boolean {
   const debian = architecture === 'x64' ? 'amd64' : 'arm64';
   const kernel = architecture === 'x64' ? 'x86_64' : 'aarch64';
   switch (manager) {

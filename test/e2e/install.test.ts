@@ -7,7 +7,8 @@ import { run, tryRun, waitFor } from '../../scripts/lab/exec.ts';
 import { PROGRAM } from '../../scripts/lab/lab.ts';
 import { boot, type BootedRoot } from '../support/booted-root.ts';
 import { kubectl } from '../support/kubectl.ts';
-import { newReleaseKey, releaseFolder } from '../support/release-folder.ts';
+import { writeInstallable } from '../support/release-folder.ts';
+import { newTestKey } from '../support/release-world.ts';
 import { createRoot, debsFor, emptyRoot, packagesIndex, type Root } from '../support/root.ts';
 
 /**
@@ -17,7 +18,6 @@ import { createRoot, debsFor, emptyRoot, packagesIndex, type Root } from '../sup
 const TOOLS = ['iproute2', 'nftables'];
 const UNITS = '/etc/systemd/system';
 const CONFIG = '/etc/skerry/config.yaml';
-const key = newReleaseKey();
 const cleanups: (() => unknown)[] = [];
 let release: string;
 let machine: BootedRoot;
@@ -25,8 +25,8 @@ let disk: Root;
 
 beforeAll(async () => {
   const version = (await run(PROGRAM, ['--version'])).trim().replace('skerry ', '');
-  const made = releaseFolder(readFileSync(PROGRAM), { version, baseUrl: 'http://releases.example', key });
-  release = made.folder;
+  release = mkdtempSync(join(tmpdir(), 'skerry-release-'));
+  writeInstallable(release, readFileSync(PROGRAM), { version, baseUrl: 'http://releases.example', key: newTestKey() });
   cpSync(PROGRAM, join(release, 'skerry'));
   cpSync(kubectl('1.36'), join(release, 'kubectl'));
   const work = mkdtempSync(join(tmpdir(), 'skerry-image-'));
@@ -34,7 +34,11 @@ beforeAll(async () => {
   cpSync(image, join(release, 'image.tar'));
   cpSync(await debsFor('booted', TOOLS), release, { recursive: true });
   disk = await createRoot('booted');
-  cleanups.push(made.remove, () => rmSync(work, { recursive: true }), disk.remove);
+  cleanups.push(
+    () => rmSync(release, { recursive: true }),
+    () => rmSync(work, { recursive: true }),
+    disk.remove,
+  );
   machine = await boot(disk, { '/stick': release });
 });
 afterAll(async () => {

@@ -1,46 +1,22 @@
-import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { installScript } from '../../build/release/install-script.ts';
+import { writeRelease, type TestKey } from './release-world.ts';
 
-/** A folder as `npm run release` makes it, of a program of the test's own (for both architectures the same) and a key of its own. */
-export type ReleaseFolder = {
-  readonly folder: string;
-  readonly version: string;
-  /** SHA-256 of the packed program. */
-  readonly sum: string;
-  readonly remove: () => void;
-};
-
-export type ReleaseKey = { readonly privateKey: KeyObject; readonly publicKey: KeyObject };
-
-export const newReleaseKey = (): ReleaseKey => generateKeyPairSync('ed25519');
-
-export function releaseFolder(
+/** A release of one program with its install.sh, in a folder; gives the sum of the packed program. */
+export function writeInstallable(
+  folder: string,
   program: Uint8Array,
-  { version, baseUrl, key }: { readonly version: string; readonly baseUrl: string; readonly key: ReleaseKey },
-): ReleaseFolder {
-  const folder = mkdtempSync(join(tmpdir(), 'skerry-release-'));
-  // Fast, not small.
-  const packed = gzipSync(program, { level: 1 });
-  const names = ['x64', 'arm64'].map((arch) => `skerry-${version}-linux-${arch}.gz`);
-  for (const name of names) writeFileSync(join(folder, name), packed);
-  const sum = sha256(packed);
-  const sums = names.map((name) => `${sum}  ${name}\n`).join('');
-  writeFileSync(join(folder, 'SHA256SUMS'), sums);
-  writeFileSync(join(folder, 'SHA256SUMS.sig'), sign(null, Buffer.from(sums), key.privateKey));
+  { version, baseUrl, key }: { readonly version: string; readonly baseUrl: string; readonly key: TestKey },
+): string {
+  writeRelease(folder, { [version]: program }, key);
+  const packed = sha256(readFileSync(join(folder, `skerry-${version}-linux-x64.gz`)));
   const both = (value: string) => ({ x64: value, arm64: value });
-  const script = installScript(readFileSync('scripts/install.sh', 'utf8'), {
-    version,
-    baseUrl,
-    packed: both(sum),
-    program: both(sha256(program)),
-    publicKey: key.publicKey.export({ type: 'spki', format: 'pem' }).toString(),
-  });
-  writeFileSync(join(folder, 'install.sh'), script, { mode: 0o755 });
-  return { folder, version, sum, remove: () => rmSync(folder, { recursive: true, force: true }) };
+  const template = readFileSync('scripts/install.sh', 'utf8');
+  const facts = { version, baseUrl, packed: both(packed), program: both(sha256(program)), publicKey: key.pem };
+  writeFileSync(join(folder, 'install.sh'), installScript(template, facts), { mode: 0o755 });
+  return packed;
 }
 
 function sha256(bytes: Uint8Array): string {

@@ -35,7 +35,8 @@ export type ReleaseServer = {
   readonly requests: string[];
   /** The next answer with more bytes than this stops after so many, until it is broken off. */
   readonly stallAfter: (bytes: number) => void;
-  readonly breakOff: () => void;
+  /** Whether there was one to break off. */
+  readonly breakOff: () => boolean;
   readonly stop: () => Promise<void>;
 };
 
@@ -65,7 +66,12 @@ export async function serveRelease(folder: string): Promise<ReleaseServer> {
     url: `http://127.0.0.1:${port}`,
     requests,
     stallAfter: (bytes) => (stallAfter = bytes),
-    breakOff: () => stalled?.destroy(),
+    breakOff: () => {
+      const was = stalled;
+      stalled = undefined;
+      was?.destroy();
+      return was !== undefined;
+    },
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
