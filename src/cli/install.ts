@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import type { InstallRequest, Installed } from '#install/install.ts';
 import type { Mode } from '#install/layout.ts';
+import { holdProcess } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
 import { agentCommand } from './agent.ts';
 import { configKeys } from './config-keys.ts';
@@ -53,8 +54,14 @@ function modeCommand(mode: Mode, context: Context): Command {
       const { install } = await import('#install/install.ts');
       const request = await requestOf(mode, flags, given, context);
       const tell = (text: string) => context.stderr(`${text}\n`);
-      const done = await install(request, programRunner(context.environment), tell, new AbortController().signal);
-      context.stdout(told(request, done));
+      const { clock, environment } = context;
+      const release = holdProcess();
+      try {
+        const done = await install(request, { run: programRunner(environment), tell, clock }, new AbortController().signal);
+        context.stdout(told(request, done));
+      } finally {
+        release();
+      }
     });
 }
 
@@ -97,6 +104,7 @@ async function requestOf(
     flags,
     keys: configKeys(context),
     dataDir: DATA_DIR,
+    engineSocket: ENGINE_SOCKET,
     token: await tokenOf(typed),
     offline: offline === undefined ? undefined : resolve(offline),
     installEngine: installEngine === true,
@@ -105,6 +113,8 @@ async function requestOf(
   };
 }
 
+/** Where dockerd listens whose pid file and daemon.json are in their usual places. */
+const ENGINE_SOCKET = '/var/run/docker.sock';
 /** These are read here, and kept elsewhere. */
 const TOKENS = ['token', 'token-file'];
 /** A service is started in another folder than this. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { parseJoinToken } from '#api/join-token.ts';
+import type { Clock } from '#lib/clock.ts';
 import { readFileIfThere } from '#lib/durable-file.ts';
 import { SkerryError } from '#lib/error.ts';
 import { parseSwitch, type ConfigKey } from './config/config-key.ts';
@@ -8,6 +9,7 @@ import { mergeConfig, settingOf, type GivenFlags } from './config/merge-config.t
 import { checkImage } from './image.ts';
 import { LAUNCH_SCRIPT } from './launch.ts';
 import { layoutIn, type Layout, type Mode } from './layout.ts';
+import { liveRestoreTrouble } from './live-restore.ts';
 import { isJoined, observe } from './observe.ts';
 import { planInstall, type Seen, type Wanted } from './plan.ts';
 import type { RunProgram } from './run-program.ts';
@@ -30,6 +32,8 @@ export type InstallRequest = {
   readonly keys: readonly ConfigKey[];
   /** Where no flag and no file says so. */
   readonly dataDir: string;
+  /** Path of the socket of the engine that this machine's own service manages. */
+  readonly engineSocket: string;
   readonly token: string | undefined;
   readonly offline: string | undefined;
   readonly installEngine: boolean;
@@ -47,11 +51,17 @@ export type Installed = {
   readonly dataDir: string;
 };
 
-/** Throws Usage, Forbidden (not root), Conflict (another version is here), and what its steps throw. `tell`: what is being done, for people who wait. */
+export type InstallTools = {
+  readonly run: RunProgram;
+  /** What is being done, for people who wait. */
+  readonly tell: (text: string) => void;
+  readonly clock: Clock;
+};
+
+/** Throws Usage, Forbidden (not root), Conflict (another version is here), and what its steps throw. */
 export async function install(
   request: InstallRequest,
-  run: RunProgram,
-  tell: (text: string) => void,
+  { run, tell, clock }: InstallTools,
   signal: AbortSignal,
 ): Promise<Installed> {
   const { mode, version, executable } = request;
@@ -80,7 +90,16 @@ export async function install(
     tell(tellStep(step));
     await runStep(runners, step);
   }
-  return { changed: steps.length > 0, notes, supervisor: seen.supervisor, layout, dataDir };
+  const reread = steps.find((step) => step.do === 'engine-settings' && step.pid !== undefined);
+  const engine = { socket: request.engineSocket, file: seen.engine.file };
+  const trouble = reread === undefined ? undefined : await liveRestoreTrouble(engine, clock, signal);
+  return {
+    changed: steps.length > 0,
+    notes: trouble === undefined ? notes : [...notes, trouble],
+    supervisor: seen.supervisor,
+    layout,
+    dataDir,
+  };
 }
 
 /** Where the agent finds its token at each start until it has joined; it deletes the file then. */

@@ -10,7 +10,7 @@ export type Ran =
   /** Too long, too much, or no longer wanted. */
   | { readonly type: 'stopped'; readonly why: string };
 
-export type RunProgram = (argv: readonly string[], msMax: number, signal: AbortSignal) => Promise<Ran>;
+export type RunProgram = (argv: readonly string[], msMax: number, signal: AbortSignal, input?: string) => Promise<Ran>;
 
 const OUTPUT_BYTES_MAX = 16 * 1024 ** 2;
 const SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -31,17 +31,18 @@ export function programRunner(environment: Readonly<Record<string, string | unde
     ),
   );
   const env = { ...FIXED, ...proxies, PATH: SEARCH_PATH };
-  return ([file = '', ...args], msMax, signal) =>
+  return ([file = '', ...args], msMax, signal, input = '') =>
     new Promise((resolve) => {
-      const options = { timeout: msMax, maxBuffer: OUTPUT_BYTES_MAX, signal, env } as const;
+      const options = { timeout: msMax, killSignal: 'SIGKILL', maxBuffer: OUTPUT_BYTES_MAX, signal, env } as const;
       const child = execFile(file, args, options, (error, stdout, stderr) => {
         if (error === null) return resolve({ type: 'ended', code: 0, stdout, stderr });
         if (error.code === 'ENOENT') return resolve({ type: 'missing' });
         if (typeof error.code === 'number') return resolve({ type: 'ended', code: error.code, stdout, stderr });
         resolve({ type: 'stopped', why: error.killed === true ? `no end within ${msMax / 1000} s` : error.message });
       });
+      // A program that ends before it has read everything says why by its exit.
       child.stdin?.on('error', () => undefined);
-      child.stdin?.end();
+      child.stdin?.end(input);
     });
 }
 

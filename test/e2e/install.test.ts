@@ -335,6 +335,13 @@ test('live-restore is refused, with the reason, where a flag sets it and under S
   rmSync(inside(`${UNITS}/docker.service.d`), { recursive: true });
   await machine.must('systemctl', 'daemon-reload');
   await machine.must('systemctl', 'restart', 'docker');
+  // Its settings were broken after it had started: it says so in its log only.
+  writeFileSync(inside('/etc/docker/daemon.json'), '{"no-such-setting": true}\n');
+  expect(await machine.run('/stick/skerry', ...args)).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('has not taken it over'),
+  });
+  writeFileSync(inside('/etc/docker/daemon.json'), settings);
   await machine.must('docker', 'swarm', 'init', '--advertise-addr', '127.0.0.1');
   expect(await machine.run('/stick/skerry', ...args)).toMatchObject({
     code: 0,

@@ -1,4 +1,6 @@
-import type { EngineReply, MachineFacts, Outside, Ran } from '../../src/doctor/outside/outside.ts';
+import type { MachineFacts, Outside } from '../../src/doctor/outside/outside.ts';
+import type { EngineReply } from '../../src/install/engine-get.ts';
+import type { Ran } from '../../src/install/run-program.ts';
 import { systemIds } from '../../src/lib/ids.ts';
 import { manualClock } from './manual-clock.ts';
 

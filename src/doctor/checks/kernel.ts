@@ -1,5 +1,6 @@
 import { nftRules } from '#net/wire/rules.ts';
-import { textOf, type Ran } from '../outside/outside.ts';
+import type { Ran } from '#install/run-program.ts';
+import { textOf } from '../outside/outside.ts';
 import { ok, problem, unknown, warning, type Verdict } from '../finding.ts';
 import type { Scene } from '../scene.ts';
 

@@ -1,4 +1,5 @@
-import type { EngineReply, Outside } from '../outside/outside.ts';
+import type { EngineReply } from '#install/engine-get.ts';
+import type { Outside } from '../outside/outside.ts';
 import { field, listField, textField } from '#lib/json-field.ts';
 
 /** What the container engine says of itself. Asked without an API version, so that any engine answers. */

@@ -1,3 +1,5 @@
+import type { EngineReply } from '#install/engine-get.ts';
+import type { Ran } from '#install/run-program.ts';
 import type { Clock } from '#lib/clock.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { ServerProbe } from './probe-server.ts';
@@ -37,18 +39,6 @@ export type Space = {
   readonly inodes: number;
   readonly inodesFree: number;
 };
-
-export type Ran =
-  | { readonly type: 'ended'; readonly code: number; readonly stdout: string; readonly stderr: string }
-  | { readonly type: 'missing' }
-  | { readonly type: 'stopped'; readonly why: string };
-
-export type EngineReply =
-  | { readonly type: 'answer'; readonly value: unknown }
-  | { readonly type: 'absent'; readonly why: string }
-  | { readonly type: 'denied' }
-  | { readonly type: 'refused'; readonly status: number; readonly why: string }
-  | { readonly type: 'silent'; readonly afterMs: number };
 
 export type ProbeAsk = {
   readonly host: string;

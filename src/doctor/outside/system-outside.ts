@@ -1,12 +1,12 @@
 import { constants } from 'node:fs';
 import { access, open, readFile, readdir, readlink, stat, statfs } from 'node:fs/promises';
 import { hostname, machine, release, totalmem } from 'node:os';
+import { engineGet } from '#install/engine-get.ts';
+import { programRunner } from '#install/run-program.ts';
 import type { Clock } from '#lib/clock.ts';
 import type { Ids } from '#lib/ids.ts';
-import { engineGet } from './engine-get.ts';
 import type { Outside, Reading } from './outside.ts';
 import { probeServer } from './probe-server.ts';
-import { runProgram } from './run-program.ts';
 import { timeSyncs } from './time-syncs.ts';
 
 /** The real world, for checks and for the support file. */
@@ -16,6 +16,7 @@ export function systemOutside(lent: {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }): Outside {
   const { clock, ids, environment } = lent;
+  const run = programRunner(environment);
   return {
     read: (path) => reading(readFile(path, 'utf8')),
     readEnd: (path, bytes) => reading(readEnd(path, bytes)),
@@ -36,7 +37,7 @@ export function systemOutside(lent: {
         }),
         () => undefined,
       ),
-    run: runProgram,
+    run: (argv, signal, input) => run(argv, RUN_MS_MAX, signal, input),
     engineGet: (socketPath, path, signal) => engineGet(socketPath, path, clock, signal),
     probeServer: (ask, signal) => probeServer(ask, clock, signal),
     timeSyncs: (folder, signal) => timeSyncs(folder, lent, signal),
@@ -55,6 +56,8 @@ export function systemOutside(lent: {
   };
 }
 
+/** For a journal on a slow card; whoever asks has a limit of their own. */
+const RUN_MS_MAX = 30_000;
 const DENIED = new Set(['EACCES', 'EPERM']);
 
 /** A file that can not be read for any other reason is as good as none. */

@@ -1,10 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '#lib/clock.ts';
-import type { EngineReply } from './outside.ts';
 
 /** One question to a Docker-compatible engine over its socket. Read only, and without dockerode: what is asked here has no version and no stream. */
 const ANSWER_MS_MAX = 5_000;
 const ANSWER_BYTES_MAX = 8 * 1024 ** 2;
+export type EngineReply =
+  | { readonly type: 'answer'; readonly value: unknown }
+  | { readonly type: 'absent'; readonly why: string }
+  | { readonly type: 'denied' }
+  | { readonly type: 'refused'; readonly status: number; readonly why: string }
+  | { readonly type: 'silent'; readonly afterMs: number };
+
 const DENIED = new Set(['EACCES', 'EPERM']);
 
 export async function engineGet(socketPath: string, path: string, clock: Clock, signal: AbortSignal): Promise<EngineReply> {
