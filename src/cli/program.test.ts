@@ -161,6 +161,12 @@ test('a reset asks first, tells what it did, and fails where something is left',
   expect(output).toContain('skerry: reset the node in /var/lib/skerry: not all of it could be removed');
 });
 
+test("a verb's --version is the verb's own", async () => {
+  const { code, output } = await run('upgrade', '--version', '0.2.0');
+  expect([code, output]).toEqual([2, expect.stringContaining('a checkout is not installed')]);
+  expect((await run('upgrade', '--version', '../x')).output).toContain('Use the version of a release');
+});
+
 test('the version, for people and for machines', async () => {
   for (const line of ['version', '--version']) expect(await run(line)).toMatchObject({ code: 0, output: 'skerry 1.2.3\n' });
   const facts = { release: '1.2.3', kubernetesVersion: 'v1.36.0', nodeVersion: 'v24.0.0', platform: 'linux/arm64' };

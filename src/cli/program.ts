@@ -54,6 +54,8 @@ async function program(first: string | undefined, context: Context): Promise<Com
   const root = new Command('skerry')
     .description('A container orchestrator for edge and IoT fleets that speaks the Kubernetes API.')
     .version(versionLine(context.release).trimEnd(), '--version', 'print the version')
+    // `skerry upgrade --version 0.2.0` asks for a release, not for ours.
+    .enablePositionalOptions()
     .showHelpAfterError(TRY_HELP)
     .showSuggestionAfterError()
     .hook('preAction', async (_, command) => (await import('./configure.ts')).configure(command, context))
