@@ -158,6 +158,20 @@ test('the watchdog hears of a service only while every part of it answers', asyn
   await eventually(() => beats() === 4, 'it beats again');
 });
 
+test('a patient watchdog is told no more often than it takes', async () => {
+  const clock = manualClock();
+  const { add } = await open('0.1.0', { watchdogMs: 120_000, clock });
+  let asked = 0;
+  add(part({ alive: async () => void (asked += 1) }));
+  const beats = () => told().split('WATCHDOG=1').length - 1;
+  await eventually(() => beats() === 1, 'it beats at once');
+  for (let tens = 1; tens <= 9; tens += 1) {
+    const before = asked;
+    await clock.advance(10_000);
+    await eventually(() => asked > before && beats() === 1 + Math.floor(tens / 4), `the beats of ${tens}0 s`);
+  }
+});
+
 test('what an agent has to have', () => {
   const check = (health: AgentHealth, needs: readonly Need[], expected: string | undefined) =>
     expect(agentTrouble(health, needs)).toEqual(expected === undefined ? undefined : expect.stringContaining(expected));

@@ -41,8 +41,8 @@ export type Service = {
 };
 
 const CONFIRM_PERIOD_MS = 1_000;
-/** How often is looked whether what the agent has has changed, where no watchdog asks more often. */
-const BEAT_MS_MAX = 10_000;
+/** How often is looked whether what the agent has has changed. */
+const LOOK_MS_MAX = 10_000;
 const EXECUTABLE_MODE = 0o755;
 
 export async function openService(options: ServiceOptions): Promise<Service> {
@@ -101,13 +101,20 @@ async function beat(
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
-  const periodMs = Math.min(BEAT_MS_MAX, (manager?.watchdogMs ?? Infinity) / 3);
+  const beatMs = manager?.watchdogMs === undefined ? undefined : manager.watchdogMs / 3;
+  const periodMs = Math.min(LOOK_MS_MAX, beatMs ?? LOOK_MS_MAX);
+  let beatenMs: number | undefined;
   let told: string | undefined;
   while (!signal.aborted) {
     // One that hangs holds this up, and the watchdog does not hear of us any more: that is the proof it wants.
     const isAlive = await allAlive(parts, log);
     if (signal.aborted) return;
-    if (isAlive && manager?.watchdogMs !== undefined) await manager.tell('WATCHDOG=1');
+    // Each beat starts a program: no more of them than it takes.
+    const isDue = (everyMs: number) => beatenMs === undefined || clock.monotonic() - beatenMs >= everyMs - periodMs / 2;
+    if (isAlive && beatMs !== undefined && isDue(beatMs)) {
+      beatenMs = clock.monotonic();
+      await manager?.tell('WATCHDOG=1');
+    }
     const has = parts.flatMap((part) => part.has()).join(',');
     if (installed !== undefined && parts.length > 0 && has !== told) {
       writeHealth(installed.layout, mode, has, log);
