@@ -103,13 +103,16 @@ describe.each(SHELLS.map((shell) => ({ shell, name: shell.join(' ') })))('launch
     beginTrial(`echo "0.2.0 $*"; while :; do sleep 1; done`);
     writeTrial(`to=0.2.0\nback=0.1.0\nlimit=3\nstarts=0\n`);
     const child = world.launchInBackground(shell);
-    const dead = () => child.exitCode !== null || child.signalCode !== null;
-    await new Promise((resolve) => child.stdout?.once('data', resolve));
-    endTrial(world.layout, 'server');
-    const deadline = secondsUp() + 6;
-    await eventually(() => secondsUp() > deadline || dead(), 'the time is over', 15_000);
-    expect(dead()).toBe(false);
-    child.kill('SIGKILL');
+    try {
+      const dead = () => child.exitCode !== null || child.signalCode !== null;
+      await new Promise((resolve) => child.stdout?.once('data', resolve));
+      endTrial(world.layout, 'server');
+      const deadline = secondsUp() + 6;
+      await eventually(() => secondsUp() > deadline || dead(), 'the time is over', 15_000);
+      expect(dead()).toBe(false);
+    } finally {
+      child.kill('SIGKILL');
+    }
   });
 
   test.each([

@@ -129,8 +129,23 @@ test('the release before says why the upgrade was taken back; what is not on tri
   expect(said).toMatch(/it was started 3 times and did not become healthy/);
 });
 
-test('the watchdog hears of a service only while every part of it answers', async () => {
+/** Between two beats a program runs, in real time: only once the service sleeps again may the clock go on. */
+function watchedClock() {
   const clock = manualClock();
+  let [set, seen] = [0, 0];
+  const timer: Clock['timer'] = (delayMs, fire) => {
+    set += 1;
+    return clock.timer(delayMs, fire);
+  };
+  const asleep = async () => {
+    await eventually(() => set > seen, 'it sleeps');
+    seen = set;
+  };
+  return { clock: { ...clock, timer }, asleep };
+}
+
+test('the watchdog hears of a service only while every part of it answers', async () => {
+  const { clock, asleep } = watchedClock();
   const { add } = await open('0.1.0', { watchdogMs: 30_000, clock });
   let answer: () => void = () => undefined;
   let asked = 0;
@@ -144,12 +159,14 @@ test('the watchdog hears of a service only while every part of it answers', asyn
   );
   const beats = () => told().split('WATCHDOG=1').length - 1;
   const beat = async (count: number) => {
+    await asleep();
     await clock.advance(10_000);
     await eventually(() => beats() === count, `${count} beats`);
   };
   await eventually(() => beats() === 1, 'it beats at once');
   await beat(2);
   await beat(3);
+  await asleep();
   await clock.advance(10_000);
   expect(asked).toBe(3);
   await clock.advance(600_000);
@@ -159,7 +176,7 @@ test('the watchdog hears of a service only while every part of it answers', asyn
 });
 
 test('a patient watchdog is told no more often than it takes', async () => {
-  const clock = manualClock();
+  const { clock, asleep } = watchedClock();
   const { add } = await open('0.1.0', { watchdogMs: 120_000, clock });
   let asked = 0;
   add(part({ alive: async () => void (asked += 1) }));
@@ -167,6 +184,7 @@ test('a patient watchdog is told no more often than it takes', async () => {
   await eventually(() => beats() === 1, 'it beats at once');
   for (let tens = 1; tens <= 9; tens += 1) {
     const before = asked;
+    await asleep();
     await clock.advance(10_000);
     await eventually(() => asked > before && beats() === 1 + Math.floor(tens / 4), `the beats of ${tens}0 s`);
   }

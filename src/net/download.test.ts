@@ -1,6 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -38,7 +38,7 @@ async function proxy(asked: string[]): Promise<string> {
     asked.push(`GET ${request.url}`);
     response.end('through the proxy');
   });
-  servers.at(-1)?.on('connect', (request: IncomingMessage, socket: import('node:net').Socket) => {
+  servers.at(-1)?.on('connect', (request: IncomingMessage, socket: Socket) => {
     asked.push(`CONNECT ${request.url}`);
     const [host, port] = (request.url ?? '').split(':');
     const far = connect(Number(port), host, () => {
