@@ -29,9 +29,11 @@ Containers that skerry did not make, images that were pulled, hostPath folders a
       const { uninstall } = await import('#install/uninstall.ts');
       const done = await uninstall(
         { dataDir, docker, purge, force },
-        () => context.clearNode({ dataDir, docker, anyNode: true }),
-        programRunner(context.environment),
-        (text) => context.stderr(`${text}\n`),
+        {
+          clearNode: () => context.clearNode({ dataDir, docker, anyNode: true }),
+          run: programRunner(context.environment),
+          tell: (text) => context.stderr(`${text}\n`),
+        },
         new AbortController().signal,
       );
       context.stdout(told(done, dataDir, purge));

@@ -13,10 +13,10 @@ import { liveRestoreTrouble } from './live-restore.ts';
 import { isJoined, observe } from './observe.ts';
 import { planInstall, type Seen, type Wanted } from './plan.ts';
 import type { RunProgram } from './run-program.ts';
-import { createRunners, runStep } from './runners.ts';
+import { createRunners, runSteps } from './runners.ts';
 import { slotExecutable } from './slots.ts';
-import { tellStep } from './step.ts';
 import { unitText } from './units.ts';
+import { lockInstallation } from './upgrade/lock.ts';
 
 /**
  * `skerry install`: looks, plans, does. What is wrong with what was asked for is told before anything is changed; whatever stops it half-way, it
@@ -58,16 +58,27 @@ export type InstallTools = {
   readonly clock: Clock;
 };
 
-/** Throws Usage, Forbidden (not root), Conflict (another version is here), and what its steps throw. */
-export async function install(
+/** Throws Usage, Forbidden (not root), InUse, Conflict (another version is here), and what its steps throw. */
+export async function install(request: InstallRequest, tools: InstallTools, signal: AbortSignal): Promise<Installed> {
+  if (process.getuid?.() !== 0) throw new SkerryError('Forbidden', 'install skerry: it needs root (sudo skerry install …)');
+  const root = request.image === undefined ? '/' : checkImage(request.image, request.executable, request);
+  const layout = layoutIn(root);
+  const lock = await lockInstallation(layout);
+  try {
+    return await installIn(root, layout, request, tools, signal);
+  } finally {
+    lock.release();
+  }
+}
+
+async function installIn(
+  root: string,
+  layout: Layout,
   request: InstallRequest,
   { run, tell, clock }: InstallTools,
   signal: AbortSignal,
 ): Promise<Installed> {
   const { mode, version, executable } = request;
-  if (process.getuid?.() !== 0) throw new SkerryError('Forbidden', 'install skerry: it needs root (sudo skerry install …)');
-  const root = request.image === undefined ? '/' : checkImage(request.image, executable, request);
-  const layout = layoutIn(root);
   const { config, dataDir, token, runsPods } = settle(request, root, layout);
 
   const wanted: Wanted = {
@@ -84,12 +95,7 @@ export async function install(
   refuseOtherVersion(seen, request);
 
   const { steps, notes } = planInstall(wanted, seen);
-  const runners = createRunners(layout, run, signal);
-  for (const step of steps) {
-    signal.throwIfAborted();
-    tell(tellStep(step));
-    await runStep(runners, step);
-  }
+  await runSteps(steps, createRunners(layout, run, signal), tell, signal);
   const reread = steps.find((step) => step.do === 'engine-settings' && step.pid !== undefined);
   const engine = { socket: request.engineSocket, file: seen.engine.file };
   const trouble = reread === undefined ? undefined : await liveRestoreTrouble(engine, clock, signal);

@@ -7,7 +7,7 @@ import type { Layout, Mode } from './layout.ts';
 import { SYSTEMCTL_MS_MAX } from './observe.ts';
 import { failureOf, type Ran, type RunProgram } from './run-program.ts';
 import { putSlot, setCurrent } from './slots.ts';
-import type { Runners, Step } from './step.ts';
+import { tellStep, type Runners, type Step } from './step.ts';
 import { unitName } from './units.ts';
 
 /** Does what was planned: one small, repeatable act a step. Each throws with what it tried and what is to be done about it. */
@@ -73,9 +73,19 @@ export function createRunners(layout: Layout, run: RunProgram, signal: AbortSign
 
 const PACKAGES_ADVICE = '(install them yourself, or bring their packages along and use --offline DIR, and run this again)';
 
-export function runStep(runners: Runners<Promise<void>>, step: Step): Promise<void> {
-  // Sound: the runner under a step's own word takes that step.
-  return (runners[step.do] as (given: Step) => Promise<void>)(step);
+/** In their order; what fails keeps all after it from being done. `tell`: what is about to be done, for people who wait. */
+export async function runSteps(
+  steps: readonly Step[],
+  runners: Runners<Promise<void>>,
+  tell: (text: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const step of steps) {
+    signal.throwIfAborted();
+    tell(tellStep(step));
+    // Sound: the runner under a step's own word takes that step.
+    await (runners[step.do] as (given: Step) => Promise<void>)(step);
+  }
 }
 
 /** systemctl comes back when the service has said that it is ready, or has ended. */

@@ -7,9 +7,9 @@ import { readMemory } from './memory.ts';
 import { isProgramIn, isRunning } from './observe.ts';
 import { ENGINE } from './packages.ts';
 import type { RunProgram } from './run-program.ts';
-import { createRunners, runStep } from './runners.ts';
-import { tellStep, type Step } from './step.ts';
+import { createRunners, runSteps } from './runners.ts';
 import { dataPaths, pathsOf, planAfter, planBefore, type Leftovers } from './uninstall-plan.ts';
+import { lockInstallation } from './upgrade/lock.ts';
 
 /**
  * `skerry uninstall`: stops, has the node cleared, removes. Whatever stops it half-way, it can be run again. Packages that were installed for it stay: others
@@ -32,31 +32,40 @@ export type Cleared = {
 
 export type Uninstalled = { readonly changed: boolean; readonly cleared: Cleared };
 
-/** `clearNode`: takes away what the agent made on this machine. Throws Forbidden (not root), Incomplete, and what its steps throw. */
-export async function uninstall(
-  { dataDir, docker, purge, force }: UninstallRequest,
-  clearNode: () => Promise<Cleared>,
-  run: RunProgram,
-  tell: (text: string) => void,
-  signal: AbortSignal,
-): Promise<Uninstalled> {
+export type UninstallTools = {
+  /** Takes away what the agent made on this machine. */
+  readonly clearNode: () => Promise<Cleared>;
+  readonly run: RunProgram;
+  /** What is being done, for people who wait. */
+  readonly tell: (text: string) => void;
+};
+
+/** Throws Forbidden (not root), InUse, Incomplete, and what its steps throw. */
+export async function uninstall(request: UninstallRequest, tools: UninstallTools, signal: AbortSignal): Promise<Uninstalled> {
   if (process.getuid?.() !== 0) throw new SkerryError('Forbidden', 'uninstall skerry: it needs root (sudo skerry uninstall …)');
   const layout = layoutIn('/');
-  const runners = createRunners(layout, run, signal);
-  const perform = async (steps: readonly Step[]) => {
-    for (const step of steps) {
-      signal.throwIfAborted();
-      tell(tellStep(step));
-      await runStep(runners, step);
-    }
-    return steps.length;
-  };
+  const lock = await lockInstallation(layout);
+  try {
+    return await uninstallFrom(layout, request, tools, signal);
+  } finally {
+    lock.release();
+  }
+}
 
+async function uninstallFrom(
+  layout: Layout,
+  { dataDir, docker, purge, force }: UninstallRequest,
+  { clearNode, run, tell }: UninstallTools,
+  signal: AbortSignal,
+): Promise<Uninstalled> {
+  const runners = createRunners(layout, run, signal);
   const leftovers = await look(layout, { dataDir, purge }, run, signal);
-  const stopped = await perform(planBefore(leftovers));
-  // A machine that never ran a pod has nothing to be cleared of, nor perhaps an engine to ask.
-  const cleared = existsSync(join(dataDir, 'agent')) ? await clearNode() : NOTHING;
-  if (cleared.left.length > 0 && mayHoldContainers(docker) && !force) {
+  const before = planBefore(leftovers);
+  await runSteps(before, runners, tell, signal);
+  // Data that was lost has left its containers behind; a machine with neither has nothing to be cleared of.
+  const [wasNode, hasEngine] = [existsSync(join(dataDir, 'agent')), mayHoldContainers(docker)];
+  const cleared = wasNode || hasEngine ? await clearNode() : NOTHING;
+  if (cleared.left.length > 0 && wasNode && hasEngine && !force) {
     const left = cleared.left.map(({ what, why }) => `\n  ${what}: ${why}`).join('');
     throw new SkerryError(
       'Incomplete',
@@ -64,9 +73,10 @@ export async function uninstall(
     );
   }
   if (purge) refuseMounts(dataDir);
-  const removed = await perform(planAfter(leftovers));
+  const after = planAfter(leftovers);
+  await runSteps(after, runners, tell, signal);
   if (purge) removeIfEmpty(dataDir);
-  return { changed: stopped + removed + cleared.removed.length > 0, cleared };
+  return { changed: before.length + after.length + cleared.removed.length > 0, cleared };
 }
 
 /** Where there is no engine there is no container, though nobody could be asked. */

@@ -98,6 +98,29 @@ test.each(['bullseye', 'bookworm', 'trixie'] as const)(
   },
 );
 
+test('a disk that fills up leaves nothing in the way', async () => {
+  const root = await createRoot('bookworm');
+  try {
+    const [install, list] = ['/stick/skerry install server --no-agent', 'find /usr/local/lib/skerry /etc/skerry -type f'];
+    const script = `${install}; code=$?; mount -o remount,size=300m /usr/local; ${list}; ${install} >/dev/null && ${list}; exit $code`;
+    const { code, stdout, stderr } = await root.run(['sh', '-c', script], {
+      bind: { '/stick': release },
+      localBytes: 80 * 1024 ** 2,
+    });
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/put version .*no space left on device.*\n\(the disk is full: make room/s),
+    ]);
+    expect(stdout.trim().split('\n').toSorted()).toEqual([
+      CONFIG,
+      '/usr/local/lib/skerry/launch',
+      expect.stringMatching(/^\/usr\/local\/lib\/skerry\/slots\/[^/]+\/skerry$/),
+    ]);
+  } finally {
+    root.remove();
+  }
+});
+
 test('from the distribution: what is missing, and the engine where it is asked for', async () => {
   const root = await createRoot('bookworm');
   try {
