@@ -11,8 +11,6 @@ const FOR_TESTS: readonly Requirement[] = [
   { program: 'shellcheck', package: 'shellcheck' },
   { program: 'debootstrap', package: 'debootstrap' },
   { program: 'systemd-nspawn', package: 'systemd-container' },
-  { program: 'busybox', package: 'busybox' },
-  { program: 'shellcheck', package: 'shellcheck' },
 ];
 
 const say = (text: string) => console.log(`preflight: ${text}`);

@@ -4,6 +4,8 @@ import { childOf, cut, type Root } from './root.ts';
 
 /** A system that is booted with its own systemd, in a container of systemd-nspawn with a network of its own: a machine as far as units go. */
 export type BootedRoot = {
+  /** Of its first process, as this machine counts: whose network a cable can be plugged into. */
+  readonly pid: number;
   readonly run: (...argv: readonly string[]) => Promise<Output>;
   /** As run, but throws with what was said where it fails. */
   readonly must: (...argv: readonly string[]) => Promise<string>;
@@ -37,12 +39,13 @@ export async function boot(root: Root, bind: Readonly<Record<string, string>>): 
   const init = await waitFor(`the system to boot: ${said}`, () => childOf(machine), BOOT_MS_MAX);
   const run = (...argv: readonly string[]) =>
     tryRun('nsenter', ['-t', String(init), '-a', '--', 'env', '-i', `PATH=${PATH}`, 'HOME=/root', ...argv]);
-  await waitFor(
-    'systemd to be up',
-    async () => UP.includes((await run('systemctl', 'is-system-running')).stdout.trim()),
-    BOOT_MS_MAX,
-  );
+  const isUp = async () => UP.includes((await run('systemctl', 'is-system-running')).stdout.trim());
+  await waitFor('systemd to be up', isUp, BOOT_MS_MAX).catch(async (error: unknown) => {
+    await cut(machine);
+    throw error;
+  });
   return {
+    pid: init,
     run,
     must: async (...argv) => {
       const { code, stdout, stderr } = await run(...argv);

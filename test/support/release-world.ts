@@ -40,7 +40,8 @@ export type ReleaseServer = {
   readonly stop: () => Promise<void>;
 };
 
-export async function serveRelease(folder: string): Promise<ReleaseServer> {
+/** On loopback, where no other address is given. */
+export async function serveRelease(folder: string, host = '127.0.0.1'): Promise<ReleaseServer> {
   const requests: string[] = [];
   let stallAfter = Infinity;
   let stalled: ServerResponse | undefined;
@@ -59,11 +60,11 @@ export async function serveRelease(folder: string): Promise<ReleaseServer> {
     stallAfter = Infinity;
   };
   const server: Server = createServer(answer);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   // It listens on a TCP port, as asked for.
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://${host}:${port}`,
     requests,
     stallAfter: (bytes) => (stallAfter = bytes),
     breakOff: () => {

@@ -1,6 +1,17 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { run, tryRun, type Output } from '../../scripts/lab/exec.ts';
@@ -55,6 +66,8 @@ async function cached(name: RootName): Promise<string> {
   const include = packages.length === 0 ? [] : [`--include=${packages.join(',')}`];
   try {
     await run('debootstrap', ['--variant=minbase', ...include, suite, beside, mirror()]);
+    // It becomes a root folder, which not only root goes through.
+    chmodSync(beside, 0o755);
     renameSync(beside, folder);
   } catch (error) {
     rmSync(beside, { recursive: true, force: true });
