@@ -35,6 +35,8 @@ export type LabOptions = {
   /** Folder for disks and images; a fresh one below the system's temporary folder if absent. */
   readonly root?: string;
   readonly id?: string;
+  /** What stands for the program on the host of that name: argv. */
+  readonly programs?: Readonly<Record<string, readonly string[]>>;
 };
 
 /** From the checkout, or the executable that SKERRY_PROGRAM names. */
@@ -61,7 +63,7 @@ export async function createLab(options: LabOptions): Promise<Lab> {
   const skerry = (...argv: readonly string[]) => run(PROGRAM, argv, { signal: ending.signal });
 
   const launch = (host: Host, name: string, argv: readonly string[]) => {
-    const child = host.launch(name, [PROGRAM, ...argv]);
+    const child = host.launch(name, [...(options.programs?.[host.name] ?? [PROGRAM]), ...argv]);
     running.set(`${host.name}/${name}`, child);
   };
   const stop = async (host: Host, name: string, signal: NodeJS.Signals) => {

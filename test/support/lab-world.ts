@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { IMAGES, createStage, waitForNode, type Stage } from '../../scripts/demo/stage.ts';
 import { waitFor } from '../../scripts/lab/exec.ts';
 import type { Host } from '../../scripts/lab/host.ts';
-import { createLab } from '../../scripts/lab/lab.ts';
+import { createLab, type LabOptions } from '../../scripts/lab/lab.ts';
 import { kubectl } from './kubectl.ts';
 
 /** A lab for tests of faults: a server and joined nodes, with what is asked of them again and again. */
@@ -14,8 +14,8 @@ export type LabWorld = Stage & {
   readonly join: (host: Host, ...flags: readonly string[]) => Promise<void>;
 };
 
-export async function startLabWorld(nodes: number): Promise<LabWorld> {
-  const lab = await createLab({ nodes });
+export async function startLabWorld(nodes: number, options: Omit<LabOptions, 'nodes'> = {}): Promise<LabWorld> {
+  const lab = await createLab({ nodes, ...options });
   const stage = createStage(lab, kubectl('1.36'), () => undefined);
   await lab.server.boot({ engine: false });
   await lab.startServer();
