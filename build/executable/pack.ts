@@ -1,6 +1,7 @@
 import { copyFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { run } from '../../scripts/lab/exec.ts';
+import { fitPages } from './page-size.ts';
 import { NODE_VERSION, type Target } from './targets.ts';
 
 /** Makes one file of Node, the loader and the assets: with pkg, which makes a single executable application of Node's. */
@@ -42,6 +43,7 @@ export async function pack({ target, node, loader, assets }: Parts, work: string
   await run(process.execPath, [join(import.meta.dirname, 'pkg-sea.cjs'), JSON.stringify(config)], {
     env: { PATH: process.env['PATH'] ?? '', HOME: home, TMPDIR: work },
   });
+  fitPages(unfinished, target.pageBytesMax);
   mkdirSync(dirname(output), { recursive: true });
   renameSync(unfinished, output);
 }

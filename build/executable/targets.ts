@@ -9,6 +9,8 @@ export type Target = {
   readonly triple: string;
   /** Of `bin/node` in the npm package `node-linux-<arch>`. */
   readonly nodeSha256: string;
+  /** Of the kernels that there are for it. */
+  readonly pageBytesMax: number;
   /** What Debian's user-mode emulator of it is called. */
   readonly emulator: string;
 };
@@ -21,6 +23,7 @@ export const TARGETS: Readonly<Record<Arch, Target>> = {
     debian: 'amd64',
     triple: 'x86_64-linux-gnu',
     nodeSha256: '7fde7b8afa198da66257f42ee2001d874c7355631e6d1579a5fb5ef1f246df4c',
+    pageBytesMax: 4096,
     emulator: 'qemu-x86_64-static',
   },
   arm64: {
@@ -28,6 +31,7 @@ export const TARGETS: Readonly<Record<Arch, Target>> = {
     debian: 'arm64',
     triple: 'aarch64-linux-gnu',
     nodeSha256: '0f8949d1028f6d61506b2d5bc57e7e6fe893d7b1997509b7847294fc9c616584',
+    pageBytesMax: 65_536,
     emulator: 'qemu-aarch64-static',
   },
 };

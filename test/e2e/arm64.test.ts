@@ -14,7 +14,8 @@ import { deployment, firstNode, startLabWorld, type LabWorld } from '../support/
  * is this machine's. What that cannot show stands in ARCHITECTURE.md.
  */
 const NODE = 'edge-1';
-let emulated: readonly string[];
+/** With kernel pages of this size, as far as the program can tell. */
+let emulated: (pageBytes: number) => readonly string[];
 let world: LabWorld;
 /** On this machine, beyond the node: answers with the address that it is asked from. */
 let beyond: Server;
@@ -22,8 +23,9 @@ let beyond: Server;
 beforeAll(async () => {
   const { emulator } = TARGETS.arm64;
   const sysroot = await sysrootFor(TARGETS.arm64, () => undefined);
-  emulated = [emulator, '-L', sysroot, resolve('dist/skerry-linux-arm64')];
-  world = await startLabWorld(1, { programs: { [NODE]: emulated } });
+  emulated = (pageBytes) => [emulator, '-p', String(pageBytes), '-L', sysroot, resolve('dist/skerry-linux-arm64')];
+  // As on a Raspberry Pi 5.
+  world = await startLabWorld(1, { programs: { [NODE]: emulated(16_384) } });
   beyond = createServer((request, response) => response.end(`asked by ${request.socket.remoteAddress}`));
   await new Promise<void>((listening) => beyond.listen(BEYOND_PORT, world.lab.lan.address, listening));
 });
@@ -106,7 +108,15 @@ test('without a server it starts from its ledger what has died, and an arm64 ser
 
   const data = join(server.disk, 'skerry');
   const listen = `${server.address}:6443`;
-  const running = server.launch('server-arm64', [...emulated, 'server', '--no-agent', '--data-dir', data, '--listen', listen]);
+  const running = server.launch('server-arm64', [
+    ...emulated(65_536),
+    'server',
+    '--no-agent',
+    '--data-dir',
+    data,
+    '--listen',
+    listen,
+  ]);
   await waitFor('the API to answer', () => world.kubectl('get', '--raw', '/readyz').then(() => true), 60_000);
   const restarts = '{.items[*].status.containerStatuses[*].restartCount}';
   await waitFor('the restart to be told', async () =>

@@ -3,6 +3,8 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { nodeFor } from '../../build/executable/node-binary.ts';
+import { sqliteAddonFor } from '../../build/executable/sqlite-addon.ts';
 import { sysrootFor } from '../../build/executable/sysroot.ts';
 import { TARGETS } from '../../build/executable/targets.ts';
 import { PROGRAM } from '../../scripts/lab/lab.ts';
@@ -29,6 +31,31 @@ test('that for the other architecture does, too, under its emulator', async () =
   expect(stderr).toBe('');
   expect(JSON.parse(stdout)).toMatchObject({ platform: 'linux/arm64' });
 });
+
+test.each(Object.values(TARGETS))(
+  'for $arch it asks for no newer system than Debian 11, and for no memory to write and execute',
+  async (target) => {
+    const sysroot = await sysrootFor(target, () => undefined);
+    const addon = await sqliteAddonFor(target, sysroot, await nodeFor(target, () => undefined), () => undefined);
+    for (const file of [`dist/skerry-linux-${target.arch}`, addon]) {
+      const { stdout } = await run('readelf', ['-lVW', file]);
+      const versions = [...stdout.matchAll(/GLIBC_2\.(\d+)/g)].map(([, minor]) => Number(minor));
+      expect(Math.max(...versions)).toBeLessThanOrEqual(31);
+      const segments = [...stdout.matchAll(/^ {2}([A-Z_]+) .* ([R ][W ][E ]) +0x([0-9a-f]+)$/gm)].map(
+        ([, type, flags, align]) => ({
+          type,
+          flags,
+          align: Number.parseInt(align ?? '', 16),
+        }),
+      );
+      expect(segments.map(({ type }) => type)).toEqual(expect.arrayContaining(['LOAD', 'GNU_STACK', 'GNU_RELRO']));
+      expect(
+        segments.filter(({ type, flags }) => (type === 'LOAD' && flags === 'RWE') || (type === 'GNU_STACK' && flags !== 'RW ')),
+      ).toEqual([]);
+      expect(segments.filter(({ type, align }) => type === 'LOAD' && align < target.pageBytesMax)).toEqual([]);
+    }
+  },
+);
 
 test('NODE_OPTIONS of whoever starts it are for other programs', async () => {
   const env = { NODE_OPTIONS: '--require=/nowhere.js --max-old-space-size=1' };
