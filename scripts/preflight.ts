@@ -10,6 +10,7 @@ const FOR_TESTS: readonly Requirement[] = [
   { program: 'dpkg', package: 'dpkg' },
   { program: 'shellcheck', package: 'shellcheck' },
   { program: 'debootstrap', package: 'debootstrap' },
+  { program: 'zsh', package: 'zsh' },
   { program: 'systemd-nspawn', package: 'systemd-container' },
 ];
 

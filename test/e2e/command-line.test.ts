@@ -245,7 +245,6 @@ test.each([
     bash: `source <(skerry completion bash); COMP_WORDS=(${words}); COMP_CWORD=$((\${#COMP_WORDS[@]}-1)); _skerry; printf '%s\\n' "\${COMPREPLY[@]}"`,
     zsh: `source <(skerry completion zsh); compadd() { while [[ $1 != -- ]]; do shift; done; shift; print -rl -- "$@" }; words=(${words}); CURRENT=\${#words}; _skerry`,
   }[shell as 'bash' | 'zsh'];
-  if (shell === 'zsh' && (await tryRun('which', ['zsh'])).code !== 0) return;
   const flags = shell === 'zsh' ? ['-f', '-c'] : ['-c'];
   const { stdout, stderr } = await tryRun(shell, [...flags, script], { env: env() });
   expect([stdout.split('\n').filter((word) => word.startsWith(line.split(' ').at(-1) ?? '')), stderr]).toEqual([

@@ -6,7 +6,7 @@ import { SkerryError } from '#lib/error.ts';
 import { rfc3339 } from '#lib/time.ts';
 import { DATA_DIR, type Context } from '../context.ts';
 import { folder } from '../flags.ts';
-import { tableText } from '../table.ts';
+import { createAlignment } from '../output/align-columns.ts';
 import { SECRETS_PATH, TOKENS_QUERY } from './secrets.ts';
 
 export function listTokensCommand(context: Context): Command {
@@ -56,6 +56,8 @@ function factsOf(secret: Secret, now: number): Token {
   };
 }
 
+const HEADERS = ['ID', 'USES LEFT', 'EXPIRES IN', 'REPLACES', 'DESCRIPTION'];
+
 function tableOf(tokens: readonly Token[], now: number): string {
   if (tokens.length === 0) return 'no join tokens\n';
   const rows = tokens.map(({ id, usesLeft, expires, expired, replaces = '', description = '' }) => [
@@ -65,5 +67,7 @@ function tableOf(tokens: readonly Token[], now: number): string {
     replaces,
     description,
   ]);
-  return tableText(['ID', 'USES LEFT', 'EXPIRES IN', 'REPLACES', 'DESCRIPTION'], rows);
+  // What a terminal would act on is taken out.
+  const lines = [HEADERS, ...rows].map((cells) => cells.map((cell) => cell.replaceAll(/\p{Cc}/gu, ' ')).join('\t'));
+  return createAlignment().align(lines);
 }
