@@ -211,7 +211,6 @@ async function runAgentIn(
       clock: systemClock,
       ids: systemIds,
       log,
-      spawnWorker,
       onTrial: service.onTrial,
       onWaiting: service.waiting,
     },

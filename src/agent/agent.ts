@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { networkInterfaces } from 'node:os';
-import type { Worker } from 'node:worker_threads';
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
@@ -9,8 +8,9 @@ import { createAgentTransport } from '#net/link/agent.ts';
 import { createWiring } from '#net/wire/ip-wiring.ts';
 import { joinOnceReachable } from './first-join.ts';
 import { loadOrJoin, nodeNameOf } from './identity.ts';
+import { systemDisk } from './ledger/disk.ts';
 import { openLedger } from './ledger/node-ledger.ts';
-import { workerWriter } from './ledger/worker-writer.ts';
+import { ledgerWriter } from './ledger/synced-writer.ts';
 import { createAgentLink } from './link/agent-link.ts';
 import { logStream } from './log-stream.ts';
 import { podMemory } from './memory.ts';
@@ -52,11 +52,10 @@ export type AgentOptions = {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
-  readonly spawnWorker: (role: 'ledger', data: unknown) => Worker;
 };
 
 export type Agent = {
-  /** Resolves once the ledger's thread has answered. */
+  /** Resolves once the ledger has nothing under way any more. */
   readonly alive: () => Promise<void>;
   /** `engine`: undefined until it was asked. */
   readonly health: () => { readonly engine: boolean | undefined; readonly link: boolean };
@@ -79,7 +78,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
   const ledger = await openLedger({
     path: join(agentDir, 'ledger.db'),
     onTrial: options.onTrial ?? false,
-    openWriter: workerWriter(options.spawnWorker),
+    openWriter: ledgerWriter(systemDisk(log)),
     joined: { cluster, node, incarnation },
     clock,
     ids,

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { OpenLedgerWriter } from '../../src/agent/ledger/writer.ts';
-import { openInlineWriter } from '../../src/agent/ledger/inline-writer.ts';
+import { testLedgerWriter } from '../support/ledger-writer.ts';
 import { sleep, type Clock } from '../../src/lib/clock.ts';
 import { SkerryError } from '../../src/lib/error.ts';
 import type { Committer } from '../../src/server/store/committer.ts';
@@ -63,7 +63,7 @@ export function faultyCommitter(door: Door): (committer: Committer) => Committer
 export function faultyLedgerWriter(door: Omit<Door, 'file'>): OpenLedgerWriter {
   const full = () => new SkerryError('DiskFull', 'write to the ledger: the disk is full');
   return async (file) => {
-    const opened = await openInlineWriter(file);
+    const opened = await testLedgerWriter()(file);
     const { writer } = opened;
     const whole = { ...door, file: file.path };
     return { ...opened, writer: { ...writer, write: (ops) => write(whole, () => writer.write(ops), full) } };

@@ -263,7 +263,7 @@ export class SimNode {
     void status?.stop();
     void link?.stop();
     // Its file may be torn under it.
-    void this.#writer?.close().catch(() => undefined);
+    this.#writer?.closeNow();
     if (files !== undefined) writeDatabase(this.file, files);
     Object.assign(this, { ledger: undefined, loop: undefined, link: undefined, status: undefined });
     this.#writer = undefined;

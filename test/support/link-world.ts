@@ -10,7 +10,7 @@ import { loadBuiltinSchema } from '../../src/api/schema/builtin.ts';
 import { apiError } from '../../src/api/status.ts';
 import { createAgentLink, type AgentLink } from '../../src/agent/link/agent-link.ts';
 import type { CommandHandler } from '../../src/agent/link/command-desk.ts';
-import { openInlineWriter } from '../../src/agent/ledger/inline-writer.ts';
+import { testLedgerWriter } from './ledger-writer.ts';
 import type { NodeLedger } from '../../src/agent/ledger/link-ledger.ts';
 import { REPORT_WAIT_MS, openLedger } from '../../src/agent/ledger/node-ledger.ts';
 import type { OpenLedgerWriter } from '../../src/agent/ledger/writer.ts';
@@ -291,7 +291,7 @@ export const eventReport = (node: string, message: string): EventReport => ({
 
 function mortalWriter(life: { readonly alive: boolean }): OpenLedgerWriter {
   return async (file) => {
-    const opened = await openInlineWriter(file);
+    const opened = await testLedgerWriter()(file);
     const write: typeof opened.writer.write = async (ops) => {
       if (!life.alive) throw new SkerryError('LedgerFailed', 'the agent is dead');
       await opened.writer.write(ops);

@@ -10,7 +10,7 @@ import { canonicalBytes, hashOf } from '#api/link/canonical.ts';
 import { digestOf, signStatement } from '#api/link/statement.ts';
 import { clusterKeys } from '../../../test/support/link-documents.ts';
 import { describeLedger } from './describe-ledger.ts';
-import { openInlineWriter } from './inline-writer.ts';
+import { testLedgerWriter } from '../../../test/support/ledger-writer.ts';
 import { openLedger } from './node-ledger.ts';
 
 let folder: string;
@@ -26,7 +26,7 @@ test('names and states are told, and what is secret only apart; the ledger stays
   const path = join(folder, 'ledger.db');
   const ledger = await openLedger({
     path,
-    openWriter: openInlineWriter,
+    openWriter: testLedgerWriter(),
     joined: { cluster: 'c', node: 'n', incarnation: 'joined' },
     clock: systemClock,
     ids: systemIds,

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { systemClock } from '#lib/clock.ts';
 import { seededIds, systemIds } from '#lib/ids.ts';
 import { silentLog } from '#lib/log.ts';
-import { openInlineWriter } from './inline-writer.ts';
+import { testLedgerWriter } from '../../../test/support/ledger-writer.ts';
 import { openLedger } from './node-ledger.ts';
 
 const ROUNDS = 8;
@@ -26,7 +26,7 @@ test('kill -9 at any moment loses nothing that was acknowledged, and no seq is g
     if (epoch === '') epoch = seen.epoch;
     const ledger = await openLedger({
       path,
-      openWriter: openInlineWriter,
+      openWriter: testLedgerWriter(),
       joined: { cluster: 'c', node: 'n', incarnation: 'joined' },
       clock: systemClock,
       ids: systemIds,

@@ -7,13 +7,13 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '#lib/clock.ts';
 import { systemIds } from '#lib/ids.ts';
 import { silentLog } from '#lib/log.ts';
-import { spawnLedgerWorker } from '../../../test/support/spawn-ledger-worker.ts';
-import { openInlineWriter } from './inline-writer.ts';
+import { systemDisk } from './disk.ts';
+import { testLedgerWriter } from '../../../test/support/ledger-writer.ts';
 import type { NodeLedger } from './link-ledger.ts';
 import { openLedger } from './node-ledger.ts';
 import { RESERVE_PAGES } from './reserve.ts';
 import { SCHEMA } from './rows.ts';
-import { workerWriter } from './worker-writer.ts';
+import { ledgerWriter } from './synced-writer.ts';
 import type { OpenLedgerWriter } from './writer.ts';
 
 let folder = '';
@@ -30,7 +30,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function ledgerWith(openWriter: OpenLedgerWriter = openInlineWriter): Promise<NodeLedger> {
+async function ledgerWith(openWriter: OpenLedgerWriter = testLedgerWriter()): Promise<NodeLedger> {
   const joined = { cluster: 'c', node: 'n', incarnation: 'joined' };
   const ledger = await openLedger({ path, openWriter, joined, clock: systemClock, ids: systemIds, log: silentLog });
   open.push(ledger);
@@ -99,8 +99,7 @@ test('a ledger that another process has open is refused, and goes on there', asy
     new Promise<void>((resolve) => child.stdout.on('data', (chunk: Buffer) => word.test(chunk.toString()) && resolve()));
   try {
     await told(/committed/);
-    // In a thread: while this one waited for the lock, nobody would read what the child says.
-    await expect(ledgerWith(workerWriter(spawnLedgerWorker))).rejects.toMatchObject({
+    await expect(ledgerWith(ledgerWriter(systemDisk(silentLog)))).rejects.toMatchObject({
       code: 'InUse',
       message: expect.stringContaining(path),
     });
@@ -120,7 +119,7 @@ test('a release on trial changes the schema by addition only: the one before goe
       sql: 'DROP TABLE retained; CREATE TABLE retained (key TEXT PRIMARY KEY, hash TEXT NOT NULL)',
     },
   ] as const;
-  const newer = (onTrial: boolean) => (file: Parameters<OpenLedgerWriter>[0]) => openInlineWriter({ ...file, steps, onTrial });
+  const newer = (onTrial: boolean) => (file: Parameters<OpenLedgerWriter>[0]) => testLedgerWriter()({ ...file, steps, onTrial });
   const addRow = async (key: string, openWriter?: OpenLedgerWriter) => {
     const ledger = await ledgerWith(openWriter);
     await ledger.commit([{ kind: 'k', key, value: 1 }], []);

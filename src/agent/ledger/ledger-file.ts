@@ -1,28 +1,42 @@
-import { chmodSync, closeSync, existsSync, openSync, renameSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fchmodSync, fdatasyncSync, openSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { makePrivateFolder } from '#lib/durable-file.ts';
 import { SkerryError, explain } from '#lib/error.ts';
 import { EMPTY_FILE, planSchema, schemaMark, type SchemaMark } from '#lib/schema-steps.ts';
-import { isFull, keepReserve, makeReserve, startLogAnew } from './reserve.ts';
+import { hasRoomForReserve, isFull, isReserveLow, makeReserve } from './reserve.ts';
 import { APPLICATION_ID, LOADS, SCHEMA, STATEMENTS, type LedgerRows, type RowOp } from './rows.ts';
 import type { LedgerFile } from './writer.ts';
 
 /**
  * The file itself: opened, checked, read whole, written to. A file that fails its check is set aside under another name, never deleted,
- * and a new one takes its place: the server refills it, and containers run on meanwhile. synchronous=FULL: what was committed
- * survives a power cut, so that a seq once sent is never given out a second time. One process has it at a time.
+ * and a new one takes its place: the server refills it, and containers run on meanwhile. One process has it at a time. What is
+ * written here is not on the disk yet: when it comes there, and in which order, is synced-writer.ts.
  */
 export type OpenFile = {
   readonly rows: LedgerRows;
   readonly setAside?: { readonly path: string; readonly why: string };
+  /** For syncs. */
+  readonly descriptors: { readonly file: number; readonly log: number; readonly folder: number };
+  /** One transaction, all or nothing. Throws SQLite's error. */
   readonly write: (ops: readonly RowOp[]) => void;
+  /** A transaction of a single page, so of a single frame of the log, that changes nothing. */
+  readonly writeOnePage: () => void;
+  /** Of the log, that are not in the file or were not when the log was last begun. */
+  readonly logPages: () => number;
+  /** Copies what is in the log into the file. The next transaction begins the log anew. */
+  readonly moveLog: () => void;
+  readonly keepLogUncut: () => void;
+  /** With the next transaction, what is beyond LOG_BYTES_KEPT and not used is given back to the disk. */
+  readonly letLogBeCut: () => void;
+  readonly isReserveLow: () => boolean;
+  readonly hasRoomForReserve: () => boolean;
+  readonly makeReserve: () => void;
+  /** Syncs on its own, whatever was under way, and holds the thread meanwhile. */
   readonly close: () => void;
 };
 
-/** Pages of write-ahead log before they are moved into the file: few, since a ledger is small and a card wears. */
-const WAL_PAGES = 256;
-const WAL_BYTES_KEPT = 1024 * 1024;
+const LOG_BYTES_KEPT = 1024 * 1024;
 /** For an agent that is just ending. */
 const BUSY_MS = 1_000;
 const FILE_MODE = 0o600;
@@ -36,71 +50,94 @@ export function openLedgerFile(file: LedgerFile): OpenFile {
   try {
     return open(file);
   } catch (error) {
-    if (!isDamaged(error)) throw failed(`open the ledger ${path}`, error);
+    if (!isDamaged(error)) throw ledgerError(`open the ledger ${path}`, error);
     const aside = setAside(path, stamp);
     try {
       return { ...open(file), setAside: { path: aside, why: explain(error) } };
     } catch (second) {
-      throw failed(`make a new ledger ${path}`, second);
+      throw ledgerError(`make a new ledger ${path}`, second);
     }
   }
 }
 
-function open(file: LedgerFile): OpenFile {
-  const { path } = file;
-  makePrivate(path);
-  const database = new Database(path, { timeout: BUSY_MS });
+/**
+ * Descriptors. Of the file one of our own, from before SQLite has opened it until after SQLite has closed it: whoever closes any descriptor
+ * of a file gives up all locks that the process has on it. On the log SQLite has none; it stays the same file until SQLite deletes it, closing.
+ */
+function open(from: LedgerFile): OpenFile {
+  const { path } = from;
+  const open: number[] = [];
+  const descriptor = (name: string, flags: string) => {
+    const opened = openSync(name, flags, FILE_MODE);
+    open.push(opened);
+    return opened;
+  };
+  const letGo = () => {
+    for (const each of open.splice(0)) closeSync(each);
+  };
   try {
-    // Before the first access: two agents on one ledger would each go by half of it.
-    database.pragma('locking_mode = EXCLUSIVE');
-    database.pragma('journal_mode = WAL');
-    database.pragma('synchronous = FULL');
-    database.pragma(`wal_autocheckpoint = ${WAL_PAGES}`);
-    database.pragma(`journal_size_limit = ${WAL_BYTES_KEPT}`);
-    check(database);
-    database.transaction(() => moveOn(database, file)).immediate();
-    const rows = load(database);
-    const statements = new Map(Object.entries(STATEMENTS).map(([name, sql]) => [name, database.prepare(sql)]));
-    const writeAll = database.transaction((ops: readonly RowOp[]) => {
-      for (const [name, ...values] of ops) statements.get(name)?.run(...values);
-    });
-    makeReserve(database);
-    return {
-      rows,
-      write: (ops) => {
-        try {
-          if (!withRoom(() => writeAll.immediate(ops))) {
-            startLogAnew(database);
-            writeAll.immediate(ops);
-          }
-        } catch (error) {
-          throw failed(`write to the ledger ${path}`, error);
-        }
-        keepReserve(database);
-      },
-      close: () => void database.close(),
-    };
+    const folder = descriptor(dirname(path), 'r');
+    const file = descriptor(path, 'a');
+    // There are secrets in it; SQLite gives its companions the same mode.
+    fchmodSync(file, FILE_MODE);
+    const database = new Database(path, { timeout: BUSY_MS });
+    try {
+      const rows = prepare(database, from);
+      const log = descriptor(`${path}-wal`, 'r');
+      return { ...faceOf(database, rows), descriptors: { file, log, folder }, close: () => close(database, file, log, letGo) };
+    } catch (error) {
+      database.close();
+      throw error;
+    }
   } catch (error) {
-    database.close();
+    letGo();
     throw error;
   }
 }
 
-/** False: the disk is full, and nothing was done. */
-function withRoom(act: () => void): boolean {
-  try {
-    act();
-    return true;
-  } catch (error) {
-    if (isFull(error)) return false;
-    throw error;
-  }
+/** Only what makes a file, or moves it to another schema, is written here, and synced by SQLite. */
+function prepare(database: Database.Database, from: LedgerFile): LedgerRows {
+  // Before the first access: two agents on one ledger would each go by half of it. Nor is there a file for the log's index then.
+  database.pragma('locking_mode = EXCLUSIVE');
+  database.pragma('synchronous = FULL');
+  database.pragma('journal_mode = WAL');
+  database.pragma('wal_autocheckpoint = 0');
+  database.pragma('journal_size_limit = -1');
+  check(database);
+  database.transaction(() => moveOn(database, from)).immediate();
+  const rows = load(database);
+  database.pragma('synchronous = OFF');
+  return rows;
 }
 
-/** There are secrets in it; SQLite gives its companions the same mode. */
-function makePrivate(path: string): void {
-  closeSync(openSync(path, 'a', FILE_MODE));
-  chmodSync(path, FILE_MODE);
+function faceOf(database: Database.Database, rows: LedgerRows): Omit<OpenFile, 'descriptors' | 'close'> {
+  const statements = new Map(Object.entries(STATEMENTS).map(([name, sql]) => [name, database.prepare(sql)]));
+  const writeAll = database.transaction((ops: readonly RowOp[]) => {
+    for (const [name, ...values] of ops) statements.get(name)?.run(...values);
+  });
+  const version = Number(database.pragma('user_version', { simple: true }));
+  return {
+    rows,
+    write: (ops) => writeAll.immediate(ops),
+    writeOnePage: () => void database.pragma(`user_version = ${version}`),
+    // An array of one row, which SQLite documents: busy, frames in the log, frames that are in the file.
+    logPages: () => (database.pragma('wal_checkpoint(NOOP)') as readonly [{ readonly log: number }])[0].log,
+    moveLog: () => void database.pragma('wal_checkpoint(PASSIVE)'),
+    keepLogUncut: () => void database.pragma('journal_size_limit = -1'),
+    letLogBeCut: () => void database.pragma(`journal_size_limit = ${LOG_BYTES_KEPT}`),
+    isReserveLow: () => isReserveLow(database),
+    hasRoomForReserve: () => hasRoomForReserve(database),
+    makeReserve: () => makeReserve(database),
+  };
+}
+
+/** SQLite moves the log into the file, with its own syncs, and deletes it; what it takes for done is only written as yet. */
+function close(database: Database.Database, file: number, log: number, letGo: () => void): void {
+  fdatasyncSync(log);
+  fdatasyncSync(file);
+  database.pragma('synchronous = FULL');
+  database.close();
+  letGo();
 }
 
 function check(database: Database.Database): void {
@@ -160,7 +197,8 @@ function isDamaged(error: unknown): boolean {
   );
 }
 
-function failed(what: string, error: unknown): SkerryError {
+/** What the file's owner is told. */
+export function ledgerError(what: string, error: unknown): SkerryError {
   if (error instanceof SkerryError && error.code === 'LedgerTooNew') return error;
   if (['SQLITE_BUSY', 'SQLITE_LOCKED'].includes(sqliteCode(error)))
     return new SkerryError('InUse', `${what}: another process has it open; stop that one, or use another data folder`);

@@ -10,12 +10,12 @@ import { hashOf } from '#api/link/canonical.ts';
 import { digestOf, signStatement } from '#api/link/statement.ts';
 import type { Report } from '#api/link/reports.ts';
 import { clusterKeys, documentOf } from '../../../test/support/link-documents.ts';
-import { spawnLedgerWorker } from '../../../test/support/spawn-ledger-worker.ts';
-import { openInlineWriter } from './inline-writer.ts';
+import { systemDisk } from './disk.ts';
+import { testLedgerWriter } from '../../../test/support/ledger-writer.ts';
 import type { NodeLedger } from './link-ledger.ts';
 import { openLedger, type LedgerOptions } from './node-ledger.ts';
 import type { OutboxLimits } from './outbox.ts';
-import { workerWriter } from './worker-writer.ts';
+import { ledgerWriter } from './synced-writer.ts';
 import type { OpenLedgerWriter } from './writer.ts';
 
 let folder = '';
@@ -35,7 +35,7 @@ afterEach(async () => {
 const joined = { cluster: 'c', node: 'n', incarnation: 'joined' };
 
 async function ledgerWith(
-  openWriter: OpenLedgerWriter = openInlineWriter,
+  openWriter: OpenLedgerWriter = testLedgerWriter(),
   more: Partial<LedgerOptions> = {},
 ): Promise<NodeLedger> {
   const ledger = await openLedger({ path, openWriter, joined, clock: systemClock, ids: systemIds, log: silentLog, ...more });
@@ -81,8 +81,8 @@ function told(ledger: NodeLedger, after = 0): readonly string[] {
 const names = (ledger: NodeLedger): readonly string[] => [...ledger.documents().items.keys()].toSorted();
 
 describe.each([
-  ['inline', openInlineWriter],
-  ['in a worker', workerWriter(spawnLedgerWorker)],
+  ['without a disk to wait for', testLedgerWriter()],
+  ['on the disk', ledgerWriter(systemDisk(silentLog))],
 ] as const)('the ledger, %s', (_where, openWriter) => {
   test('keeps documents, memory and outbox across a restart', async () => {
     const first = await ledgerWith(openWriter);
@@ -238,7 +238,7 @@ test('outbox: the end of a pod is told again for as long as the document names i
 const small: OutboxLimits = { eventsMax: 2, decisionsMax: 2, statesMax: 2 };
 
 test('outbox: a full ring drops its oldest events and says how many; decisions are refused instead', async () => {
-  const ledger = await ledgerWith(openInlineWriter, { outboxLimits: small });
+  const ledger = await ledgerWith(testLedgerWriter(), { outboxLimits: small });
   await ledger.commit([], [event('1'), verdict('a'), event('2'), event('3'), event('4')]);
   expect(told(ledger)).toEqual(['2 verdict a', '3 lost 2 from 1', '4 event 3', '5 event 4']);
   await expect(ledger.commit([{ kind: 'k', key: 'x', value: 1 }], [verdict('b'), verdict('c')])).rejects.toMatchObject({
@@ -321,14 +321,14 @@ test('a node that joins again trusts the incarnation it joined under', async () 
   const first = await ledgerWith();
   await first.accept(documentOf({ rev: 5, pods: ['a'] }));
   await first.close();
-  const second = await ledgerWith(openInlineWriter, { joined: { ...joined, incarnation: 'rejoined' } });
+  const second = await ledgerWith(testLedgerWriter(), { joined: { ...joined, incarnation: 'rejoined' } });
   await second.accept(documentOf({ rev: 2, pods: [], incarnation: 'rejoined' }));
   expect(names(second)).toEqual([]);
   expect(second.documents().removalsAllowed).toBe(true);
 });
 
 test('many commits at once are one write, in their order', async () => {
-  const ledger = await ledgerWith(openInlineWriter, { ids: seededIds(1) });
+  const ledger = await ledgerWith(testLedgerWriter(), { ids: seededIds(1) });
   await Promise.all(
     Array.from({ length: 500 }, (_, count) =>
       ledger.commit([{ kind: 'k', key: String(count), value: count }], [event(String(count))]),

@@ -12,39 +12,18 @@ export const RESERVE_PAGES = 64;
  */
 const ROOM_BYTES = 1024 ** 2;
 
-/** At a start, for the log is new then. Without room for a reserve the ledger goes on without; what else the disk says, the next write will hear. */
-export function makeReserve(database: Database.Database): void {
-  despiteDisk(() => make(database));
+/** Half of it is used, that is: the ledger has grown. */
+export function isReserveLow(database: Database.Database): boolean {
+  return Number(database.pragma('freelist_count', { simple: true })) < RESERVE_PAGES / 2;
 }
 
-/** Makes it again once half of it is used, that is once the ledger has grown. What was written before is on the disk, whatever becomes of this. */
-export function keepReserve(database: Database.Database): void {
-  despiteDisk(() => {
-    if (Number(database.pragma('freelist_count', { simple: true })) < RESERVE_PAGES / 2) make(database);
-  });
-}
-
-function despiteDisk(act: () => void): void {
-  try {
-    act();
-  } catch (error) {
-    const isOfDisk = error instanceof Database.SqliteError || (error instanceof Error && 'syscall' in error);
-    if (!isOfDisk) throw error;
-  }
-}
-
-export function isFull(error: unknown): boolean {
-  return error instanceof Database.SqliteError && error.code === 'SQLITE_FULL';
-}
-
-/** What is in the log goes into the file, and the log is written from its beginning again: it grows no further. */
-export function startLogAnew(database: Database.Database): void {
-  database.pragma('wal_checkpoint(RESTART)');
-}
-
-function make(database: Database.Database): void {
+export function hasRoomForReserve(database: Database.Database): boolean {
   const { bavail, bsize } = statfsSync(database.name);
-  if (bavail * bsize < ROOM_BYTES) return;
+  return bavail * bsize >= ROOM_BYTES;
+}
+
+/** The free pages are in the file only once the log has been moved there. */
+export function makeReserve(database: Database.Database): void {
   const pageBytes = Number(database.pragma('page_size', { simple: true }));
   // Two transactions: pages that are freed by the one that took them are never written.
   database.transaction(() => {
@@ -52,5 +31,13 @@ function make(database: Database.Database): void {
     database.prepare('INSERT INTO reserve VALUES (zeroblob(?))').run(RESERVE_PAGES * pageBytes);
   })();
   database.exec('DROP TABLE reserve');
-  startLogAnew(database);
+}
+
+export function isFull(error: unknown): boolean {
+  return error instanceof Database.SqliteError && error.code === 'SQLITE_FULL';
+}
+
+/** Of the disk, and no bug. */
+export function isOfDisk(error: unknown): boolean {
+  return error instanceof Database.SqliteError || (error instanceof Error && 'syscall' in error);
 }

@@ -1,14 +1,14 @@
 import type { SchemaStep } from '#lib/schema-steps.ts';
 import type { LedgerRows, RowOp } from './rows.ts';
 
-/**
- * Where the ledger's SQL runs: in this thread (tests, simulator: inline-writer.ts) or in a worker (the agent: worker-writer.ts), so that a
- * slow card delays neither DNS nor probes. One contract suite holds for both.
- */
+/** What the ledger needs of who writes its rows (synced-writer.ts). */
 export type LedgerWriter = {
   /** One transaction, on the disk when this resolves; rejects with `DiskFull` or `LedgerFailed` and no effect. Calls are carried out in order. */
   readonly write: (ops: readonly RowOp[]) => Promise<void>;
+  /** Once all that was asked for is written. */
   readonly close: () => Promise<void>;
+  /** At once, in this turn of the loop: for a process that is just ending. What was under way is never answered. */
+  readonly closeNow: () => void;
 };
 
 export type OpenedLedger = {
