@@ -37,19 +37,22 @@ export async function buildExecutable({ target, work, output, version, releaseKe
   const addon = await sqliteAddonFor(target, sysroot, nodeFolder, say);
   mkdirSync(work, { recursive: true });
   say(`packing for ${target.arch}`);
-  const { main, worker, packages } = await bundle(work);
+  const { main, agent, worker, packages } = await bundle(work);
   const release = join(work, 'release.json');
   writeFileSync(release, JSON.stringify({ version, keys: releaseKeys, url: releaseUrl }));
   const node = join(nodeFolder, 'node');
-  const caches = { main: join(work, 'main.cache'), worker: join(work, 'worker.cache') };
+  const caches = { main: join(work, 'main.cache'), agent: join(work, 'agent.cache'), worker: join(work, 'worker.cache') };
   const made = { target, node, sysroot };
   await makeCodeCache({ ...made, bundle: main, name: 'main', warmUp: WARM_UP }, caches.main);
+  await makeCodeCache({ ...made, bundle: agent, name: 'agent', warmUp: AGENT_WARM_UP }, caches.agent);
   await makeCodeCache({ ...made, bundle: worker, name: 'worker', warmUp: [] }, caches.worker);
   const loader = join(import.meta.dirname, 'loader.cjs');
   const assets = {
     'loader.cjs': loader,
     'main.cjs': main,
     'main.cache': caches.main,
+    'agent.cjs': agent,
+    'agent.cache': caches.agent,
     'worker.cjs': worker,
     'worker.cache': caches.worker,
     'better_sqlite3.node': addon,
@@ -61,3 +64,4 @@ export async function buildExecutable({ target, work, output, version, releaseKe
 
 /** What every start of the command line does. */
 const WARM_UP = ['version'];
+const AGENT_WARM_UP = ['agent', '--help'];

@@ -5,12 +5,25 @@ import { build, type Metafile, type Plugin } from 'esbuild';
 const ROOT = join(import.meta.dirname, '../..');
 
 /** `packages`: folders of node_modules, relative to the root. */
-export type Bundle = { readonly main: string; readonly worker: string; readonly packages: readonly string[] };
+export type Bundle = {
+  readonly main: string;
+  readonly agent: string;
+  readonly worker: string;
+  readonly packages: readonly string[];
+};
 
 export async function bundle(folder: string): Promise<Bundle> {
+  const { packages } = await make(folder, { main: 'src/main.ts', worker: 'src/worker.ts' }, []);
+  // An agent keeps the text of its script in memory as long as it lives.
+  await make(folder, { agent: 'src/main.ts' }, [withoutServer]);
+  const script = (name: string) => join(folder, `${name}.cjs`);
+  return { main: script('main'), agent: script('agent'), worker: script('worker'), packages };
+}
+
+async function make(folder: string, entryPoints: Readonly<Record<string, string>>, more: readonly Plugin[]) {
   const { metafile } = await build({
     absWorkingDir: ROOT,
-    entryPoints: { main: 'src/main.ts', worker: 'src/worker.ts' },
+    entryPoints: { ...entryPoints },
     outdir: folder,
     outExtension: { '.js': '.cjs' },
     bundle: true,
@@ -27,11 +40,11 @@ export async function bundle(folder: string): Promise<Bundle> {
     banner: { js: '(function (exports, require, module, __filename, __dirname) {' },
     footer: { js: '})' },
     legalComments: 'none',
-    plugins: [addonInExecutable, leftOut],
+    plugins: [addonInExecutable, leftOut, ...more],
     metafile: true,
     logLevel: 'warning',
   });
-  return { main: join(folder, 'main.cjs'), worker: join(folder, 'worker.cjs'), packages: packagesIn(metafile) };
+  return { packages: packagesIn(metafile) };
 }
 
 const addonInExecutable: Plugin = {
@@ -52,6 +65,23 @@ const leftOut: Plugin = {
     bundling.onLoad({ filter: /./, namespace: 'left-out' }, () => ({ contents: 'module.exports = {};' }));
   },
 };
+
+/** Verbs other than `agent`, and what they load: whoever asks for one is in the other script (loader.cjs). */
+const withoutServer: Plugin = {
+  name: 'without server',
+  setup: (bundling) => {
+    bundling.onResolve({ filter: /./ }, ({ kind, path, importer }) => {
+      if (kind !== 'dynamic-import') return undefined;
+      const isOther = path.startsWith('#server/') || (importer === VERBS && !AGENT_VERB.includes(path));
+      return isOther ? { path, namespace: 'without-server' } : undefined;
+    });
+    bundling.onLoad({ filter: /./, namespace: 'without-server' }, ({ path }) => ({
+      contents: `throw new Error('this can not be: ${path} in an agent');`,
+    }));
+  },
+};
+const VERBS = join(ROOT, 'src/cli/program.ts');
+const AGENT_VERB = ['./agent.ts', './configure.ts'];
 
 function packagesIn({ inputs }: Metafile): readonly string[] {
   const folders = Object.keys(inputs).flatMap((file) => {

@@ -17,7 +17,7 @@ export type Cached = {
   readonly node: string;
   readonly sysroot: string;
   readonly bundle: string;
-  readonly name: 'main' | 'worker';
+  readonly name: 'main' | 'agent' | 'worker';
   /** Arguments of a run of the program whose functions are to be in the cache. */
   readonly warmUp: readonly string[];
 };

@@ -7,7 +7,9 @@ const { getAsset, getRawAsset } = require('node:sea');
 const { Script } = require('node:vm');
 const { isMainThread } = require('node:worker_threads');
 
-const name = isMainThread ? 'main' : 'worker';
+// The agent's script is the program without the server: both know the verb `agent`, in whatever way it is called.
+const mainScript = process.argv[2] === 'agent' ? 'agent' : 'main';
+const name = isMainThread ? mainScript : 'worker';
 const script = new Script(getAsset(`${name}.cjs`, 'latin1'), {
   filename: `skerry/${name}.cjs`,
   cachedData: new Uint8Array(getRawAsset(`${name}.cache`)),
