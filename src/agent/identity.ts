@@ -7,8 +7,9 @@ import type { Clock } from '#lib/clock.ts';
 import { createDurableFile, makePrivateFolder, readFileIfThere, writeDurableFile } from '#lib/durable-file.ts';
 import { SkerryError } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
-import { newKey, selfSignedCertificate } from '#net/tls/certificates.ts';
+import { newKey } from '#net/tls/certificates.ts';
 import { publicKeyHash, publicKeyPem } from '#net/tls/key-hash.ts';
+import { selfSignedCertificate } from '#net/tls/node-certificate.ts';
 import type { ServerAddress } from '#net/tls/exchange.ts';
 import { askToJoin, askToLeave, parseServerUrl } from '#net/tls/join-client.ts';
 
@@ -174,7 +175,7 @@ async function ownKey(folder: string, options: ReadOptions, isJoined: boolean): 
   }
   const certificate = readFileIfThere(certificateFile);
   if (certificate !== undefined && isCertificateOf(certificate, key)) return { key, certificate };
-  const made = await selfSignedCertificate(nodeNameOf(options), key, options.ids);
+  const made = selfSignedCertificate(nodeNameOf(options), key, options.ids);
   writeDurableFile(certificateFile, made);
   return { key, certificate: made };
 }

@@ -5,7 +5,8 @@ import { startJoinWorld, type JoinWorld } from '../../test/support/join-world.ts
 import { leave, loadOrJoin, type Identity } from '../agent/identity.ts';
 import { systemClock } from '../lib/clock.ts';
 import { systemIds as ids } from '../lib/ids.ts';
-import { newKey, selfSignedCertificate } from '../net/tls/certificates.ts';
+import { newKey } from '../net/tls/certificates.ts';
+import { selfSignedCertificate } from '../net/tls/node-certificate.ts';
 import { publicKeyHash } from '../net/tls/key-hash.ts';
 
 const never = new AbortController().signal;
@@ -65,7 +66,7 @@ test('who has no node’s key makes nobody leave, nor a machine whose place anot
   stops.push(world.stop);
   const lost = await joinNode(world, 'n1');
   const key = newKey();
-  const stranger = { ...lost, key, certificate: await selfSignedCertificate('n1', key, ids) };
+  const stranger = { ...lost, key, certificate: selfSignedCertificate('n1', key, ids) };
   expect(await codeOf(leave(stranger, systemClock, never))).toBe('Unauthorized');
   await joinNode(world, 'n1', await world.token({ replaces: 'n1' }));
   expect(await codeOf(leave(lost, systemClock, never))).toBe('Unauthorized');

@@ -7,13 +7,8 @@ import { silentLog } from '../../src/lib/log.ts';
 import { createAgentTransport } from '../../src/net/link/agent.ts';
 import { createLinkServer, type LinkServer, type NodeOf } from '../../src/net/link/server.ts';
 import type { AgentTransport } from '../../src/net/link/transport.ts';
-import {
-  createCa,
-  issueClientCertificate,
-  issueServerCertificate,
-  newKey,
-  selfSignedCertificate,
-} from '../../src/net/tls/certificates.ts';
+import { createCa, issueClientCertificate, issueServerCertificate, newKey } from '../../src/net/tls/certificates.ts';
+import { selfSignedCertificate } from '../../src/net/tls/node-certificate.ts';
 import { publicKeyHash } from '../../src/net/tls/key-hash.ts';
 import { createPort, type Port, type PortOptions } from '../../src/server/port.ts';
 import type { Peer } from '../../src/server/auth/peer.ts';
@@ -100,7 +95,7 @@ export async function startRealPort(options: RealPortOptions = {}): Promise<Real
   const makeIdentity = async (node: string): Promise<NodeIdentity> => {
     const key = newKey();
     nodes.set(publicKeyHash(createPrivateKey(key)), node);
-    return { key, certificate: await selfSignedCertificate(node, key, systemIds) };
+    return { key, certificate: selfSignedCertificate(node, key, systemIds) };
   };
   const started: RealPort = {
     address,

@@ -2,10 +2,11 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, webcrypto } fro
 import { isIP } from 'node:net';
 import type { Extension, JsonGeneralName, JsonNameParams } from '@peculiar/x509';
 import type { Ids } from '#lib/ids.ts';
+import { serialOf } from './serial.ts';
 
 /**
- * Makes keys (EC P-256) and certificates, and nothing else: node:crypto reads them. The library is loaded when the first one is made, so
- * that an agent that has its files never carries it. Certificates begin before they were made, for clocks that are behind.
+ * Makes keys (EC P-256) and certificates, and nothing else: node:crypto reads them. The library is loaded when the first one is made; an
+ * agent never does (node-certificate.ts). Certificates begin before they were made, for clocks that are behind.
  */
 export type Issuer = { /** PEM */ readonly certificate: string; readonly key: string };
 
@@ -17,10 +18,6 @@ const CA_DAYS = 20 * 365;
 const SERVER_DAYS = 3 * 365;
 /** A clock that stands before this is wrong (a board without one starts in 1970): certificates are dated from here then. */
 export const EARLIEST_MS = Date.UTC(2026, 0, 1);
-/** RFC 5280 §4.1.2.5: no end. */
-const NO_END_MS = Date.UTC(9999, 11, 31, 23, 59, 59);
-const NODE_BEGIN_MS = Date.UTC(2000, 0, 1);
-const SERIAL_BYTES = 16;
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
 /** PEM, PKCS 8. */
@@ -60,14 +57,6 @@ export function issueClientCertificate(
 /** Letter by letter: of a plain text the library would take what stands between quotes, and a user would become another. */
 export function userSubject(user: string, groups: readonly string[]): JsonNameParams {
   return [...groups.map((group) => ({ O: [{ utf8String: group }] })), { CN: [{ utf8String: user }] }];
-}
-
-/** What a node shows its key with. Its dates mean nothing and depend on no clock. */
-export function selfSignedCertificate(name: string, key: string, ids: Making['ids']): Promise<string> {
-  return make(
-    { subject: [{ CN: [name] }], key, signer: { key }, beginMs: NODE_BEGIN_MS, endMs: NO_END_MS, usage: { type: 'client' } },
-    { nowMs: NODE_BEGIN_MS, ids },
-  );
 }
 
 type Draft = {
@@ -110,7 +99,7 @@ async function make(draft: Draft, { ids }: Making): Promise<string> {
   }
   const subject = new x509.Name(draft.subject);
   const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: serialOf(ids.bytes(SERIAL_BYTES)),
+    serialNumber: Buffer.from(serialOf(ids)).toString('hex'),
     subject,
     issuer: issuer?.subject ?? subject,
     notBefore: new Date(draft.beginMs),
@@ -140,10 +129,4 @@ function importPublic(pem: string): ReturnType<typeof webcrypto.subtle.importKey
 
 function der(privateKeyPem: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(createPrivateKey(privateKeyPem).export({ type: 'pkcs8', format: 'der' }));
-}
-
-/** Positive and not zero, as RFC 5280 §4.1.2.2 wants it. */
-function serialOf(bytes: Uint8Array): string {
-  const positive = Uint8Array.from(bytes, (byte, index) => (index === 0 ? (byte & 0x3f) | 0x40 : byte));
-  return Buffer.from(positive).toString('hex');
 }
