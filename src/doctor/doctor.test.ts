@@ -47,6 +47,17 @@ describe('what is read of a machine, and where', () => {
       },
       /error: the memory .*\/boot\/cmdline\.txt/s,
     ],
+    [
+      'Debian 13 with pages of 16 KiB',
+      'machine',
+      {
+        files: {
+          '/sys/kernel/mm/transparent_hugepage/enabled': '[always] madvise never\n',
+          '/sys/kernel/mm/transparent_hugepage/hpage_pmd_size': '33554432\n',
+        },
+      },
+      /warning: .*pieces of 32 MB.*echo madvise/s,
+    ],
     ['K3s that runs', 'orchestrators', { files: process(12, 'k3s-server') }, /warning: K3s runs here/],
     [
       'a kubelet for the next boot',

@@ -13,6 +13,8 @@ export type MachineFacts = {
   readonly systemd: string | undefined;
   readonly memoryBytes: number;
   readonly swapBytes: number;
+  /** Transparent huge pages; undefined where the kernel has none. */
+  readonly hugePages: { readonly isAlways: boolean; readonly bytes: number } | undefined;
 };
 
 const MEMORY_BYTES_MIN = 256 * 1024 ** 2;
@@ -23,10 +25,17 @@ const GLIBC_MIN = [2, 29] as const;
 /** Of Debian 10, and of the oldest kernels that vendors' boards still come with. */
 const KERNEL_MIN = [4, 19] as const;
 
+/** With kernel pages of 4 KiB. Those of 16 KiB make it 32 MiB. */
+const HUGE_PAGE_BYTES_USUAL = 2 * 1024 ** 2;
+/** What V8 reserves for compiled code: no larger piece fits in. */
+const CODE_RANGE_BYTES = 256 * 1024 ** 2;
+
 export async function gatherMachine({ outside }: Scene, signal: AbortSignal): Promise<MachineFacts> {
-  const [release, meminfo, libc, isBooted, systemctl] = await Promise.all([
+  const [release, meminfo, hugePages, hugePageBytes, libc, isBooted, systemctl] = await Promise.all([
     textOf(outside.read('/etc/os-release')),
     textOf(outside.read('/proc/meminfo')),
+    textOf(outside.read(`${HUGE_PAGES}/enabled`)),
+    textOf(outside.read(`${HUGE_PAGES}/hpage_pmd_size`)),
     outside.run(['getconf', 'GNU_LIBC_VERSION'], signal),
     outside.exists('/run/systemd/system'),
     outside.run(['systemctl', '--version'], signal),
@@ -39,8 +48,11 @@ export async function gatherMachine({ outside }: Scene, signal: AbortSignal): Pr
     systemd: isBooted ? /^systemd (\d+)/.exec(outputOf(systemctl) ?? '')?.[1] : undefined,
     memoryBytes: outside.machine.memoryBytes,
     swapBytes: 1024 * Number(/^SwapTotal:\s+(\d+)/m.exec(meminfo)?.[1] ?? 0),
+    hugePages: hugePages === '' ? undefined : { isAlways: hugePages.includes('[always]'), bytes: Number(hugePageBytes) },
   };
 }
+
+const HUGE_PAGES = '/sys/kernel/mm/transparent_hugepage';
 
 export function judgeMachine(facts: MachineFacts): readonly Verdict[] {
   const init = facts.systemd === undefined ? 'without systemd' : `systemd ${facts.systemd}`;
@@ -48,6 +60,7 @@ export function judgeMachine(facts: MachineFacts): readonly Verdict[] {
   return [
     ok(`${facts.system}, kernel ${facts.kernelRelease}${libc}, ${init}`),
     ...judgeMemory(facts),
+    ...judgeHugePages(facts),
     ...(isOlder(facts.kernelRelease, KERNEL_MIN)
       ? [
           warning(
@@ -77,6 +90,19 @@ function judgeMemory({ memoryBytes, swapBytes }: MachineFacts): readonly Verdict
     warning(
       `${size}: the agent runs, but with an engine and pods beside it this is tight`,
       `Use a board with ${MEMORY_BYTES_MIN / 1024 ** 2} MB or more, or run few and small pods with memory limits.`,
+    ),
+  ];
+}
+
+/** Each thread of a process keeps its compiled code in a reserve of its own, whose first byte then brings a whole such page. */
+function judgeHugePages({ hugePages }: MachineFacts): readonly Verdict[] {
+  if (hugePages === undefined || !hugePages.isAlways) return [];
+  if (hugePages.bytes <= HUGE_PAGE_BYTES_USUAL || hugePages.bytes > CODE_RANGE_BYTES) return [];
+  const size = hugePages.bytes / 1024 ** 2;
+  return [
+    warning(
+      `the kernel hands memory out in pieces of ${size} MB (huge pages: always): each thread of the server and the agent takes up to ${size} MB that it does not use`,
+      `Until the next boot: echo madvise | sudo tee ${HUGE_PAGES}/enabled\nFor good: transparent_hugepage=madvise on the kernel's command line. Then restart the service.`,
     ),
   ];
 }

@@ -20,9 +20,18 @@ describe('machine', () => {
     systemd: '252',
     memoryBytes: 1024 ** 3,
     swapBytes: 0,
+    hugePages: { isAlways: true, bytes: 2 * 1024 ** 2 },
   };
   test.each<[string, Partial<MachineFacts>, Expected]>([
     ['a usual board', {}, []],
+    ['no huge pages', { hugePages: undefined }, []],
+    [
+      'pages of 16 KiB, huge ones wherever they fit',
+      { hugePages: { isAlways: true, bytes: 32 * 1024 ** 2 } },
+      [['warning', /pieces of 32 MB .* up to 32 MB that it does not use/]],
+    ],
+    ['pages of 16 KiB, huge ones on demand', { hugePages: { isAlways: false, bytes: 32 * 1024 ** 2 } }, []],
+    ['pages of 64 KiB: huge ones fit nowhere', { hugePages: { isAlways: true, bytes: 512 * 1024 ** 2 } }, []],
     ['without systemd', { systemd: undefined }, []],
     ['Debian 11', { glibc: '2.31', kernelRelease: '5.10.0-28' }, []],
     ['too old a C library', { glibc: '2.28' }, [['error', /glibc 2\.28 is too old/]]],
