@@ -6,7 +6,7 @@ import { buildImage, type ImageRecipe } from './images.ts';
 import { loadImage } from './engine.ts';
 import { removeCgroups } from './cgroups.ts';
 import { createHost, type Host } from './host.ts';
-import { createLan, type Lan } from './network.ts';
+import { createLan, freeLanId, type Lan } from './network.ts';
 
 /**
  * A server and edge nodes as hosts on one machine, for the demo, the end-to-end tests and the benches. Everything is made below one
@@ -45,7 +45,7 @@ export const PROGRAM = resolve(import.meta.dirname, '../..', process.env['SKERRY
 const READY_MS = 30_000;
 
 export async function createLab(options: LabOptions): Promise<Lab> {
-  const id = options.id ?? (process.pid % 0x10000).toString(16);
+  const id = options.id ?? freeLanId(process.pid);
   const root = options.root ?? mkdtempSync(`/var/tmp/skerry-lab-${id}-`);
   mkdirSync(root, { recursive: true });
   const running = new Map<string, ChildProcess>();

@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import { run, tryRun } from './exec.ts';
 
 /**
@@ -21,7 +22,7 @@ export type Lan = {
 /** `id`: up to 4 hex digits. The LAN is 198.18.<low byte of id>.0/24, of the range that RFC 2544 keeps for test networks. */
 export async function createLan(id: string): Promise<Lan> {
   const namespace = `sk${id}lan`;
-  const prefix = `198.18.${Number.parseInt(id, 16) % 256}`;
+  const prefix = prefixOf(Number.parseInt(id, 16));
   const near = `sk${id}-0`;
   const remove = async () => {
     await tryRun('ip', ['link', 'del', near]);
@@ -60,6 +61,18 @@ export async function createLan(id: string): Promise<Lan> {
     setCable: (index, state) => inside(namespace, ['link', 'set', `l${index}`, state]),
     remove,
   };
+}
+
+/** An id from `number` on whose LAN this machine has no cable of yet: another lab may have one. */
+export function freeLanId(number: number): string {
+  const taken = Object.values(networkInterfaces()).flatMap((entries = []) => entries.map(({ address }) => address));
+  for (let id = number; id < number + 256; id += 1)
+    if (!taken.includes(`${prefixOf(id)}.254`)) return (id % 0x10000).toString(16);
+  throw new Error('every LAN of 198.18.0.0/16 is plugged into this machine: labs that were never removed? (ip link)');
+}
+
+function prefixOf(id: number): string {
+  return `198.18.${id % 256}`;
 }
 
 async function inside(namespace: string, args: readonly string[]): Promise<void> {

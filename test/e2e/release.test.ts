@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run, waitFor } from '../../scripts/lab/exec.ts';
 import { buildImage } from '../../scripts/lab/images.ts';
-import { createLan, type Lan } from '../../scripts/lab/network.ts';
+import { createLan, freeLanId, type Lan } from '../../scripts/lab/network.ts';
 import { boot, type BootedRoot } from '../support/booted-root.ts';
 import { kubectl } from '../support/kubectl.ts';
 import { serveRelease, type ReleaseServer } from '../support/release-world.ts';
@@ -19,6 +19,7 @@ const NAMES = ['server', 'board-1', 'board-2'] as const;
 type Name = (typeof NAMES)[number];
 
 let folder: string;
+let id: string;
 let lan: Lan;
 let releases: ReleaseServer;
 let kubeconfig: string;
@@ -27,7 +28,7 @@ const machines = new Map<Name, BootedRoot>();
 
 const machine = (name: Name) => machines.get(name) as BootedRoot;
 const address = (name: Name) => lan.addressOf(NAMES.indexOf(name) + 1);
-const networkOf = (name: Name) => `sk5e1-${name}`;
+const networkOf = (name: Name) => `sk${id}-${name}`;
 const kube = (...args: readonly string[]) => run(kubectl('1.36'), ['--kubeconfig', kubeconfig, ...args]);
 /** As the README's first line. */
 const oneLine = (name: Name, version: string, ...args: readonly string[]) =>
@@ -35,7 +36,8 @@ const oneLine = (name: Name, version: string, ...args: readonly string[]) =>
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'release-'));
-  lan = await createLan('5e1');
+  id = freeLanId(process.pid);
+  lan = await createLan(id);
   releases = await serveRelease(join(folder, 'www'), lan.address);
   await run('openssl', ['genpkey', '-algorithm', 'ed25519', '-out', join(folder, 'key.pem')]);
   await Promise.all(VERSIONS.map(release));

@@ -17,8 +17,15 @@ export type LabWorld = Stage & {
 export async function startLabWorld(nodes: number, options: Omit<LabOptions, 'nodes'> = {}): Promise<LabWorld> {
   const lab = await createLab({ nodes, ...options });
   const stage = createStage(lab, kubectl('1.36'), () => undefined);
-  await lab.server.boot({ engine: false });
-  await lab.startServer();
+  const begin = async () => {
+    await lab.server.boot({ engine: false });
+    await lab.startServer();
+  };
+  // Whom a start fails has no world to remove.
+  await begin().catch(async (error: unknown) => {
+    await lab.remove();
+    throw error;
+  });
   const world: LabWorld = {
     ...stage,
     logged: (host, process, text) =>
