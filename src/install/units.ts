@@ -28,8 +28,8 @@ const STOP_SECONDS = 30;
 const TASKS_MAX = 512;
 /** A node of its own needs sockets to its engine and its server only; a server one for each node, watch and request. */
 const OPEN_FILES_MAX: Readonly<Record<Mode, number>> = { server: 1_048_576, agent: 65_536 };
-/** Above it the kernel takes back what can be had again, the executable's own pages first. */
-const AGENT_MEMORY_HIGH = '64M';
+/** Above MemoryHigh the kernel takes back what can be had again, the executable's own pages first. One arena of malloc for all threads: 1.4 MB less. */
+const AGENT_MEMORY = 'MemoryHigh=64M\nEnvironment=MALLOC_ARENA_MAX=1\n';
 
 const DESCRIPTION: Readonly<Record<Mode, string>> = {
   server: 'Skerry server: the Kubernetes API for a fleet, and the node of this machine',
@@ -62,7 +62,7 @@ RestartSec=${RESTART_SECONDS}
 # Containers are the engine's, in cgroups of its own: a stop ends this process and its helpers only.
 KillMode=mixed
 OOMScoreAdjust=-999
-${mode === 'agent' ? `MemoryHigh=${AGENT_MEMORY_HIGH}\n` : ''}TasksMax=${TASKS_MAX}
+${mode === 'agent' ? AGENT_MEMORY : ''}TasksMax=${TASKS_MAX}
 LimitNOFILE=${OPEN_FILES_MAX[mode]}
 
 [Install]
