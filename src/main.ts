@@ -233,7 +233,7 @@ function spawnWorker(role: WorkerRole, data: unknown): Worker {
   const options = { workerData: { role, data }, name: role };
   const inside = runningExecutable();
   if (inside === undefined) return new Worker(join(dirname(process.argv[1] ?? ''), 'worker.ts'), options);
-  return new Worker(inside.asset('loader.cjs'), { ...options, eval: true });
+  return new Worker(`globalThis.skerryScript = 'worker';${inside.asset('loader.cjs')}`, { ...options, eval: true });
 }
 
 /** What was put into the executable when it was built. */

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bundle } from './bundle.ts';
+import { bundle, type ScriptName } from './bundle.ts';
 import { makeCodeCache } from './code-cache.ts';
 import type { Progress } from './kept.ts';
 import { nodeFor } from './node-binary.ts';
@@ -37,31 +37,27 @@ export async function buildExecutable({ target, work, output, version, releaseKe
   const addon = await sqliteAddonFor(target, sysroot, nodeFolder, say);
   mkdirSync(work, { recursive: true });
   say(`packing for ${target.arch}`);
-  const { main, agent, worker, packages } = await bundle(work);
+  const { scripts, packages } = await bundle(work);
   const release = join(work, 'release.json');
   writeFileSync(release, JSON.stringify({ version, keys: releaseKeys, url: releaseUrl }));
   const node = join(nodeFolder, 'node');
-  const caches = { main: join(work, 'main.cache'), agent: join(work, 'agent.cache'), worker: join(work, 'worker.cache') };
-  const made = { target, node, sysroot };
-  await makeCodeCache({ ...made, bundle: main, name: 'main', warmUp: WARM_UP }, caches.main);
-  await makeCodeCache({ ...made, bundle: agent, name: 'agent', warmUp: AGENT_WARM_UP }, caches.agent);
-  await makeCodeCache({ ...made, bundle: worker, name: 'worker', warmUp: [] }, caches.worker);
   const loader = join(import.meta.dirname, 'loader.cjs');
-  const assets = {
-    'loader.cjs': loader,
-    'main.cjs': main,
-    'main.cache': caches.main,
-    'agent.cjs': agent,
-    'agent.cache': caches.agent,
-    'worker.cjs': worker,
-    'worker.cache': caches.worker,
-    'better_sqlite3.node': addon,
-    'release.json': release,
-  };
+  const assets: Record<string, string> = { 'loader.cjs': loader, 'better_sqlite3.node': addon, 'release.json': release };
+  // Sound: the record has just these.
+  for (const name of Object.keys(WARM_UP) as readonly ScriptName[]) {
+    const cache = join(work, `${name}.cache`);
+    await makeCodeCache({ target, node, sysroot, bundle: scripts[name], name, warmUp: WARM_UP[name] }, cache);
+    assets[`${name}.cjs`] = scripts[name];
+    assets[`${name}.cache`] = cache;
+  }
   await pack({ target, node, loader, assets }, work, output);
   return { packages, sysroot, nodeFolder };
 }
 
-/** What every start of the command line does. */
-const WARM_UP = ['version'];
-const AGENT_WARM_UP = ['agent', '--help'];
+/** Arguments of a run whose functions are compiled in the cache: what every start does, as far as that is the same each time. */
+const WARM_UP: Readonly<Record<ScriptName, readonly string[]>> = {
+  main: ['version'],
+  agent: ['agent', '--help'],
+  cli: ['get', 'pods', '--kubeconfig', join(import.meta.dirname, 'nowhere.kubeconfig')],
+  worker: [],
+};

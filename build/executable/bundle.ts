@@ -1,24 +1,29 @@
 import { join } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
 
-/** The program as CommonJS scripts: `main.cjs`, and the small `worker.cjs` for its threads. What npm packages are inside stands in the answer. */
+/**
+ * The program as CommonJS scripts, of which a process takes one (loader.cjs): `main` is all of it, `agent` and `cli` are the same without what those verbs never
+ * load, `worker` is for the server's thread. What npm packages are inside stands in the answer.
+ */
 const ROOT = join(import.meta.dirname, '../..');
 
+export type ScriptName = 'main' | 'agent' | 'cli' | 'worker';
+
 /** `packages`: folders of node_modules, relative to the root. */
-export type Bundle = {
-  readonly main: string;
-  readonly agent: string;
-  readonly worker: string;
-  readonly packages: readonly string[];
-};
+export type Bundle = { readonly scripts: Readonly<Record<ScriptName, string>>; readonly packages: readonly string[] };
 
 export async function bundle(folder: string): Promise<Bundle> {
   const { packages } = await make(folder, { main: 'src/main.ts', worker: 'src/worker.ts' }, []);
   // An agent keeps the text of its script in memory as long as it lives.
-  await make(folder, { agent: 'src/main.ts' }, [withoutServer]);
-  const script = (name: string) => join(folder, `${name}.cjs`);
-  return { main: script('main'), agent: script('agent'), worker: script('worker'), packages };
+  await make(folder, { agent: 'src/main.ts' }, [onlyVerbs(['agent'], ['#server/'])]);
+  // A command reads its script at each start.
+  await make(folder, { cli: 'src/main.ts' }, [onlyVerbs(CLI_VERBS, ['#server/', '#agent/'])]);
+  const script = (name: ScriptName) => join(folder, `${name}.cjs`);
+  return { scripts: { main: script('main'), agent: script('agent'), cli: script('cli'), worker: script('worker') }, packages };
 }
+
+/** Those that a person waits for, and that need nothing of the two modes. The loader knows them too. */
+const CLI_VERBS = ['get', 'create', 'delete', 'logs', 'version'];
 
 async function make(folder: string, entryPoints: Readonly<Record<string, string>>, more: readonly Plugin[]) {
   const { metafile } = await build({
@@ -57,31 +62,38 @@ const addonInExecutable: Plugin = {
 
 /** What dependencies load and we never use: MQTT by way of a browser's worker or a SOCKS proxy, images built from a folder. An agent would carry it all its life. */
 const UNUSED = ['worker-timers', 'socks', 'tar-fs'];
+/** Commander's subcommands that are programs of their own. */
+const UNUSED_BY_COMMANDER = 'node:child_process';
 
 const leftOut: Plugin = {
   name: 'left out',
   setup: (bundling) => {
-    bundling.onResolve({ filter: new RegExp(`^(${UNUSED.join('|')})$`) }, ({ path }) => ({ path, namespace: 'left-out' }));
+    bundling.onResolve({ filter: new RegExp(`^(${[...UNUSED, UNUSED_BY_COMMANDER].join('|')})$`) }, ({ path, importer }) =>
+      path !== UNUSED_BY_COMMANDER || importer.includes('/node_modules/commander/') ? { path, namespace: 'left-out' } : undefined,
+    );
     bundling.onLoad({ filter: /./, namespace: 'left-out' }, () => ({ contents: 'module.exports = {};' }));
   },
 };
 
-/** Verbs other than `agent`, and what they load: whoever asks for one is in the other script (loader.cjs). */
-const withoutServer: Plugin = {
-  name: 'without server',
-  setup: (bundling) => {
-    bundling.onResolve({ filter: /./ }, ({ kind, path, importer }) => {
-      if (kind !== 'dynamic-import') return undefined;
-      const isOther = path.startsWith('#server/') || (importer === VERBS && !AGENT_VERB.includes(path));
-      return isOther ? { path, namespace: 'without-server' } : undefined;
-    });
-    bundling.onLoad({ filter: /./, namespace: 'without-server' }, ({ path }) => ({
-      contents: `throw new Error('this can not be: ${path} in an agent');`,
-    }));
-  },
-};
+/** Leaves out all other verbs, and what begins with one of `never`: whoever asks for one is in another script. */
+function onlyVerbs(verbs: readonly string[], never: readonly string[]): Plugin {
+  const kept = new Set([...verbs.map((verb) => `./${verb}.ts`), './configure.ts']);
+  return {
+    name: 'only verbs',
+    setup: (bundling) => {
+      bundling.onResolve({ filter: /./ }, ({ kind, path, importer }) => {
+        if (kind !== 'dynamic-import') return undefined;
+        const isOther = never.some((start) => path.startsWith(start)) || (importer === VERBS && !kept.has(path));
+        return isOther ? { path, namespace: 'other-verbs' } : undefined;
+      });
+      bundling.onLoad({ filter: /./, namespace: 'other-verbs' }, ({ path }) => ({
+        contents: `throw new Error('this can not be: ${path} in a script of ${verbs.join(', ')}');`,
+      }));
+    },
+  };
+}
+
 const VERBS = join(ROOT, 'src/cli/program.ts');
-const AGENT_VERB = ['./agent.ts', './configure.ts'];
 
 function packagesIn({ inputs }: Metafile): readonly string[] {
   const folders = Object.keys(inputs).flatMap((file) => {

@@ -5,11 +5,17 @@
  */
 const { getAsset, getRawAsset } = require('node:sea');
 const { Script } = require('node:vm');
-const { isMainThread } = require('node:worker_threads');
 
-// The agent's script is the program without the server: both know the verb `agent`, in whatever way it is called.
-const mainScript = process.argv[2] === 'agent' ? 'agent' : 'main';
-const name = isMainThread ? mainScript : 'worker';
+// Which script has the verb (bundle.ts); what is asked for in any other way is in the whole of it. A thread is told by who starts it (main.ts).
+const SCRIPTS = new Map([
+  ['agent', 'agent'],
+  ['get', 'cli'],
+  ['create', 'cli'],
+  ['delete', 'cli'],
+  ['logs', 'cli'],
+  ['version', 'cli'],
+]);
+const name = globalThis.skerryScript ?? SCRIPTS.get(process.argv[2]) ?? 'main';
 const script = new Script(getAsset(`${name}.cjs`, 'latin1'), {
   filename: `skerry/${name}.cjs`,
   cachedData: new Uint8Array(getRawAsset(`${name}.cache`)),

@@ -8,7 +8,11 @@ const { Script } = require('node:vm');
 
 const [bundle, name, out, ...args] = process.argv.slice(2);
 const script = new Script(readFileSync(bundle, 'latin1'), { filename: `skerry/${name}.cjs` });
-process.on('exit', () => writeFileSync(out, script.createCachedData()));
+process.on('exit', () => {
+  writeFileSync(out, script.createCachedData());
+  // The run itself may fail: it is for its functions.
+  process.exitCode = 0;
+});
 if (args.length > 0) {
   process.argv = [process.execPath, process.execPath, ...args];
   script.runInThisContext()(module.exports, require, module, __filename, __dirname);

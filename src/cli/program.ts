@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import type { Context } from './context.ts';
 import { USAGE_EXIT_CODE, exitCodeOf } from './exit-code.ts';
@@ -58,7 +60,9 @@ async function program(first: string | undefined, context: Context): Promise<Com
     .enablePositionalOptions()
     .showHelpAfterError(TRY_HELP)
     .showSuggestionAfterError()
-    .hook('preAction', async (_, command) => (await import('./configure.ts')).configure(command, context))
+    .hook('preAction', async (_, command) => {
+      if (!namesServer(command, context)) await (await import('./configure.ts')).configure(command, context);
+    })
     .exitOverride()
     .configureOutput({
       writeOut: context.stdout,
@@ -79,6 +83,16 @@ Examples:
   if (own === undefined) root.addCommand((await import('./completion.ts')).completeCommand(context), { hidden: true });
   handDown(root);
   return root;
+}
+
+/** Whoever names a server by a kubeconfig asks for nothing of this machine's settings, and waits for nobody to read them. */
+function namesServer(command: Command, { environment, homedir }: Context): boolean {
+  if (!command.options.some(({ long }) => long === '--kubeconfig')) return false;
+  return (
+    command.getOptionValue('kubeconfig') !== undefined ||
+    (environment['KUBECONFIG'] ?? '') !== '' ||
+    existsSync(join(homedir(), '.kube/config'))
+  );
 }
 
 /** Commander hands settings down only to commands that it makes itself. */
