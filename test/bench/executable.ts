@@ -1,0 +1,225 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { end, run, tryRun, waitFor } from '../../scripts/lab/exec.ts';
+import { createApi } from './api.ts';
+import { memoryOf } from './memory.ts';
+import { createQuietDisk, type QuietDisk } from './quiet-disk.ts';
+import { median, row, throughput, type Row } from './statistics.ts';
+import { kubectl } from '../support/kubectl.ts';
+
+/** The executable by itself, beside the same program run from the checkout, and beside a bare Node. */
+const ROOT = resolve(import.meta.dirname, '../..');
+const CHECKOUT = join(ROOT, 'scripts/skerry');
+const TURNS = 20;
+const IDLE_MS = 30_000;
+const CLIENTS = 64;
+
+export async function measureExecutable(program: string): Promise<readonly Row[]> {
+  const work = mkdtempSync(join(tmpdir(), 'bench-'));
+  const disk = await createQuietDisk();
+  try {
+    return [
+      download(program),
+      ...(await starts(program, work)),
+      ...(await memory(program, work, disk)),
+      ...(await flags(program, work)),
+    ];
+  } finally {
+    await disk.remove();
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+function download(program: string): Row {
+  const mb = gzipSync(readFileSync(program), { level: 9 }).length / 1e6;
+  return row('download, gzip', `${mb.toFixed(1)} MB`, '≤ 45 MB', mb <= 45);
+}
+
+type Running = { readonly child: ChildProcess; readonly url: string; readonly kubeconfig: string };
+let port = 17_700;
+
+async function serve(
+  argv: readonly string[],
+  dataDir: string,
+  ...more: readonly string[]
+): Promise<Running & { readonly readyMs: number }> {
+  port += 1;
+  const since = performance.now();
+  const [program, ...before] = argv;
+  const args = [...before, 'server', '--data-dir', dataDir, '--listen', `127.0.0.1:${port}`, '--log-level', 'error', ...more];
+  const child = spawn(program ?? '', args, { stdio: 'ignore', env: { PATH: process.env['PATH'], SKERRY_CONFIG: '/dev/null' } });
+  const url = `https://127.0.0.1:${port}`;
+  await waitFor('the server', async () => (await tryRun('curl', ['-skf', `${url}/readyz`])).code === 0 || undefined, 60_000, 5);
+  return { child, url, kubeconfig: join(dataDir, 'admin.kubeconfig'), readyMs: performance.now() - since };
+}
+
+async function starts(program: string, work: string): Promise<readonly Row[]> {
+  const ready = async (argv: readonly string[], name: string) => {
+    const took: number[] = [];
+    for (let turn = 0; turn < 3; turn += 1) {
+      const { child, readyMs } = await serve(argv, join(work, name), '--no-agent');
+      took.push(readyMs);
+      await end(child);
+    }
+    return took;
+  };
+  const [first = Number.NaN, ...later] = await ready([program], 'ready');
+  const fromSources = await ready([CHECKOUT], 'ready-sources');
+  const server = await serve([program], join(work, 'ready'), '--no-agent');
+  const env = { PATH: process.env['PATH'] ?? '', KUBECONFIG: server.kubeconfig, HOME: work };
+  const took = async (command: string, ...args: readonly string[]) => {
+    const times: number[] = [];
+    for (let turn = 0; turn < TURNS; turn += 1) {
+      const since = performance.now();
+      await tryRun(command, args, { env });
+      times.push(performance.now() - since);
+    }
+    return median(times);
+  };
+  const bare = await took(process.execPath, '-e', '0');
+  const get = await took(program, 'get', 'pods');
+  const peers = `kubectl ${ms(await took(kubectl('1.36'), 'get', 'pods'))}, from sources ${ms(await took(CHECKOUT, 'get', 'pods'))}, bare Node ${ms(bare)}`;
+  const version = await took(program, 'version');
+  await end(server.child);
+  return [
+    row('skerry version, start to exit, p50 of 20', ms(version), '', undefined, `bare Node ${ms(bare)}`),
+    row('skerry get pods, start to exit, p50 of 20', ms(get), '≤ 60 ms', get <= 60, peers),
+    row(
+      'server start to ready, first start',
+      ms(first),
+      '≤ 1 s',
+      first <= 1000,
+      `from sources ${ms(fromSources[0] ?? Number.NaN)}`,
+    ),
+    row(
+      'server start to ready, p50 of later starts',
+      ms(median(later)),
+      '≤ 1 s',
+      median(later) <= 1000,
+      `from sources ${ms(median(fromSources.slice(1)))}`,
+    ),
+  ];
+}
+
+async function memory(program: string, work: string, disk: QuietDisk): Promise<readonly Row[]> {
+  const copy = await disk.put(program);
+  const idle = async (child: ChildProcess) => {
+    await new Promise((done) => setTimeout(done, IDLE_MS));
+    return memoryOf(child.pid ?? 0);
+  };
+  const server = await serve([copy], join(work, 'memory'), '--no-agent');
+  const alone = await idle(server.child);
+  const agentIn = async (name: string, group?: string) => {
+    const token = (await run(program, ['token', 'create', '--data-dir', join(work, 'memory')])).trim();
+    const flagsOfAgent = [
+      '--server',
+      server.url,
+      '--data-dir',
+      join(work, name),
+      '--node-name',
+      name,
+      '--docker',
+      `unix://${work}/none.sock`,
+      '--log-level',
+      'error',
+    ];
+    const script = `${group === undefined ? '' : `echo $$ >${group}/cgroup.procs; `}exec "$0" agent "$@"`;
+    const child = spawn('sh', ['-c', script, copy, ...flagsOfAgent, '--token', token], {
+      stdio: 'ignore',
+      env: { PATH: process.env['PATH'], SKERRY_CONFIG: '/dev/null', MALLOC_ARENA_MAX: '1' },
+    });
+    const found = await idle(child);
+    const nodes = await run(program, ['get', 'nodes', '--kubeconfig', server.kubeconfig]);
+    await end(child);
+    return { ...found, joined: nodes.includes(name) };
+  };
+  const agent = await agentIn('free');
+  const group = memoryGroup(48);
+  const confined = group === undefined ? undefined : await agentIn('confined', group);
+  if (group !== undefined) rmdirSync(group);
+  await end(server.child);
+  const both = await serve([copy], join(work, 'both'), '--docker', `unix://${work}/none.sock`);
+  const withAgent = await idle(both.child);
+  await end(both.child);
+  const said = ({ rssMb, privateMb }: { readonly rssMb: number; readonly privateMb: number }) => `${rssMb} / ${privateMb} MB`;
+  return [
+    row('server --no-agent, idle 30 s (RSS / private)', said(alone), '≤ 90 MB', alone.rssMb <= 90),
+    row('server with its agent, idle 30 s (RSS / private)', said(withAgent), '≤ 110 MB', withAgent.rssMb <= 110),
+    row(
+      'agent, 30 s after its join, no engine (RSS / private)',
+      said(agent),
+      '≤ 70 / 25 MB',
+      agent.rssMb <= 70 && agent.privateMb <= 25,
+    ),
+    confined === undefined
+      ? row('agent in a memory cgroup of 48 MB', 'no memory cgroup here')
+      : row('agent in a memory cgroup of 48 MB (RSS / private)', said(confined), 'joins and lives', confined.joined),
+  ];
+}
+
+/** A group of the memory controller, in either version of control groups; undefined where this machine has none to give. */
+function memoryGroup(limitMb: number): string | undefined {
+  for (const [root, file] of [
+    ['/sys/fs/cgroup/memory', 'memory.limit_in_bytes'],
+    ['/sys/fs/cgroup', 'memory.max'],
+  ] as const) {
+    const group = join(root, `skerry-bench-${process.pid}`);
+    if (!existsSync(root)) continue;
+    mkdirSync(group, { recursive: true });
+    if (existsSync(join(group, file))) {
+      writeFileSync(join(group, file), `${limitMb}M`);
+      return group;
+    }
+    rmdirSync(group);
+  }
+  return undefined;
+}
+
+/** Durable PUTs with the flags that are baked in, and with Node's own size of the young generation in its place, in turns. */
+async function flags(program: string, work: string): Promise<readonly Row[]> {
+  const baked: number[] = [];
+  const without: number[] = [];
+  for (let turn = 0; turn < 3; turn += 1) {
+    baked.push(await putsPerSecond([program], join(work, `baked-${turn}`)));
+    without.push(await putsPerSecond([program, '--node-options=--max-semi-space-size=16'], join(work, `without-${turn}`)));
+  }
+  const ratio = median(baked) / median(without);
+  return [
+    row(
+      'PUT/s with the baked flags, p50 of 3',
+      `${Math.round(median(baked))}/s`,
+      'no worse than without',
+      ratio >= 0.97,
+      `without ${Math.round(median(without))}/s, ratio ${ratio.toFixed(2)}`,
+    ),
+  ];
+}
+
+async function putsPerSecond(argv: readonly string[], dataDir: string): Promise<number> {
+  const { child, kubeconfig } = await serve(argv, dataDir, '--no-agent');
+  const api = createApi(kubeconfig, CLIENTS);
+  const path = '/api/v1/namespaces/default/configmaps';
+  const body = (at: number, turn: number) => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: `c-${at}` },
+    data: { turn: String(turn), filling: 'x'.repeat(3500) },
+  });
+  try {
+    for (let at = 0; at < 200; at += 1) await api.call('POST', path, body(at, 0));
+    return await throughput(6000, CLIENTS, async (turn) => {
+      const { status } = await api.call('PUT', `${path}/c-${turn % 200}`, body(turn % 200, turn + 1));
+      if (status >= 300) throw new Error(`PUT answered ${status}`);
+    });
+  } finally {
+    await api.close();
+    await end(child);
+  }
+}
+
+function ms(value: number): string {
+  return value < 1000 ? `${value.toFixed(value < 100 ? 1 : 0)} ms` : `${(value / 1000).toFixed(2)} s`;
+}
