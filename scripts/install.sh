@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs Skerry @VERSION@: finds out what machine this is, fetches the program, checks it and lets it install itself.
 #
-#   curl -sfL @URL@/install.sh | sh -s - server
-#   curl -sfL @URL@/install.sh | sh -s - agent --server https://HOST:6443 --token-file FILE
+#   curl -sSfL @URL@/install.sh | sh -s - server
+#   curl -sSfL @URL@/install.sh | sh -s - agent --server https://HOST:6443 --token-file FILE
 #   sh /media/stick/install.sh server --offline /media/stick        # all from a folder, no network
 #
 # What follows server or agent is for `skerry install`: see `skerry install server --help`. Proxies: the usual variables.

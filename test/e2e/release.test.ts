@@ -32,7 +32,7 @@ const networkOf = (name: Name) => `sk${id}-${name}`;
 const kube = (...args: readonly string[]) => run(kubectl('1.36'), ['--kubeconfig', kubeconfig, ...args]);
 /** As the README's first line. */
 const oneLine = (name: Name, version: string, ...args: readonly string[]) =>
-  machine(name).must('sh', '-c', 'curl -sfL "$0/install.sh" | sh -s - "$@"', `${releases.url}/${version}`, ...args);
+  machine(name).must('sh', '-c', 'curl -sSfL "$0/install.sh" | sh -s - "$@"', `${releases.url}/${version}`, ...args);
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'release-'));
