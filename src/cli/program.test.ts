@@ -117,6 +117,7 @@ test('wrong usage that only a mode finds is told in the same form, other failure
   const failing = (code: string) => runWith({ runAgent: async () => Promise.reject(new SkerryError(code, 'join')) }, 'agent');
   expect(await failing('Usage')).toMatchObject({ code: 2, output: 'skerry: join\n(try --help)\n' });
   expect(await failing('BadToken')).toMatchObject({ code: 2, output: 'skerry: join\n(try --help)\n' });
+  expect(await failing('BadConfig')).toMatchObject({ code: 2, output: 'skerry: join\n' });
   expect(await failing('Forbidden')).toMatchObject({ code: 3, output: 'skerry: join\n' });
 });
 

@@ -19,7 +19,8 @@ export async function runProgram(argv: readonly string[], context: Context): Pro
     // As `head` does: whoever reads has read enough.
     if (hasCode(error, 'OutputClosed')) return 0;
     const exitCode = exitCodeOf(error);
-    const hint = exitCode === USAGE_EXIT_CODE ? TRY_HELP : remedy(error);
+    // What is wrong in a file of settings is told with its place: the help would say no more.
+    const hint = exitCode === USAGE_EXIT_CODE && !hasCode(error, 'BadConfig') ? TRY_HELP : remedy(error);
     context.stderr(`${failureText(error)}${hint === undefined ? '' : `${hint}\n`}`);
     return exitCode;
   }
