@@ -6,8 +6,8 @@ const told = (manager: Manager, brought: readonly string[] = []) =>
 
 test('from the distribution', () => {
   expect(told('apt-get')).toEqual([
-    'apt-get update -q',
-    'apt-get -o DPkg::Lock::Timeout=120 install -y -q --no-install-recommends --no-remove iproute2 nftables docker.io',
+    'apt-get -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 update -q',
+    'apt-get -o DPkg::Lock::Timeout=120 -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 install -y -q --no-install-recommends --no-remove iproute2 nftables docker.io',
   ]);
   expect(told('dnf')).toEqual(['dnf install -y iproute nftables moby-engine']);
   expect(told('zypper')).toEqual(['zypper --non-interactive install --no-recommends iproute2 nftables docker']);

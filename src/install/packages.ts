@@ -60,13 +60,14 @@ export function fetching(manager: Manager, missing: readonly Requirement[], brou
         ...sources,
         '-o',
         'DPkg::Lock::Timeout=120',
+        ...(alone ? [] : APT_GIVES_UP),
         'install',
         '-y',
         '-q',
         '--no-install-recommends',
         '--no-remove',
       ];
-      return { names, commands: [...(alone ? [] : [['apt-get', 'update', '-q']]), [...install, ...what]] };
+      return { names, commands: [...(alone ? [] : [['apt-get', ...APT_GIVES_UP, 'update', '-q']]), [...install, ...what]] };
     }
     case 'dnf':
     case 'yum':
@@ -80,6 +81,9 @@ export function fetching(manager: Manager, missing: readonly Requirement[], brou
       return { names, commands: [['pacman', '--noconfirm', ...(alone ? ['-U'] : ['-Sy', '--needed']), ...what]] };
   }
 }
+
+/** Of itself it tries each file four times: where there is no network that is more than ten minutes, until it says so. */
+const APT_GIVES_UP = ['-o', 'Acquire::Retries=1', '-o', 'Acquire::http::Timeout=20', '-o', 'Acquire::https::Timeout=20'];
 
 /** Whether a file of the stick is a package for this manager and architecture (`amd64`, `arm64` as Debian says it). */
 export function isPackageFile(manager: Manager, architecture: Architecture, file: string): boolean {
