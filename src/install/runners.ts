@@ -93,7 +93,12 @@ async function checkReady(mode: Mode, started: Ran, run: RunProgram, signal: Abo
   const why = failureOf(started);
   if (why === undefined || signal.aborted) return;
   const unit = unitName(mode);
-  const log = await run(['journalctl', '-q', '-u', unit, '-n', '5', '-o', 'cat', '--no-pager'], SYSTEMCTL_MS_MAX, signal);
+  // Its own words alone: those of systemd about it would push them out.
+  const log = await run(
+    ['journalctl', '-q', `_SYSTEMD_UNIT=${unit}`, '-n', '5', '-o', 'cat', '--no-pager'],
+    SYSTEMCTL_MS_MAX,
+    signal,
+  );
   const said =
     log.type === 'ended' && log.stdout.trim() !== '' ? `; it said last:\n  ${log.stdout.trim().replaceAll('\n', '\n  ')}` : '';
   const late = started.type === 'stopped';

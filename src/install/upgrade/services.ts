@@ -38,7 +38,7 @@ export function systemdServices(run: RunProgram): Services | undefined {
     },
     lastWords: async (mode, sinceSeconds, signal) => {
       const since = ['--since', `@${Math.floor(sinceSeconds)}`, '--lines', String(LINES_MAX)];
-      const argv = ['journalctl', '--unit', unitOf(mode), ...since, '--no-pager', '--output', 'cat'];
+      const argv = ['journalctl', `_SYSTEMD_UNIT=${unitOf(mode)}`, ...since, '--no-pager', '--output', 'cat'];
       const ran = await run(argv, ASK_MS_MAX, signal);
       return ran.type === 'ended' ? ran.stdout.trimEnd() : '';
     },
