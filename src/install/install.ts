@@ -99,14 +99,19 @@ async function installIn(
   const reread = steps.find((step) => step.do === 'engine-settings' && step.pid !== undefined);
   const engine = { socket: request.engineSocket, file: seen.engine.file };
   const trouble = reread === undefined ? undefined : await liveRestoreTrouble(engine, clock, signal);
+  const waits = steps.some((step) => step.do === 'start' && step.mode === 'agent') && !isJoined(root, dataDir);
   return {
     changed: steps.length > 0,
-    notes: trouble === undefined ? notes : [...notes, trouble],
+    notes: [...notes, ...(trouble === undefined ? [] : [trouble]), ...(waits ? [NOT_JOINED] : [])],
     supervisor: seen.supervisor,
     layout,
     dataDir,
   };
 }
+
+/** It is ready then, too: where the server comes up after it, nobody should have to start it again. */
+const NOT_JOINED =
+  'this node has not joined its server yet, and tries until it can; why stands in journalctl -u skerry-agent, and skerry doctor looks for it';
 
 /** Where the agent finds its token at each start until it has joined; it deletes the file then. */
 const tokenPathIn = (dataDir: string): string => join(dataDir, 'join-token');
