@@ -2,7 +2,6 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../scripts/lab/exec.ts';
 import type { ScriptName } from './bundle.ts';
-import { V8_FLAGS } from './pack.ts';
 import { isNative, type Target } from './targets.ts';
 
 /**
@@ -27,7 +26,7 @@ export type Cached = {
 export async function makeCodeCache({ target, node, sysroot, bundle, name, warmUp }: Cached, out: string): Promise<void> {
   const [program, ...before] = isNative(target) ? [node] : [target.emulator, '-L', sysroot, node];
   const make = (file: string, flags: readonly string[]) =>
-    run(program ?? node, [...before, ...V8_FLAGS, ...flags, MAKER, bundle, name, file, ...warmUp], { env: ENVIRONMENT });
+    run(program ?? node, [...before, ...flags, MAKER, bundle, name, file, ...warmUp], { env: ENVIRONMENT });
   const unseeded = `${out}.unseeded`;
   await make(unseeded, []);
   await make(out, SAME_EACH_TIME);

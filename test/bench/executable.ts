@@ -4,10 +4,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { end, run, tryRun, waitFor } from '../../scripts/lab/exec.ts';
-import { createApi } from './api.ts';
 import { memoryOf } from './memory.ts';
 import { createQuietDisk, type QuietDisk } from './quiet-disk.ts';
-import { median, row, throughput, type Row } from './statistics.ts';
+import { median, row, type Row } from './statistics.ts';
 import { kubectl } from '../support/kubectl.ts';
 
 /** The executable by itself, beside the same program run from the checkout, and beside a bare Node. */
@@ -15,18 +14,12 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const CHECKOUT = join(ROOT, 'scripts/skerry');
 const TURNS = 20;
 const IDLE_MS = 30_000;
-const CLIENTS = 64;
 
 export async function measureExecutable(program: string): Promise<readonly Row[]> {
   const work = mkdtempSync(join(tmpdir(), 'bench-'));
   const disk = await createQuietDisk();
   try {
-    return [
-      download(program),
-      ...(await starts(program, work)),
-      ...(await memory(program, work, disk)),
-      ...(await flags(program, work)),
-    ];
+    return [download(program), ...(await starts(program, work)), ...(await memory(program, work, disk))];
   } finally {
     await disk.remove();
     rmSync(work, { recursive: true, force: true });
@@ -176,48 +169,6 @@ function memoryGroup(limitMb: number): string | undefined {
     rmdirSync(group);
   }
   return undefined;
-}
-
-/** Durable PUTs with the flags that are baked in, and with Node's own size of the young generation in its place, in turns. */
-async function flags(program: string, work: string): Promise<readonly Row[]> {
-  const baked: number[] = [];
-  const without: number[] = [];
-  for (let turn = 0; turn < 3; turn += 1) {
-    baked.push(await putsPerSecond([program], join(work, `baked-${turn}`)));
-    without.push(await putsPerSecond([program, '--node-options=--max-semi-space-size=16'], join(work, `without-${turn}`)));
-  }
-  const ratio = median(baked) / median(without);
-  return [
-    row(
-      'PUT/s with the baked flags, p50 of 3',
-      `${Math.round(median(baked))}/s`,
-      'no worse than without',
-      ratio >= 0.97,
-      `without ${Math.round(median(without))}/s, ratio ${ratio.toFixed(2)}`,
-    ),
-  ];
-}
-
-async function putsPerSecond(argv: readonly string[], dataDir: string): Promise<number> {
-  const { child, kubeconfig } = await serve(argv, dataDir, '--no-agent');
-  const api = createApi(kubeconfig, CLIENTS);
-  const path = '/api/v1/namespaces/default/configmaps';
-  const body = (at: number, turn: number) => ({
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name: `c-${at}` },
-    data: { turn: String(turn), filling: 'x'.repeat(3500) },
-  });
-  try {
-    for (let at = 0; at < 200; at += 1) await api.call('POST', path, body(at, 0));
-    return await throughput(6000, CLIENTS, async (turn) => {
-      const { status } = await api.call('PUT', `${path}/c-${turn % 200}`, body(turn % 200, turn + 1));
-      if (status >= 300) throw new Error(`PUT answered ${status}`);
-    });
-  } finally {
-    await api.close();
-    await end(child);
-  }
 }
 
 function ms(value: number): string {
