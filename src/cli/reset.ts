@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { SkerryError } from '#lib/error.ts';
+import { ask } from './ask.ts';
 import { DATA_DIR, type Context, type ResetDone, type ResetFlags } from './context.ts';
 import { folder, httpsUrl, parsedOption, unixSocket } from './flags.ts';
 
@@ -30,7 +31,8 @@ Where the server does not answer nothing is done, unless with --force: then the 
 On a server's machine this resets its own node only, not the server: start \`skerry server --no-agent\` for the time, so that it can be told.`,
     )
     .action(async ({ yes, force = false, ...flags }: Flags) => {
-      if (yes !== true) await ask(context, flags.dataDir);
+      const question = `This removes the node in ${flags.dataDir} from its cluster, and all containers and emptyDir volumes that it runs.`;
+      if (yes !== true) await ask(context, 'reset', question);
       const done = await context.resetNode({ ...flags, force });
       context.stdout(told(done, flags.dataDir));
       if (!done.forgotten)
@@ -39,15 +41,6 @@ On a server's machine this resets its own node only, not the server: start \`ske
           `reset the node in ${flags.dataDir}: not all of it could be removed, so its key and ledger are kept; mend that and run this again, or use --force`,
         );
     });
-}
-
-async function ask(context: Context, dataDir: string): Promise<void> {
-  const answer = await context.confirm(
-    `This removes the node in ${dataDir} from its cluster, and all containers and emptyDir volumes that it runs. Go on?`,
-  );
-  if (answer === undefined)
-    throw new SkerryError('Usage', 'reset: there is no terminal to ask at; say --yes to go on without asking');
-  if (!answer) throw new SkerryError('Aborted', 'reset: nothing was done');
 }
 
 function told({ node, server, cleared, forgotten }: ResetDone, dataDir: string): string {

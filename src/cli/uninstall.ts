@@ -1,14 +1,22 @@
 import { Command } from 'commander';
 import type { Uninstalled } from '#install/uninstall.ts';
+import { ask } from './ask.ts';
 import { DATA_DIR, type Context } from './context.ts';
 import { folder, parsedOption, unixSocket } from './flags.ts';
 
-type Flags = { readonly dataDir: string; readonly docker: string; readonly purge?: true; readonly force?: true };
+type Flags = {
+  readonly dataDir: string;
+  readonly docker: string;
+  readonly purge?: true;
+  readonly yes?: true;
+  readonly force?: true;
+};
 
 export function uninstallCommand(context: Context): Command {
   return new Command('uninstall')
     .description('Take skerry off this machine; its data stays, unless told otherwise.')
     .option('--purge', 'also remove the data and the settings: the cluster, on a server; the identity, on a node')
+    .option('--yes', 'remove the data without asking')
     .option('--force', 'also where something of the node can not be removed')
     .option('--data-dir <dir>', 'where all state is kept', folder, DATA_DIR)
     .addOption(parsedOption('--docker <socket>', 'the Docker-compatible engine', unixSocket, 'unix:///var/run/docker.sock'))
@@ -17,13 +25,15 @@ export function uninstallCommand(context: Context): Command {
       `
 Examples:
   skerry uninstall                                    # skerry install brings all of it back
-  skerry reset --yes && skerry uninstall --purge      # a node leaves for good: its server is told
+  skerry reset && skerry uninstall --purge            # a node leaves for good: its server is told
 
 Services are stopped, the containers of this node removed with their links, rules and mounts, the units and all versions of the
 program deleted, and live-restore is taken out of the engine's daemon.json if it was put there by us and nobody changed it.
 Containers that skerry did not make, images that were pulled, hostPath folders and the distribution's packages stay.`,
     )
     .action(async ({ dataDir, docker, ...given }: Flags) => {
+      const question = `This deletes all data in ${dataDir}: on a server the whole cluster, and recovery.key with it.`;
+      if (given.purge === true && given.yes !== true) await ask(context, 'uninstall --purge', question);
       const [purge, force] = [given.purge === true, given.force === true];
       const { programRunner } = await import('#install/run-program.ts');
       const { uninstall } = await import('#install/uninstall.ts');

@@ -86,7 +86,7 @@ test.each(['bullseye', 'bookworm', 'trixie'] as const)(
       } finally {
         await running.cut();
       }
-      expect(await root.run(['skerry', 'uninstall', '--purge'], { bind })).toMatchObject({
+      expect(await root.run(['skerry', 'uninstall', '--purge', '--yes'], { bind })).toMatchObject({
         code: 0,
         stderr: expect.not.stringContaining('skerry:'),
       });
@@ -256,7 +256,7 @@ test('uninstalled, the data stays; with --purge it goes; the engine has its sett
   expect([back.code, back.stderr]).toEqual([0, expect.not.stringContaining(CONFIG)]);
   await isReady();
   expect(textOf('/etc/docker/daemon.json')).toBe('{\n    "debug": false,\n    "live-restore": true\n}\n');
-  const purged = await skerry('uninstall', '--purge');
+  const purged = await skerry('uninstall', '--purge', '--yes');
   expect([purged.code, purged.stdout]).toEqual([0, expect.stringContaining('skerry is uninstalled')]);
   expect([existsSync(inside('/var/lib/skerry')), existsSync(inside('/etc/skerry'))]).toEqual([false, false]);
   expect(textOf('/etc/docker/daemon.json')).toBe('{\n    "debug": false\n}\n');
@@ -331,7 +331,7 @@ test('an agent that becomes a server gives up its unit', async () => {
 });
 
 test('uninstalled, a node leaves nothing of its own, and all of what is not', async () => {
-  const { code, stdout } = await skerry('uninstall', '--purge');
+  const { code, stdout } = await skerry('uninstall', '--purge', '--yes');
   expect([code, stdout]).toEqual([0, expect.stringMatching(/removed 2 containers of 1 pod\n/)]);
   expect(await machine.must('docker', 'ps', '-a', '--format', '{{.Names}} {{.State}}')).toBe('strangers running\n');
   const links = await machine.must('ip', '-o', 'link');
@@ -373,7 +373,7 @@ test('live-restore is refused, with the reason, where a flag sets it and under S
   expect(textOf('/etc/docker/daemon.json')).toBe(settings);
   expect(await machine.run('systemctl', 'is-enabled', 'skerry-server')).toMatchObject({ stdout: 'enabled\n' });
   expect(await machine.run('systemctl', 'is-active', 'skerry-server')).toMatchObject({ stdout: 'inactive\n' });
-  expect(await skerry('uninstall', '--purge')).toMatchObject({ code: 0 });
+  expect(await skerry('uninstall', '--purge', '--yes')).toMatchObject({ code: 0 });
 });
 
 test('a card is prepared, and makes its own key at its first boot', async () => {

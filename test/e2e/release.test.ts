@@ -143,13 +143,13 @@ test('all are upgraded, and their containers notice nothing', async () => {
 test('a node is uninstalled and leaves nothing of it, the others go on', async () => {
   await machine('board-2').must('systemctl', 'stop', 'skerry-agent');
   await machine('board-2').must('skerry', 'reset', '--yes');
-  await machine('board-2').must('skerry', 'uninstall', '--purge');
+  await machine('board-2').must('skerry', 'uninstall', '--purge', '--yes');
   expect(await machine('board-2').must('docker', 'ps', '-aq')).toBe('');
   expect(
     await machine('board-2').run('sh', '-c', 'ls -d /usr/local/lib/skerry /usr/local/bin/skerry /etc/skerry /var/lib/skerry'),
   ).toMatchObject({ stdout: '' });
   await waitFor('the node to be gone', async () => !(await kube('get', 'nodes', '-o', 'name')).includes('board-2') || undefined);
-  await machine('server').must('skerry', 'uninstall', '--purge');
+  await machine('server').must('skerry', 'uninstall', '--purge', '--yes');
   expect(await machine('board-1').must('docker', 'ps', '--format', '{{.Image}}')).toContain('demo/sleep:1');
 });
 

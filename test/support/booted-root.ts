@@ -29,6 +29,8 @@ export async function boot(root: Root, bind: Readonly<Record<string, string>>): 
       '--keep-unit',
       '--private-network',
       '--capability=all',
+      // There is no clock of its own: it would set this machine's.
+      '--drop-capability=CAP_SYS_TIME',
       ...CONTAINERS_NEED,
       ...binds,
     ],
