@@ -128,3 +128,22 @@ test('who stops waiting is told so', async () => {
   await expect(waiting).rejects.toMatchObject({ code: 'Aborted' });
   await downloads.close();
 });
+
+test('a login in the URL is used for its own server only, and never told', async () => {
+  const seen: (string | undefined)[] = [];
+  const far = await serve((request, response) => {
+    seen.push(request.headers.authorization);
+    response.end('far');
+  });
+  const near = await serve((request, response) => {
+    seen.push(request.headers.authorization);
+    if (request.url === '/moved') response.writeHead(302, { location: `${far}/` }).end();
+    else response.writeHead(404).end();
+  });
+  const own = near.replace('://', '://user:se%40cret@');
+  const error = await get(`${own}/missing?key=signed`).catch((cause: unknown) => String(cause));
+  expect(error).toContain(`${near}/missing: there is no such file`);
+  expect(await get(`${own}/moved`)).toBe('far');
+  const basic = `Basic ${Buffer.from('user:se@cret').toString('base64')}`;
+  expect(seen).toEqual([basic, basic, undefined]);
+});

@@ -30,7 +30,13 @@ const REDIRECTS_MAX = 5;
 export function createDownloads(environment: Readonly<Record<string, string | undefined>>, clock: Clock): Downloads {
   const dispatcher = dispatcherFor(environment);
   const ask = (url: string, headers: Record<string, string>, signal: AbortSignal) =>
-    request(url, { dispatcher, signal, headers, headersTimeout: SILENCE_MS, bodyTimeout: SILENCE_MS });
+    request(withoutLogin(url), {
+      dispatcher,
+      signal,
+      headers: { ...headers, ...loginOf(url) },
+      headersTimeout: SILENCE_MS,
+      bodyTimeout: SILENCE_MS,
+    });
 
   const again = async <T>(what: string, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> => {
     for (let tries = 1; ; tries += 1) {
@@ -46,7 +52,7 @@ export function createDownloads(environment: Readonly<Record<string, string | un
   };
 
   const bytes = (url: string, bytesMax: number, signal: AbortSignal) =>
-    again(`download ${url}`, signal, async () => {
+    again(`download ${shown(url)}`, signal, async () => {
       const { statusCode, body } = await ask(url, {}, signal);
       if (statusCode !== 200) throw await refusal(url, statusCode, body);
       const chunks: Buffer[] = [];
@@ -62,7 +68,7 @@ export function createDownloads(environment: Readonly<Record<string, string | un
     });
 
   const toFile = (url: string, file: string, bytesMax: number, progress: Progress, signal: AbortSignal) =>
-    again(`download ${url}`, signal, async () => {
+    again(`download ${shown(url)}`, signal, async () => {
       const have = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
       const answer = await ask(url, have === 0 ? {} : { range: `bytes=${have}-` }, signal);
       // All of it is here already, or it is another file: the sum will tell.
@@ -82,6 +88,27 @@ export function createDownloads(environment: Readonly<Record<string, string | un
     });
 
   return { bytes, toFile, close: () => dispatcher.close() };
+}
+
+/** For the server that is named; undici takes it away from what is sent to another that it is redirected to, and does not read it out of a URL. */
+function loginOf(url: string): Record<string, string> {
+  const { username, password } = new URL(url);
+  if (username === '' && password === '') return {};
+  const login = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64');
+  return { authorization: `Basic ${login}` };
+}
+
+function withoutLogin(url: string): string {
+  const bare = new URL(url);
+  bare.username = '';
+  bare.password = '';
+  return bare.href;
+}
+
+/** As it may be told and logged: a login and a query may be secrets. */
+function shown(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return `${origin}${pathname}`;
 }
 
 /** As curl: the small letters first, since HTTP_PROXY can be a header of somebody's request. */
@@ -110,13 +137,16 @@ function dispatcherFor(environment: Readonly<Record<string, string | undefined>>
 async function refusal(url: string, status: number, body: { readonly dump: () => Promise<void> }): Promise<Error> {
   await body.dump();
   if (status === 404 || status === 410)
-    return new SkerryError('NotFound', `download ${url}: there is no such file (HTTP ${status})`);
+    return new SkerryError('NotFound', `download ${shown(url)}: there is no such file (HTTP ${status})`);
   if (status >= 500 || status === 408 || status === 429) return new Error(`the server answers HTTP ${status}`);
-  return new SkerryError('Unreachable', `download ${url}: the server answers HTTP ${status}`);
+  return new SkerryError('Unreachable', `download ${shown(url)}: the server answers HTTP ${status}`);
 }
 
 function tooLarge(url: string, bytesMax: number): SkerryError {
-  return new SkerryError('BadRelease', `download ${url}: it has more than ${bytesMax} bytes, and so is no file of a release`);
+  return new SkerryError(
+    'BadRelease',
+    `download ${shown(url)}: it has more than ${bytesMax} bytes, and so is no file of a release`,
+  );
 }
 
 /** Each piece is in the file before the next is taken, so that one that breaks off leaves all that came. */
