@@ -153,7 +153,8 @@ if [ -f "$trial" ]; then
 fi
 if ! runs "$run"; then
   say "the current release, \${run:-none}, can not be run"
-  run=$(other_than "$run")
+  # Not the one on trial, if there is one: its starts are not counted here, so that nothing would take it back.
+  if [ -f "$trial" ] && runs "$back"; then run=$back; else run=$(other_than "$run"); fi
 fi
 if [ -z "$run" ]; then
   say "there is no release in $slots: install skerry anew"
