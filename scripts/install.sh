@@ -38,7 +38,7 @@ main() {
 
   version=${SKERRY_VERSION:-$baked_version}
   case $version in
-    *[!0-9A-Za-z.+-]*) fail "SKERRY_VERSION=$version is no version: use one like $baked_version" ;;
+    .* | *[!0-9A-Za-z.+-]*) fail "SKERRY_VERSION=$version is no version: use one like $baked_version" ;;
   esac
   url=$(base_url)
   file=skerry-$version-linux-$arch.gz

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '#lib/clock.ts';
+import { SkerryError } from '#lib/error.ts';
 import { seededIds, systemIds } from '#lib/ids.ts';
 import { silentLog } from '#lib/log.ts';
 import { hashOf } from '#api/link/canonical.ts';
@@ -335,4 +336,22 @@ test('many commits at once are one write, in their order', async () => {
     ),
   );
   expect(told(ledger).map((line) => line.split(' ')[2])).toEqual(Array.from({ length: 500 }, (_, count) => String(count)));
+});
+
+test('it is alive while its disk is full, and not once its writer has failed', async () => {
+  let failure: SkerryError | undefined;
+  const failing: OpenLedgerWriter = async (file) => {
+    const opened = await testLedgerWriter()(file);
+    const write: typeof opened.writer.write = async (ops) => {
+      if (failure !== undefined) throw failure;
+      await opened.writer.write(ops);
+    };
+    return { ...opened, writer: { ...opened.writer, write } };
+  };
+  const ledger = await ledgerWith(failing);
+  await ledger.alive();
+  failure = new SkerryError('DiskFull', 'write the ledger');
+  await ledger.alive();
+  failure = new SkerryError('LedgerFailed', 'sync the ledger');
+  await expect(ledger.alive()).rejects.toThrow('sync the ledger');
 });

@@ -1,5 +1,5 @@
 import type { Clock } from '#lib/clock.ts';
-import { SkerryError } from '#lib/error.ts';
+import { SkerryError, hasCode } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
 import type { Observed, OutboxRecord } from '#api/link/messages.ts';
@@ -140,7 +140,7 @@ class OpenLedger {
       repeatStates: () => this.enqueue({ memory: [], reports: [], repeatStates: true }),
       renewEpoch: () => this.enqueue({ memory: [], reports: [], renewEpoch: true }),
       close: () => this.close(),
-      alive: () => this.writer.write([]).catch(() => undefined),
+      alive: () => this.writer.write([]).catch(rethrowDeath),
       ...(setAside === undefined ? {} : { setAside }),
     };
   }
@@ -296,6 +296,11 @@ function outboxOf(rows: LedgerRows, meta: ReadonlyMap<string, string>, epoch: st
     }
   });
   return loadOutbox(epoch, Number(meta.get(LAST_SEQ) ?? 0), Number(meta.get(ACKED_SEQ) ?? 0), records);
+}
+
+/** A full disk is no death: what it takes again is written again. */
+function rethrowDeath(error: unknown): void {
+  if (!hasCode(error, 'DiskFull')) throw error;
 }
 
 function listen(listeners: Set<() => void>, listener: () => void): () => void {
