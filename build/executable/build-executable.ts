@@ -57,6 +57,7 @@ export async function buildExecutable({ target, work, output, version, releaseKe
 /** Arguments of a run whose functions are compiled in the cache: what every start does, as far as that is the same each time. */
 const WARM_UP: Readonly<Record<ScriptName, readonly string[]>> = {
   main: ['version'],
+  server: ['server', '--help'],
   agent: ['agent', '--help'],
   cli: ['get', 'pods', '--kubeconfig', join(import.meta.dirname, 'nowhere.kubeconfig')],
   worker: [],

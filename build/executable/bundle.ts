@@ -7,19 +7,27 @@ import { build, type Metafile, type Plugin } from 'esbuild';
  */
 const ROOT = join(import.meta.dirname, '../..');
 
-export type ScriptName = 'main' | 'agent' | 'cli' | 'worker';
+export type ScriptName = 'main' | 'server' | 'agent' | 'cli' | 'worker';
 
 /** `packages`: folders of node_modules, relative to the root. */
 export type Bundle = { readonly scripts: Readonly<Record<ScriptName, string>>; readonly packages: readonly string[] };
 
 export async function bundle(folder: string): Promise<Bundle> {
   const { packages } = await make(folder, { main: 'src/main.ts', worker: 'src/worker.ts' }, []);
-  // An agent keeps the text of its script in memory as long as it lives.
+  // A service keeps the text of its script in memory as long as it lives.
+  await make(folder, { server: 'src/main.ts' }, [onlyVerbs(['server'], [])]);
   await make(folder, { agent: 'src/main.ts' }, [onlyVerbs(['agent'], ['#server/'])]);
   // A command reads its script at each start.
   await make(folder, { cli: 'src/main.ts' }, [onlyVerbs(CLI_VERBS, ['#server/', '#agent/'])]);
   const script = (name: ScriptName) => join(folder, `${name}.cjs`);
-  return { scripts: { main: script('main'), agent: script('agent'), cli: script('cli'), worker: script('worker') }, packages };
+  const scripts = {
+    main: script('main'),
+    server: script('server'),
+    agent: script('agent'),
+    cli: script('cli'),
+    worker: script('worker'),
+  };
+  return { scripts, packages };
 }
 
 /** Those that a person waits for, and that need nothing of the two modes. The loader knows them too. */

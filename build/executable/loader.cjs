@@ -8,6 +8,7 @@ const { Script } = require('node:vm');
 
 // Which script has the verb (bundle.ts); what is asked for in any other way is in the whole of it. A thread is told by who starts it (main.ts).
 const SCRIPTS = new Map([
+  ['server', 'server'],
   ['agent', 'agent'],
   ['get', 'cli'],
   ['create', 'cli'],
