@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,7 +40,7 @@ beforeAll(async () => {
   id = freeLanId(process.pid);
   lan = await createLan(id);
   releases = await serveRelease(join(folder, 'www'), lan.address);
-  await run('openssl', ['genpkey', '-algorithm', 'ed25519', '-out', join(folder, 'key.pem')]);
+  writeFileSync(join(folder, 'key.pem'), generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }));
   await Promise.all(VERSIONS.map(release));
   const image = await buildImage(folder, { reference: 'demo/sleep:1', command: ['sleep', '10000'] });
   // What a Debian with an engine has, but for these, which it would fetch from its distribution.
