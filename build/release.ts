@@ -86,8 +86,9 @@ async function release({ baseUrl, key, nextKey, version, output }: Release): Pro
   const [first] = built;
   if (first === undefined) throw new Error('nothing was built');
   const components = componentsOf({ ...first, root: ROOT });
+  const own = (name: string) => readFileSync(join(ROOT, name), 'utf8').trim();
   writeFileSync(join(output, 'sbom.cdx.json'), sbom(version, components));
-  writeFileSync(join(output, 'LICENSES.txt'), licences(readFileSync(join(ROOT, 'LICENSE'), 'utf8'), components));
+  writeFileSync(join(output, 'LICENSES.txt'), licences([own('NOTICE'), own('LICENSE')].join('\n\n'), components));
   const script = installScript(readFileSync(join(ROOT, 'scripts/install.sh'), 'utf8'), { version, baseUrl, ...sums, publicKey });
   writeFileSync(join(output, 'install.sh'), script);
   chmodSync(join(output, 'install.sh'), 0o755);
@@ -99,12 +100,15 @@ async function release({ baseUrl, key, nextKey, version, output }: Release): Pro
   say(`${output} is version ${version}, to stand at ${baseUrl}`);
 }
 
-/** It starts, says its version, and nothing else: a rejected code cache or a warning would be told on stderr at every start. */
+/** It starts as each of its scripts, and says what it is asked and nothing else: a rejected code cache or a warning would be told on stderr at every start. */
 async function check(target: Target, program: string, sysroot: string, version: string): Promise<void> {
   const [command, ...before] = isNative(target) ? [program] : [target.emulator, '-L', sysroot, program];
-  const { stdout, stderr } = await tryRun(command ?? program, [...before, 'version']);
-  if (stdout !== `skerry ${version}\n` || stderr !== '')
-    throw new Error(`${program} version says ${JSON.stringify(stdout + stderr)}, and skerry ${version} was to be made`);
+  const say = (...args: readonly string[]) => tryRun(command ?? program, [...before, ...args]);
+  const { stdout, stderr } = await say('version');
+  const modes = await Promise.all(['server', 'agent', 'install'].map((verb) => say(verb, '--help')));
+  const warned = [stderr, ...modes.map((said) => said.stderr)].join('');
+  if (stdout !== `skerry ${version}\n` || warned !== '')
+    throw new Error(`${program} version says ${JSON.stringify(stdout + warned)}, and skerry ${version} was to be made`);
 }
 
 function sha256(bytes: Buffer): string {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { NODE_VERSION } from '../executable/targets.ts';
+import { nodeParts } from './node-parts.ts';
 
 /** Everything that is inside an executable, with its version and its licence: npm packages, Node with what it is made of, SQLite, the compiler's runtime. */
 export type Component = {
@@ -27,12 +28,15 @@ export type Inside = {
 /** Sorted by name. Throws where a licence is unknown, has no text, or is none that we may pass on. */
 export function componentsOf(inside: Inside): readonly Component[] {
   const integrities = lockedIntegrities(inside.root);
-  const npm = [...inside.packages, 'node_modules/better-sqlite3'].map((folder) => npmComponent(inside.root, folder, integrities));
+  const npm = [...inside.packages, ...UNBUNDLED].map((folder) => npmComponent(inside.root, folder, integrities));
   const unique = new Map(
     [...npm, ...nodeComponents(inside), sqlite(inside), gccRuntime(inside)].map((one) => [`${one.name}@${one.version}`, one]),
   );
   return [...unique.values()].toSorted((a, b) => (a.purl < b.purl ? -1 : 1));
 }
+
+/** Inside, and in no bundle: the addon, what it is compiled with, and what the API's schemas are generated from. */
+const UNBUNDLED = ['better-sqlite3', 'node-addon-api', '@kubernetes/client-node'].map((name) => `node_modules/${name}`);
 
 const MAY_PASS_ON = new Set([
   'MIT',
@@ -72,10 +76,10 @@ function npmComponent(root: string, folder: string, integrities: ReadonlyMap<str
 
 /** A package without a file of its licence has only named it: the name is what there is to pass on. */
 function licenceText(folder: string, license: string): string {
-  const file = readdirSync(folder).find((name) => /^(licen[cs]e|copying)(\.|$|-)/i.test(name));
-  return file === undefined
+  const files = readdirSync(folder).filter((name) => /^(licen[cs]e|copying|copyright|notice)/i.test(name));
+  return files.length === 0
     ? `Licensed under ${license}; the package holds no text of it.`
-    : readFileSync(join(folder, file), 'utf8');
+    : files.map((name) => readFileSync(join(folder, name), 'utf8').trim()).join('\n\n');
 }
 
 /** Node's LICENSE holds the licences of all that Node is made of. */
@@ -88,36 +92,8 @@ function nodeComponents({ nodeFolder, root }: Inside): readonly Component[] {
   // The build runs on the very version that it packs (targets.ts): what that says of itself holds for both architectures.
   if (process.versions.node !== NODE_VERSION)
     throw new Error(`this is Node ${process.versions.node}, and ${NODE_VERSION} is packed`);
-  const parts = Object.entries(process.versions).flatMap(([name, version]) => {
-    const license = NODE_PARTS[name];
-    return license === undefined || version === undefined
-      ? []
-      : [{ name, version, license, purl: `pkg:generic/${name}@${version}` }];
-  });
-  return [node, ...parts];
+  return [node, ...nodeParts(text, process.versions, NODE_VERSION)];
 }
-
-const NODE_PARTS: Readonly<Record<string, string>> = {
-  acorn: 'MIT',
-  ada: 'MIT OR Apache-2.0',
-  ares: 'MIT',
-  brotli: 'MIT',
-  cjs_module_lexer: 'MIT',
-  llhttp: 'MIT',
-  nbytes: 'MIT',
-  ncrypto: 'MIT',
-  nghttp2: 'MIT',
-  openssl: 'Apache-2.0',
-  simdjson: 'Apache-2.0',
-  simdutf: 'MIT OR Apache-2.0',
-  undici: 'MIT',
-  uv: 'MIT',
-  uvwasi: 'MIT',
-  v8: 'BSD-3-Clause',
-  zlib: 'Zlib',
-  zstd: 'BSD-3-Clause',
-  icu: 'Unicode-3.0',
-};
 
 function sqlite({ root }: Inside): Component {
   const header = readFileSync(join(root, 'node_modules/better-sqlite3/deps/sqlite3/sqlite3.h'), 'utf8');

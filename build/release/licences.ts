@@ -8,5 +8,5 @@ export function licences(own: string, components: readonly Component[]): string 
     byText.set(words, [...(byText.get(words) ?? []), `${name} ${version} (${license})`]);
   }
   const parts = [...byText].map(([words, names]) => `${names.join('\n')}\n\n${words.trim()}\n`);
-  return [`Skerry\n\n${own.trim()}\n`, ...parts].join(`\n${'='.repeat(100)}\n\n`);
+  return [`${own.trim()}\n`, ...parts].join(`\n${'='.repeat(100)}\n\n`);
 }

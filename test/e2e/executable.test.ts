@@ -1,8 +1,10 @@
 import { execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { buildAll } from '../../build/executable/build-all.ts';
 import { nodeFor } from '../../build/executable/node-binary.ts';
 import { sqliteAddonFor } from '../../build/executable/sqlite-addon.ts';
 import { sysrootFor } from '../../build/executable/sysroot.ts';
@@ -57,6 +59,16 @@ test.each(Object.values(TARGETS))(
   },
 );
 
+test('two builds of the same sources are the same bytes, whatever folder they are made in', { timeout: 300_000 }, async () => {
+  const targets = Object.values(TARGETS);
+  const what = { version: '0.0.1', releaseKeys: [], releaseUrl: 'http://127.0.0.1:1/', say: () => undefined };
+  const sums = async (name: string) => {
+    const built = await buildAll(targets, { folder: join(folder, name), ...what });
+    return built.map(({ output }) => createHash('sha256').update(readFileSync(output)).digest('hex'));
+  };
+  expect(await sums('a-longer/second')).toEqual(await sums('first'));
+});
+
 test('NODE_OPTIONS of whoever starts it are for other programs', async () => {
   const env = { NODE_OPTIONS: '--require=/nowhere.js --max-old-space-size=1' };
   expect((await run(PROGRAM, ['version'], { env })).stderr).toBe('');
@@ -86,6 +98,7 @@ test.each([
     child.kill('SIGTERM');
     await ended;
   }
+  expect(said).not.toContain('Warning');
   expect(readdirSync(data).toSorted()).toEqual(['admin.kubeconfig', 'recovery.key', 'server']);
 });
 
