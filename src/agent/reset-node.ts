@@ -1,6 +1,7 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { removeDurableFile, syncFolder } from '#lib/durable-file.ts';
 import { SkerryError, hasCode } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
 import { clearHeldNode, type Cleared, type ClearNodeOptions } from './clear-node.ts';
@@ -74,16 +75,20 @@ async function takeLeave(
   }
 }
 
-/** The identity first: what is there without it is no node's. Then all of it out of the way in one step, so that no agent that starts meanwhile meets half. */
+/**
+ * The identity first: what is there without it is no node's. Then all of it out of the way in one step, so that no agent that starts meanwhile meets half.
+ * Both are on the disk before it is said to be done: a power cut must not bring back who the node was.
+ */
 function forget(dataDir: string, release: () => void): void {
   const folder = join(dataDir, 'agent');
   try {
-    rmSync(identityFile(dataDir), { force: true });
+    removeDurableFile(identityFile(dataDir));
     release();
     const aside = `${folder}${ASIDE}`;
     rmSync(aside, { recursive: true, force: true });
     if (existsSync(folder)) renameSync(folder, aside);
     rmSync(aside, { recursive: true, force: true });
+    if (existsSync(dataDir)) syncFolder(dataDir);
   } catch (cause) {
     throw new SkerryError('DiskError', `delete ${folder}`, { cause });
   }
