@@ -6,7 +6,8 @@ import { serialOf } from './serial.ts';
 
 /**
  * Makes keys (EC P-256) and certificates, and nothing else: node:crypto reads them. The library is loaded when the first one is made; an
- * agent never does (node-certificate.ts). Certificates begin before they were made, for clocks that are behind.
+ * agent never does (node-certificate.ts). What a cluster stands on is good since ever, so that no clock that is behind, or was ahead when it was made,
+ * finds it not yet valid; a user's certificate begins shortly before it was made, so that one that has ended is not good again where the clock is lost.
  */
 export type Issuer = { /** PEM */ readonly certificate: string; readonly key: string };
 
@@ -14,8 +15,10 @@ export type Making = { readonly nowMs: number; readonly ids: Pick<Ids, 'bytes'> 
 
 const DAY_MS = 86_400_000;
 const BACKDATE_MS = DAY_MS;
-const CA_DAYS = 20 * 365;
-const SERVER_DAYS = 3 * 365;
+/** Where a clock without a battery begins. */
+const SINCE_EVER_MS = 0;
+const CA_TTL_MS = 20 * 365 * DAY_MS;
+export const SERVER_TTL_MS = 3 * 365 * DAY_MS;
 /** A clock that stands before this is wrong (a board without one starts in 1970): certificates are dated from here then. */
 export const EARLIEST_MS = Date.UTC(2026, 0, 1);
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
@@ -26,32 +29,35 @@ export function newKey(): string {
 }
 
 export function createCa(name: string, key: string, making: Making): Promise<string> {
-  const { beginMs, endMs } = lifetime(making.nowMs, CA_DAYS * DAY_MS);
-  return make({ subject: [{ CN: [name] }], key, signer: { key }, beginMs, endMs, usage: { type: 'ca' } }, making);
+  const life = { beginMs: SINCE_EVER_MS, endMs: madeMs(making) + CA_TTL_MS };
+  return make({ subject: [{ CN: [name] }], key, signer: { key }, ...life, usage: { type: 'ca' } }, making);
 }
 
 /** `hosts`: names and addresses that clients may use. */
 export function issueServerCertificate(ca: Issuer, key: string, hosts: readonly string[], making: Making): Promise<string> {
-  const { beginMs, endMs } = lifetime(making.nowMs, SERVER_DAYS * DAY_MS);
-  return make(
-    { subject: [{ CN: ['skerry-server'] }], key, signer: ca, beginMs, endMs, usage: { type: 'server', hosts } },
-    making,
-  );
+  const life = { beginMs: SINCE_EVER_MS, endMs: madeMs(making) + SERVER_TTL_MS };
+  return make({ subject: [{ CN: ['skerry-server'] }], key, signer: ca, ...life, usage: { type: 'server', hosts } }, making);
 }
 
-/** For a user of the API, as Kubernetes reads it: the name is the common name, each group an organisation. `key`: the user's, private or public. */
+export type ClientDraft = {
+  /** The user's, private or public. */
+  readonly key: string;
+  readonly user: string;
+  readonly groups: readonly string[];
+  readonly ttlMs: number;
+  /** Good for a server whose clock is behind by any time, too. */
+  readonly sinceEver?: boolean;
+};
+
+/** For a user of the API, as Kubernetes reads it: the name is the common name, each group an organisation. */
 export function issueClientCertificate(
   ca: Issuer,
-  {
-    key,
-    user,
-    groups,
-    ttlMs,
-  }: { readonly key: string; readonly user: string; readonly groups: readonly string[]; readonly ttlMs: number },
+  { key, user, groups, ttlMs, sinceEver = false }: ClientDraft,
   making: Making,
 ): Promise<string> {
-  const { beginMs, endMs } = lifetime(making.nowMs, ttlMs);
-  return make({ subject: userSubject(user, groups), key, signer: ca, beginMs, endMs, usage: { type: 'client' } }, making);
+  const fromMs = madeMs(making);
+  const life = { beginMs: sinceEver ? SINCE_EVER_MS : fromMs - BACKDATE_MS, endMs: fromMs + ttlMs };
+  return make({ subject: userSubject(user, groups), key, signer: ca, ...life, usage: { type: 'client' } }, making);
 }
 
 /** Letter by letter: of a plain text the library would take what stands between quotes, and a user would become another. */
@@ -112,9 +118,8 @@ async function make(draft: Draft, { ids }: Making): Promise<string> {
   return `${certificate.toString('pem')}\n`;
 }
 
-function lifetime(nowMs: number, ttlMs: number): { readonly beginMs: number; readonly endMs: number } {
-  const fromMs = Math.max(nowMs, EARLIEST_MS);
-  return { beginMs: fromMs - BACKDATE_MS, endMs: fromMs + ttlMs };
+function madeMs({ nowMs }: Making): number {
+  return Math.max(nowMs, EARLIEST_MS);
 }
 
 function alternativeName(host: string): JsonGeneralName {

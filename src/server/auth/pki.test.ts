@@ -7,11 +7,14 @@ import { parsePlainYaml } from '#api/encoding/plain-yaml.ts';
 import { connectionOf } from '../../cli/client/connection.ts';
 import { kubeconfigOf } from '../../cli/client/kubeconfig.ts';
 import { systemIds as ids } from '../../lib/ids.ts';
+import { issueClientCertificate } from '../../net/tls/certificates.ts';
+import { certificateKeyHash } from '../../net/tls/key-hash.ts';
 import { adminKubeconfig } from './admin-kubeconfig.ts';
 import { loadOrCreatePki } from './pki.ts';
 
 const NOW = Date.UTC(2027, 0, 1);
-const YEAR_MS = 365 * 86_400_000;
+const DAY_MS = 86_400_000;
+const YEAR_MS = 365 * DAY_MS;
 const folders: string[] = [];
 const folder = () => {
   const made = mkdtempSync(join(tmpdir(), 'pki-'));
@@ -85,14 +88,36 @@ test('a server whose clock stands in 1970 makes certificates that are good today
   }
 });
 
-test('what was made by a clock that was years ahead is made anew once it is set, not by one that stands in 1970', async () => {
+test('whatever the clock said when they were made, no clock finds them not yet valid, and those for too long are made anew once it is set', async () => {
+  for (const madeMs of [0, NOW - YEAR_MS, NOW, NOW + 5 * YEAR_MS]) {
+    const dataDir = folder();
+    const { ca, server, admin } = await load(dataDir, { nowMs: madeMs });
+    for (const pem of [ca, server, admin].map(({ certificate }) => certificate))
+      expect([madeMs, Date.parse(new X509Certificate(pem).validFrom)]).toEqual([madeMs, 0]);
+    // One that stands in the past can not tell whether it is right.
+    const lost = await load(dataDir, { nowMs: 0 });
+    expect([lost.server.certificate, lost.admin.certificate]).toEqual([server.certificate, admin.certificate]);
+    const right = await load(dataDir);
+    const isSame = madeMs === NOW;
+    expect([madeMs, right.admin.certificate === admin.certificate]).toEqual([madeMs, isSame]);
+    const years = (pem: string) => Math.round((Date.parse(new X509Certificate(pem).validTo) - NOW) / YEAR_MS);
+    expect([madeMs, years(right.admin.certificate)]).toEqual([madeMs, 1]);
+    expect(years(right.server.certificate)).toBeLessThanOrEqual(3);
+    expect(right.caKeyHash).toBe(certificateKeyHash(new X509Certificate(ca.certificate)));
+  }
+});
+
+test('a leaf that an earlier release dated from a clock that was ahead is made anew as soon as it is seen', async () => {
   const dataDir = folder();
-  const ahead = await load(dataDir, { nowMs: NOW + 5 * YEAR_MS });
-  const in1970 = await load(dataDir, { nowMs: 0 });
-  expect([in1970.server.certificate, in1970.admin.certificate]).toEqual([ahead.server.certificate, ahead.admin.certificate]);
-  const right = await load(dataDir);
-  expect(Date.parse(new X509Certificate(right.server.certificate).validFrom)).toBeLessThan(NOW);
-  expect(Date.parse(new X509Certificate(right.admin.certificate).validFrom)).toBeLessThan(NOW);
+  const { ca, admin } = await load(dataDir);
+  const [file, making] = [join(dataDir, 'server', 'pki', 'admin.crt'), { nowMs: NOW + 30 * DAY_MS, ids }];
+  const who = { key: admin.key, user: 'kubernetes-admin', groups: ['system:masters'], ttlMs: YEAR_MS };
+  const dated = await issueClientCertificate(ca, who, making);
+  for (const nowMs of [NOW, 0]) {
+    writeFileSync(file, dated);
+    const { validFrom } = new X509Certificate((await load(dataDir, { nowMs })).admin.certificate);
+    expect(Date.parse(validFrom)).toBe(0);
+  }
 });
 
 test('a root that is missing or damaged later is named and never replaced', async () => {

@@ -11,6 +11,7 @@ import {
   issueClientCertificate,
   issueServerCertificate,
   newKey,
+  SERVER_TTL_MS,
   type Issuer,
 } from '#net/tls/certificates.ts';
 import { certificateKeyHash, publicKeyHash } from '#net/tls/key-hash.ts';
@@ -18,7 +19,7 @@ import { CLUSTER_FILE, openPkiFiles, type PkiFiles } from './pki-files.ts';
 
 /**
  * The server's keys and certificates, under `<data-dir>/server/pki`. Keys are made once and never again; certificates are made anew, with the same key,
- * when less than a third of their life is left or the server's names have changed.
+ * when less than a third of their time is left, when they are not yet valid, or when the server's names have changed.
  */
 export type Pki = {
   /** No start before this one came to an end of it: there can be no database that was lost. */
@@ -54,10 +55,11 @@ export type PkiOptions = {
 
 const CLUSTER_CHARACTERS = 10;
 const TICKET_KEY_BYTES = 48;
-const ADMIN_TTL_MS = 365 * 86_400_000;
-const ADMIN = { user: 'kubernetes-admin', groups: ['system:masters'] };
-/** Of a certificate's life, what must be left at a start. */
+const ADMIN = { user: 'kubernetes-admin', groups: ['system:masters'], ttlMs: 365 * 86_400_000, sinceEver: true };
+/** Of the time that a certificate is made for, what must be left at a start. */
 const LIFE_LEFT_MIN = 1 / 3;
+/** By which a clock may be set back without anything being made anew. */
+const SLACK_MS = 86_400_000;
 const OWN_HOSTS = [
   'localhost',
   '127.0.0.1',
@@ -87,10 +89,12 @@ export async function loadOrCreatePki({ dataDir, hosts, clock, ids }: PkiOptions
 
   const issued = { files, ca, nowMs: making.nowMs };
   const names = [...new Set([...OWN_HOSTS, ...hosts.filter((host) => !isAnyAddress(host))])];
-  const server = await renewed(issued, 'server', serverKey, names, () => issueServerCertificate(ca, serverKey, names, making));
+  const server = await renewed(issued, { name: 'server', key: serverKey, hosts: names, ttlMs: SERVER_TTL_MS }, () =>
+    issueServerCertificate(ca, serverKey, names, making),
+  );
   const adminKey = files.read('admin.key') ?? kept(files, 'admin.key', newKey());
-  const admin = await renewed(issued, 'admin', adminKey, undefined, () =>
-    issueClientCertificate(ca, { ...ADMIN, key: adminKey, ttlMs: ADMIN_TTL_MS }, making),
+  const admin = await renewed(issued, { name: 'admin', key: adminKey, ttlMs: ADMIN.ttlMs }, () =>
+    issueClientCertificate(ca, { ...ADMIN, key: adminKey }, making),
   );
   const ticketKeys = ticketKeysOf(files, ids);
   files.finish(cluster);
@@ -148,18 +152,24 @@ async function recoveryKey(
 
 type Issued = { readonly files: PkiFiles; readonly ca: Issuer; readonly nowMs: number };
 
+type Leaf = {
+  readonly name: string;
+  readonly key: string;
+  readonly hosts?: readonly string[];
+  /** What it is made for. */
+  readonly ttlMs: number;
+};
+
 async function renewed(
   { files, ca, nowMs }: Issued,
-  name: string,
-  key: string,
-  hosts: readonly string[] | undefined,
+  { name, key, hosts, ttlMs }: Leaf,
   issue: () => Promise<string>,
 ): Promise<KeyPair> {
   const there = files.read(`${name}.crt`);
   const isGood =
     there !== undefined &&
     isIssuedFor(there, privateKey(files.file(`${name}.key`), key), ca) &&
-    isFresh(new X509Certificate(there), nowMs) &&
+    isFresh(new X509Certificate(there), nowMs, ttlMs) &&
     (hosts === undefined || hasHosts(new X509Certificate(there), hosts));
   return { key, certificate: isGood ? there : kept(files, `${name}.crt`, await issue()) };
 }
@@ -173,11 +183,12 @@ function isIssuedFor(certificate: string, key: KeyObject, ca: Issuer): boolean {
   }
 }
 
-function isFresh({ validFrom, validTo }: X509Certificate, nowMs: number): boolean {
+function isFresh({ validFrom, validTo }: X509Certificate, nowMs: number, ttlMs: number): boolean {
   const [fromMs, toMs] = [Date.parse(validFrom), Date.parse(validTo)];
-  // Made by a clock that was ahead; whether one that stands in the past is right nobody knows, so it makes nothing anew.
-  if (nowMs >= EARLIEST_MS && fromMs > nowMs) return false;
-  return nowMs < toMs - (toMs - fromMs) * LIFE_LEFT_MIN;
+  if (fromMs > nowMs) return false;
+  // Made by a clock that was ahead, and good for too long; whether one that stands in the past is right nobody knows, so it does not judge.
+  if (nowMs >= EARLIEST_MS && toMs - nowMs > ttlMs + SLACK_MS) return false;
+  return toMs - nowMs > ttlMs * LIFE_LEFT_MIN;
 }
 
 function hasHosts(certificate: X509Certificate, hosts: readonly string[]): boolean {

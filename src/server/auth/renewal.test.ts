@@ -6,9 +6,10 @@ import { expect, test } from 'vitest';
 import { eventually } from '../../../test/support/eventually.ts';
 import { manualClock } from '../../../test/support/manual-clock.ts';
 import { systemIds as ids } from '../../lib/ids.ts';
-import { silentLog as log } from '../../lib/log.ts';
+import { logTo, silentLog as log } from '../../lib/log.ts';
+import { createCa, newKey } from '../../net/tls/certificates.ts';
 import { loadOrCreatePki, type Pki } from './pki.ts';
-import { LOOK_MS, startRenewal } from './renewal.ts';
+import { CLOCK_LOOK_MS, LOOK_MS, clockTrouble, startRenewal } from './renewal.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -36,4 +37,43 @@ test('a server that runs for most of a year has its administrator’s certificat
     stop.abort();
     rmSync(dataDir, { recursive: true });
   }
+});
+
+test('a clock that is set while the server runs has made anew what it made too short, and is told while it can not be right', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'renewal-'));
+  const running = manualClock();
+  const stop = new AbortController();
+  let setMs = -running.now();
+  const clock = { ...running, now: () => running.now() + setMs };
+  try {
+    const load = () => loadOrCreatePki({ dataDir, hosts: [], clock, ids });
+    const first = await load();
+    const made: Pki[] = [];
+    const told: string[] = [];
+    const telling = logTo((line) => told.push(line), 'warn', 'json');
+    startRenewal({ pki: first, load, renewed: (pki) => made.push(pki), clock, ids, log: telling }, stop.signal);
+    await clock.advance(10 * CLOCK_LOOK_MS);
+    await eventually(() => told.length === 1, 'the clock is told');
+    expect(told[0]).toMatch(/"clock":"1970-01-01T.*timedatectl.*before this release was made/);
+    setMs = 2 * 365 * DAY_MS;
+    await clock.advance(CLOCK_LOOK_MS);
+    await eventually(() => made.length === 1, 'the administrator’s certificate is made anew');
+    const { admin } = made[0] ?? first;
+    expect(Date.parse(new X509Certificate(admin.certificate).validTo)).toBeGreaterThan(clock.now() + 300 * DAY_MS);
+    expect(told).toHaveLength(1);
+  } finally {
+    stop.abort();
+    rmSync(dataDir, { recursive: true });
+  }
+});
+
+test('a clock is told to be wrong where no client could believe the CA, and nowhere else', async () => {
+  const nowMs = Date.UTC(2027, 0, 1);
+  const ca = await createCa('test', newKey(), { nowMs, ids });
+  const check = (atMs: number, expected: RegExp | undefined) => expect(clockTrouble(ca, atMs) ?? '').toMatch(expected ?? /^$/);
+  check(-1, /before this cluster's CA is good/);
+  check(0, /before this release was made/);
+  check(nowMs - 300 * DAY_MS, undefined);
+  check(nowMs, undefined);
+  check(nowMs + 21 * 365 * DAY_MS, /after the end of this cluster's CA/);
 });
