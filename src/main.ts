@@ -12,6 +12,7 @@ import { systemIds } from '#lib/ids.ts';
 import { isJournal } from '#lib/journal.ts';
 import type { Log, LogForm } from '#lib/log.ts';
 import { platformName } from '#lib/platform.ts';
+import type { Server } from '#server/server.ts';
 import manifest from '../package.json' with { type: 'json' };
 import type { WorkerRole } from './worker.ts';
 
@@ -165,7 +166,7 @@ function logForm(): LogForm {
 /** The agent of the server's own node: it joins with a token of its own and speaks only over the link, as any other. */
 async function runOwnAgent(
   flags: ServerFlags,
-  server: { readonly url: string; readonly ownToken: () => Promise<string> },
+  server: Pick<Server, 'url' | 'ownNode'>,
   service: Service,
   log: Log,
   signal: AbortSignal,
@@ -175,9 +176,10 @@ async function runOwnAgent(
     {
       ...flags,
       server: server.url,
-      token: server.ownToken,
+      token: server.ownNode.token,
+      tokenFirst: true,
       keepaliveMs: OWN_KEEPALIVE_MS,
-      labels: { ...flags.labels, 'node-role.kubernetes.io/control-plane': '' },
+      labels: { ...flags.labels, ...server.ownNode.labels },
     },
     log,
     signal,
@@ -197,7 +199,7 @@ async function runAgent(flags: AgentFlags, log: Log, signal: AbortSignal): Promi
 
 async function runAgentIn(
   service: Service,
-  flags: Omit<AgentFlags, 'token' | 'logLevel'> & Pick<AgentOptions, 'token'>,
+  flags: Omit<AgentFlags, 'token' | 'logLevel'> & Pick<AgentOptions, 'token' | 'tokenFirst'>,
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {

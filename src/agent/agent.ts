@@ -7,7 +7,7 @@ import type { Log } from '#lib/log.ts';
 import { createAgentTransport } from '#net/link/agent.ts';
 import { createWiring } from '#net/wire/ip-wiring.ts';
 import { joinOnceReachable } from './first-join.ts';
-import { loadOrJoin, nodeNameOf } from './identity.ts';
+import { loadOrJoin, nodeNameOf, type IdentityOptions } from './identity.ts';
 import { systemDisk } from './ledger/disk.ts';
 import { openLedger } from './ledger/node-ledger.ts';
 import { ledgerWriter } from './ledger/synced-writer.ts';
@@ -29,7 +29,9 @@ import { createVolumes } from './volumes/volumes.ts';
 export type AgentOptions = {
   readonly server?: string;
   /** A function is asked only if there is a join to make. */
-  readonly token?: string | (() => Promise<string>);
+  readonly token?: NonNullable<IdentityOptions['token']>;
+  /** See rejoin.ts. */
+  readonly tokenFirst?: boolean;
   /** In place of a token: where one is, to be deleted after the join. */
   readonly tokenFile?: string;
   readonly dataDir: string;

@@ -38,7 +38,7 @@ export type IdentityOptions = {
   /** Of the server, `https://10.0.0.1:6443`; once joined: where it is now, if it has moved. */
   readonly server?: string;
   /** A function is asked only if there is a join to make. */
-  readonly token?: string | (() => Promise<string>);
+  readonly token?: string | ((node: string) => Promise<string>);
   /** What the server said at a join is on the disk: the token is needed no more. */
   readonly onJoined?: () => void;
   readonly dataDir: string;
@@ -77,7 +77,7 @@ export async function loadOrJoin(options: IdentityOptions, signal: AbortSignal):
       'Usage',
       `join: this machine is no node yet (${file} is not there): give --server URL and --token-file FILE, or --token TOKEN (make one with \`skerry token create\` on the server)`,
     );
-  const { caKeyHash, id, secret } = parseJoinToken(typeof token === 'string' ? token : await token());
+  const { caKeyHash, id, secret } = parseJoinToken(typeof token === 'string' ? token : await token(nodeNameOf(options)));
   const address = parseServerUrl(server);
   makePrivateFolder(folder);
   const key = await ownKey(folder, options, false);

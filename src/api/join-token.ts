@@ -27,6 +27,7 @@ export function newJoinToken({
   ttlMs,
   uses,
   replaces,
+  own = false,
   description,
   ids,
   now,
@@ -36,6 +37,8 @@ export function newJoinToken({
   readonly uses: number;
   /** The node whose machine has lost its data: the token is for this name alone, and takes the place of the key it is pinned to. */
   readonly replaces?: string;
+  /** For the agent of the server's own node: it may have labels that are reserved. */
+  readonly own?: boolean;
   readonly description?: string;
   readonly ids: Pick<Ids, 'suffix' | 'bytes'>;
   readonly now: number;
@@ -54,6 +57,7 @@ export function newJoinToken({
         expiration: encode(rfc3339(now + ttlMs)),
         uses: encode(String(uses)),
         ...(replaces === undefined ? {} : { replaces: encode(replaces) }),
+        ...(own ? { own: encode('true') } : {}),
         ...(description === undefined ? {} : { description: encode(description) }),
       },
     },
@@ -95,6 +99,7 @@ export type JoinTokenState = {
   readonly usesLeft: number;
   /** See newJoinToken. */
   readonly replaces: string | undefined;
+  readonly own: boolean;
   readonly description: string | undefined;
 };
 
@@ -110,6 +115,7 @@ export function joinTokenState(stored: Secret): JoinTokenState {
     expiresMs: parseTime(expiration),
     usesLeft: /^\d{1,9}$/.test(uses) ? Number(uses) : 0,
     replaces: data.replaces === undefined ? undefined : decode(data.replaces),
+    own: decode(data.own) === 'true',
     description: data.description === undefined ? undefined : decode(data.description),
   };
 }

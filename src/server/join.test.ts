@@ -1,14 +1,16 @@
 import { createPrivateKey } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { ADMIN, startJoinWorld, type JoinWorld } from '../../test/support/join-world.ts';
-import { loadOrJoin, rejoin, type Identity, type IdentityOptions } from '../agent/identity.ts';
+import { joinAgain, loadOrJoin, rejoin, type Identity, type IdentityOptions } from '../agent/identity.ts';
 import { withRejoin } from '../agent/rejoin.ts';
 import { tokenFile } from '../agent/token-file.ts';
-import { joinTokenName, parseJoinToken } from '../api/join-token.ts';
+import { CLIENT_CERTIFICATE_PATH } from '../api/client-certificate.ts';
+import { joinTokenName, newJoinToken, parseJoinToken } from '../api/join-token.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import { SkerryError, explain } from '../lib/error.ts';
 import { silentLog } from '../lib/log.ts';
@@ -17,7 +19,10 @@ import { createAgentTransport } from '../net/link/agent.ts';
 import type { AgentTransport } from '../net/link/transport.ts';
 import { newKey } from '../net/tls/certificates.ts';
 import { publicKeyHash, publicKeyPem } from '../net/tls/key-hash.ts';
+import { createSigningRequest } from '../net/tls/signing-request.ts';
+import { OWN_NODE_LABEL, makeOwnToken } from './own-node.ts';
 
+const ownOptions = { clock: systemClock, ids };
 const never = new AbortController().signal;
 const stops: (() => unknown)[] = [];
 afterEach(async () => {
@@ -206,6 +211,120 @@ test('a machine that has lost its key takes its name back with a token for that,
   expect(await world.ask(third)).toMatchObject({ status: 403, body: { message: expect.stringContaining('used up') } });
   expect(await world.ask({ ...third, token: { id, secret: 'x'.repeat(32) } })).toMatchObject({ status: 401 });
   expect(world.keys.nodeOf(keyOf(found))).toEqual({ node: 'n1' });
+});
+
+test('a token that was revoked lets nobody in, also to take a node’s place', async () => {
+  const world = await start();
+  await joinNode(world);
+  for (const [name, token] of [
+    ['n2', await world.token({ uses: 9 })],
+    ['n1', await world.token({ replaces: 'n1' })],
+  ] as const) {
+    const stored = { namespace: 'kube-system', name: joinTokenName(parseJoinToken(token).id) };
+    await world.api.change({ verb: 'delete', resource: 'secrets', ...stored }, ADMIN, never);
+    expect(await world.ask(request(name, newKey(), token))).toMatchObject({
+      status: 401,
+      body: { message: expect.stringContaining('is not known here') },
+    });
+  }
+  expect(node(world, 'n2')).toBeUndefined();
+  expect(world.revoked).toEqual([]);
+});
+
+test('a node’s key reads, makes and revokes no token, has no certificate signed, and takes no other name', async () => {
+  const world = await start();
+  const mine = await joinNode(world);
+  const other = await joinNode(world, { nodeName: 'n2' });
+  const token = await world.token({ replaces: 'n2' });
+  const secrets = '/api/v1/namespaces/kube-system/secrets';
+  const stolen = joinTokenName(parseJoinToken(token).id);
+  const csr = await createSigningRequest({ user: 'n1', groups: ['system:masters'] }, mine.key);
+  const { secret } = newJoinToken({ caKeyHash: world.pki.caKeyHash, ttlMs: 60_000, uses: 1, replaces: 'n2', ids, now: 0 });
+  for (const [method, path, body] of [
+    ['GET', secrets, undefined],
+    ['GET', `${secrets}/${stolen}`, undefined],
+    ['GET', `${secrets}?watch=true`, undefined],
+    ['DELETE', `${secrets}/${stolen}`, undefined],
+    ['PATCH', `${secrets}/${stolen}`, { data: { uses: '' } }],
+    ['POST', secrets, secret],
+    ['POST', CLIENT_CERTIFICATE_PATH, { request: csr, expirationSeconds: 60 }],
+    ['PATCH', '/api/v1/nodes/n1', { metadata: { labels: { a: 'b' } } }],
+  ] as const)
+    expect([path, await callAs(world, mine, method, path, body)]).toEqual([path, 403]);
+  expect((await world.ask({ ...request('n2', mine.key, token) })).status).toBe(403);
+  // By the cluster's own word about itself neither.
+  const { membership } = mine.joined;
+  const asOther = { membership, node: 'n2', publicKey: publicKeyPem(newKey()), labels: {}, networks: [], release: '0' };
+  expect((await world.ask(asOther)).status).toBe(401);
+  expect(world.keys.nodeOf(keyOf(other))).toEqual({ node: 'n2' });
+});
+
+/** With the node's certificate shown. */
+function callAs(world: JoinWorld, { key, certificate }: Identity, method: string, path: string, body: unknown): Promise<number> {
+  const headers = { 'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' };
+  const options = { method, key, cert: certificate, ca: world.pki.ca.certificate, headers };
+  return new Promise((resolve, reject) => {
+    const call = httpsRequest(`${world.url}${path}`, options, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    call.on('error', reject);
+    call.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+test('labels that are reserved come with no join but that of the server’s own node', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'skerry-pki-'));
+  stops.push(() => rmSync(dataDir, { recursive: true }));
+  const world = await start({ dataDir });
+  const labels = { site: 'harbour', [OWN_NODE_LABEL]: '', 'node-restriction.kubernetes.io/vault': 'yes' };
+  const refused = await failure(joinNode(world, { labels }));
+  expect(refused).toEqual({
+    code: 'BadRequest',
+    text: expect.stringContaining('node-restriction.kubernetes.io/vault: reserved'),
+  });
+  expect(refused.text).toContain('kubectl label node n1');
+  expect(node(world)).toBeUndefined();
+  const ownToken = (of: JoinWorld) =>
+    makeOwnToken('n1', { ...ownOptions, ...of.store, ...of.api, caKeyHash: of.pki.caKeyHash }, never);
+  const identity = await joinNode(world, { labels, token: await ownToken(world) });
+  expect(node(world)?.metadata.labels).toMatchObject(labels);
+
+  // A membership lets in, as the plain node that it tells of; the server's own node goes by a token again.
+  const more = { dataDir: identityFolder(), labels, release: '0', clock: systemClock };
+  for (const [expected, letIn] of [
+    [undefined, async (_: JoinWorld, moved: Identity) => rejoin(moved, more, never)],
+    ['', async (empty: JoinWorld, moved: Identity) => joinAgain(moved, await ownToken(empty), more, never)],
+  ] as const) {
+    const empty = await start({ dataDir, confirmed: false });
+    await letIn(empty, { ...identity, server: { host: '127.0.0.1', port: Number(new URL(empty.url).port) } });
+    expect(node(empty)?.metadata.labels).toMatchObject({ site: 'harbour' });
+    expect(node(empty)?.metadata.labels?.[OWN_NODE_LABEL]).toBe(expected);
+  }
+
+  function identityFolder(): string {
+    const made = world.folder();
+    mkdirSync(join(made, 'agent'));
+    return made;
+  }
+});
+
+test('the server lets its own node in again when that has lost its data, and never into another machine’s place', async () => {
+  const world = await start();
+  const ownToken = () =>
+    makeOwnToken('n1', { ...ownOptions, ...world.store, ...world.api, caKeyHash: world.pki.caKeyHash }, never);
+  const foreign = await joinNode(world);
+  expect(await failure(joinNode(world, { token: await ownToken() }))).toMatchObject({ code: 'Forbidden' });
+  expect(world.keys.nodeOf(keyOf(foreign))).toEqual({ node: 'n1' });
+
+  await world.api.change({ verb: 'delete', resource: 'nodes', namespace: '', name: 'n1' }, ADMIN, never);
+  const labels = { [OWN_NODE_LABEL]: '' };
+  const own = await joinNode(world, { token: await ownToken(), labels });
+  const uid = node(world)?.metadata.uid;
+  expect(await failure(joinNode(world, { token: await world.token() }))).toMatchObject({ code: 'Forbidden' });
+  const again = await joinNode(world, { token: await ownToken(), labels });
+  expect([world.keys.nodeOf(keyOf(again)), node(world)?.metadata.uid]).toEqual([{ node: 'n1' }, uid]);
+  expect(world.keys.nodeOf(keyOf(own))).toEqual({ refused: expect.stringContaining('revoked') });
 });
 
 test('of two machines that take a name with one token, one has it', async () => {

@@ -4,7 +4,7 @@ import { isSignedMembership, signMembership, type SignedMembership } from '#api/
 import { JOIN_NAMESPACE, joinTokenName, joinTokenState, withOneUseLess } from '#api/join-token.ts';
 import type { Secret } from '#api/kinds/secret.ts';
 import type { KubeObject } from '#api/object.ts';
-import { apiError, isAlreadyExists, isConflict, isNotFound } from '#api/status.ts';
+import { apiError, badRequestError, isAlreadyExists, isConflict, isNotFound } from '#api/status.ts';
 import { sleep, type Clock } from '#lib/clock.ts';
 import { SkerryError, explain } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
@@ -20,6 +20,7 @@ import { JOIN_AUTHOR } from './auth/authorize.ts';
 import { NODE_KEY_TYPE, nodeKeyName, storedKeyHash } from './auth/node-keys.ts';
 import type { Pki } from './auth/pki.ts';
 import type { Carrier } from './carry-out.ts';
+import { isOwnLabel, ownLabels } from './fleet/status-fields.ts';
 import { checkJoinRequest } from './join/check-request.ts';
 import { createTurns, type Turns } from './join/turns.ts';
 
@@ -128,7 +129,7 @@ async function pin(request: JoinRequest, keyHash: string, options: JoinParts, si
       if (pinned.isValid && voucher.replaces !== node) throw pinnedError(node);
       // No Node is made for what is good no more.
       voucher.spend();
-      const owner = pinned.node ?? (created = await createNode(request, options, signal));
+      const owner = pinned.node ?? (created = await createNode(request, voucher, options, signal));
       // A fleet comes with one token: each use is taken from what the one before has left.
       await options.turns(request.token?.id ?? node, async () => {
         if (signal.aborted) throw new SkerryError('Aborted', `join node "${node}": the asker has gone`);
@@ -168,17 +169,19 @@ type Voucher = {
   readonly by: string;
   /** The node whose key may be replaced. */
   readonly replaces: string | undefined;
+  /** Of the server itself, for its own node. */
+  readonly own: boolean;
   readonly spend: () => readonly Write[];
 };
 
 async function voucherOf(request: JoinRequest, keyHash: string, options: JoinOptions): Promise<Voucher> {
-  if (request.token !== undefined) return tokenVoucher(request.node, request.token, options);
+  if (request.token !== undefined) return tokenVoucher(request, request.token, options);
   if (request.membership !== undefined) return membershipVoucher(request.node, request.membership, keyHash, options);
   throw apiError('Unauthorized', `join node "${request.node}": there is neither a token nor a membership`);
 }
 
 async function tokenVoucher(
-  node: string,
+  { node, labels }: JoinRequest,
   { id, secret }: { readonly id: string; readonly secret: string },
   { storage, clock }: JoinOptions,
 ): Promise<Voucher> {
@@ -191,15 +194,21 @@ async function tokenVoucher(
       'Unauthorized',
       `join node "${node}": the token ${JSON.stringify(id)} is not known here, or its secret is wrong`,
     );
-  const { expiresMs, usesLeft, replaces } = state;
+  const { expiresMs, usesLeft, replaces, own } = state;
   if (replaces !== undefined && replaces !== node)
     throw apiError(
       'Forbidden',
       `join node "${node}": the token ${JSON.stringify(id)} is for a machine that takes the place of node ${JSON.stringify(replaces)} and for no other: start it with --node-name ${replaces}, or make a token without --replace`,
     );
+  const reserved = own ? [] : Object.keys(labels).filter((name) => !isOwnLabel(name));
+  if (reserved.length > 0)
+    throw badRequestError(
+      `join node "${node}": labels: ${reserved.join(', ')}: reserved, so no node may set it of itself: leave it out, and set it with \`kubectl label node ${node} …\` once the node has joined`,
+    );
   return {
     by: `token ${id}`,
     replaces,
+    own,
     spend: () => {
       if (expiresMs !== undefined && clock.now() >= expiresMs)
         throw apiError('Forbidden', `join node "${node}": the token ${JSON.stringify(id)} expired at ${rfc3339(expiresMs)}`);
@@ -222,6 +231,7 @@ function membershipVoucher(node: string, signed: SignedMembership, keyHash: stri
   return {
     by: 'membership',
     replaces: undefined,
+    own: false,
     spend: () => {
       if (incarnation().confirmed)
         throw apiError('Forbidden', `join node "${node}": it was removed from this cluster; join it with a new token`);
@@ -270,11 +280,16 @@ function pinWrite(node: KubeObject, publicKey: string, old: KubeObject | undefin
 
 const pinKey = (node: string): Key => ({ resource: 'secrets', namespace: JOIN_NAMESPACE, name: nodeKeyName(node) });
 
-async function createNode({ node, labels }: JoinRequest, { change }: JoinOptions, signal: AbortSignal): Promise<KubeObject> {
+async function createNode(
+  { node, labels }: JoinRequest,
+  { own }: Voucher,
+  { change }: JoinOptions,
+  signal: AbortSignal,
+): Promise<KubeObject> {
   const object: KubeObject = {
     apiVersion: 'v1',
     kind: 'Node',
-    metadata: { name: node, labels: { ...labels, 'kubernetes.io/hostname': node } },
+    metadata: { name: node, labels: { ...(own ? labels : ownLabels(labels)), 'kubernetes.io/hostname': node } },
     spec: {},
   };
   const created = await change({ verb: 'create', resource: 'nodes', object }, JOIN_AUTHOR, signal);

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { builtinResources } from '#api/kinds/builtin.ts';
-import { newJoinToken } from '#api/join-token.ts';
 import { createRegistry } from '#api/registry.ts';
 import { loadBuiltinSchema } from '#api/schema/builtin.ts';
 import type { Clock } from '#lib/clock.ts';
@@ -11,7 +10,6 @@ import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
 import { createLinkServer } from '#net/link/server.ts';
 import { createApi, type Api } from '#rest/api.ts';
-import type { Author } from '#rest/change.ts';
 import { serveHttp } from '#rest/http.ts';
 import { builtinAdmissions } from './admission/builtin.ts';
 import { adminKubeconfig } from './auth/admin-kubeconfig.ts';
@@ -34,6 +32,7 @@ import { leavePath } from './leave.ts';
 import { startLoops } from './loops.ts';
 import { createPodLog } from './pod-log.ts';
 import { createPort, type PortTls } from './port.ts';
+import { OWN_NODE_LABEL, makeOwnToken } from './own-node.ts';
 import { openStore, type Store } from './store/store.ts';
 import { createTunnel } from './tunnel.ts';
 import { unready } from './unready.ts';
@@ -56,19 +55,16 @@ export type ServerOptions = {
 
 export type Server = {
   readonly url: string;
-  /** A join token for the agent of the server's own node, good for one use. */
-  readonly ownToken: () => Promise<string>;
+  /** What the agent of the server's own node is let in with, see own-node.ts; a token is good for one use. */
+  readonly ownNode: {
+    readonly token: (node: string) => Promise<string>;
+    readonly labels: Readonly<Record<string, string>>;
+  };
   /** Resolves once the committer's thread has answered. */
   readonly alive: () => Promise<void>;
   /** Why its own /readyz does not answer 200 at its port; undefined if it does. */
   readonly unready: () => Promise<string | undefined>;
   readonly stop: () => Promise<void>;
-};
-
-const OWN_TOKEN_TTL_MS = 10 * 60_000;
-const ADMIN: Author = {
-  user: { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] },
-  fieldManager: 'skerry-server',
 };
 
 /** Rejects with what could not be opened: the data directory, its keys, its database, the port. */
@@ -214,16 +210,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   log.info({ url, cluster: pki.cluster }, 'server is ready');
   return {
     url,
-    ownToken: async () => {
-      const { token, secret } = newJoinToken({
-        caKeyHash: pki.caKeyHash,
-        ttlMs: OWN_TOKEN_TTL_MS,
-        uses: 1,
-        ids,
-        now: clock.now(),
-      });
-      await api.change({ verb: 'create', resource: 'secrets', object: secret }, ADMIN, stopping.signal);
-      return token;
+    ownNode: {
+      token: (node) =>
+        makeOwnToken(node, { ...store, change: api.change, caKeyHash: pki.caKeyHash, clock, ids }, stopping.signal),
+      labels: { [OWN_NODE_LABEL]: '' },
     },
     alive: store.alive,
     unready: () => unready(url, pki.ca.certificate),

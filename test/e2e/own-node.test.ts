@@ -1,3 +1,4 @@
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -67,6 +68,30 @@ test('kill -9 of both at once restarts no container', async () => {
 
 test('SIGTERM ends it in good order', async () => {
   await stage.lab.server.end(running, 'SIGTERM');
+  expect(running.exitCode).toBe(0);
+});
+
+test('its node that has lost its data has its name back at the start of the server, and its name is no other machine’s', async () => {
+  const { server } = stage.lab;
+  const nodeUid = () => stage.kubectl('get', 'node', 'pier-1', '-o', 'jsonpath={.metadata.uid}');
+  const token = (...argv: readonly string[]) => server.exec(PROGRAM, 'token', ...argv, '--data-dir', join(server.disk, 'skerry'));
+  launch();
+  await waitForNode(stage, 'pier-1', 'True');
+  const uid = await nodeUid();
+  await expect(token('create', '--replace', 'pier-1')).rejects.toThrow("the server's own node");
+  await expect(token('create', '--replace', 'pier-2')).rejects.toThrow('nodes "pier-2" not found');
+  // What the server let its own node in with is used up.
+  expect(await token('list')).toMatch(/^no join tokens that let anybody in/);
+  expect(await token('list', '--all')).toContain("the server's own node");
+  await server.end(running, 'SIGTERM');
+  rmSync(join(server.disk, 'skerry', 'agent'), { recursive: true });
+  launch();
+  await waitForNode(stage, 'pier-1', 'True');
+  await waitFor('its key to be on the disk', () =>
+    existsSync(join(server.disk, 'skerry', 'agent', 'identity.json')) ? true : undefined,
+  );
+  expect(await nodeUid()).toBe(uid);
+  await server.end(running, 'SIGTERM');
   expect(running.exitCode).toBe(0);
 });
 

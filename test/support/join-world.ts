@@ -17,6 +17,7 @@ import { authorize } from '../../src/server/auth/authorize.ts';
 import { createNodeKeys, type NodeKeys } from '../../src/server/auth/node-keys.ts';
 import { loadOrCreatePki, type Pki } from '../../src/server/auth/pki.ts';
 import { userOf } from '../../src/server/auth/peer.ts';
+import { clientCertificatePath } from '../../src/server/client-certificate.ts';
 import { joinPaths, type JoinOptions } from '../../src/server/join.ts';
 import { leavePath } from '../../src/server/leave.ts';
 import { createPort } from '../../src/server/port.ts';
@@ -89,7 +90,7 @@ export async function startJoinWorld(
     admissions: [],
     authorize: async (user, target) => authorize(user, target),
     connectors: {},
-    paths: { ...joinPaths(joining), ...leavePath(joining) },
+    paths: { ...joinPaths(joining), ...leavePath(joining), ...clientCertificatePath({ ...joining, ids }) },
     clock,
     ids,
     log,

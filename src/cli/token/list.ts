@@ -12,19 +12,23 @@ import { SECRETS_PATH, TOKENS_QUERY } from './secrets.ts';
 export function listTokensCommand(context: Context): Command {
   return new Command('list')
     .description('Show the join tokens: their ids and what is left of them, never the tokens themselves, which nobody keeps.')
+    .option('-a, --all', 'also those that let nobody in any more: used up or expired')
     .option('--data-dir <dir>', "the server's data directory", folder, DATA_DIR)
     .addOption(new Option('-o, --output <format>', 'how it is written').choices(['json', 'yaml']))
-    .addHelpText('after', '\nExamples:\n  skerry token list\n  skerry token list -o json')
-    .action(async ({ dataDir, output }: { readonly dataDir: string; readonly output?: 'json' | 'yaml' }) => {
+    .addHelpText('after', '\nExamples:\n  skerry token list\n  skerry token list --all -o json')
+    .action(async ({ dataDir, output, all = false }: Flags) => {
       const { connectToOwnServer } = await import('../client/own-server.ts');
       const { client } = await connectToOwnServer(dataDir, context);
       const now = context.clock.now();
-      const tokens = secretsOf(await client.send('GET', `${SECRETS_PATH}${TOKENS_QUERY}`)).map((secret) => factsOf(secret, now));
+      const stored = secretsOf(await client.send('GET', `${SECRETS_PATH}${TOKENS_QUERY}`)).map((secret) => factsOf(secret, now));
+      const tokens = stored.filter(({ usesLeft, expired }) => all || (usesLeft > 0 && !expired));
       if (output === 'json') context.stdout(`${JSON.stringify(tokens, null, 2)}\n`);
       else if (output === 'yaml') context.stdout((await import('#api/encoding/yaml.ts')).stringifyYaml(tokens));
-      else context.stdout(tableOf(tokens, now));
+      else context.stdout(tableOf(tokens, stored.length - tokens.length, now));
     });
 }
+
+type Flags = { readonly dataDir: string; readonly output?: 'json' | 'yaml'; readonly all?: boolean };
 
 type Token = {
   readonly id: string;
@@ -58,8 +62,9 @@ function factsOf(secret: Secret, now: number): Token {
 
 const HEADERS = ['ID', 'USES LEFT', 'EXPIRES IN', 'REPLACES', 'DESCRIPTION'];
 
-function tableOf(tokens: readonly Token[], now: number): string {
-  if (tokens.length === 0) return 'no join tokens\n';
+function tableOf(tokens: readonly Token[], hidden: number, now: number): string {
+  if (tokens.length === 0)
+    return hidden === 0 ? 'no join tokens\n' : `no join tokens that let anybody in (used up or expired: ${hidden}, see --all)\n`;
   const rows = tokens.map(({ id, usesLeft, expires, expired, replaces = '', description = '' }) => [
     id,
     String(usesLeft),

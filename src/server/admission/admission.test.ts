@@ -1,11 +1,55 @@
 import { describe, expect, test } from 'vitest';
 import { builtinResources } from '#api/kinds/builtin.ts';
 import type { KubeObject } from '#api/object.ts';
-import { seededIds } from '#lib/ids.ts';
+import { newJoinToken } from '#api/join-token.ts';
+import { seededIds, systemIds } from '#lib/ids.ts';
 import type { Attempt } from '#rest/admission.ts';
 import { USER, openCluster, pod, refusalOf, specOf } from '../../../test/support/admission.ts';
 import { openTestStore } from '../../../test/support/store.ts';
 import { builtinAdmissions } from './builtin.ts';
+
+describe('JoinTokens', () => {
+  test('a token that takes a node’s place is for a node that is there and not the server’s own', async () => {
+    const { create, put, update } = await openCluster({ namespaces: ['default', 'kube-system'] });
+    const node = (name: string, labels = {}) =>
+      put('nodes', {
+        apiVersion: 'v1',
+        kind: 'Node',
+        metadata: { name, labels, uid: name, creationTimestamp: '2026-01-01T00:00:00Z' },
+      });
+    await node('edge-7');
+    await node('pier-1', { 'node-role.kubernetes.io/control-plane': '' });
+    const secretOf = (replaces?: string) => {
+      const made = { caKeyHash: '0f'.repeat(32), ttlMs: 60_000, uses: 1, ids: systemIds, now: 0 };
+      return { ...newJoinToken({ ...made, ...(replaces === undefined ? {} : { replaces }) }).secret, kind: 'Secret' };
+    };
+    const make = (replaces?: string, namespace = 'kube-system') =>
+      create('secrets', { ...secretOf(replaces), metadata: { ...secretOf(replaces).metadata, namespace } }, namespace);
+    await make();
+    await make('edge-7');
+    expect(await refusalOf(make('egde-7'))).toMatchObject({
+      code: 404,
+      reason: 'NotFound',
+      message: expect.stringMatching(/^nodes "egde-7" not found: .*kubectl get nodes/),
+    });
+    expect(await refusalOf(make('pier-1'))).toMatchObject({
+      code: 422,
+      reason: 'Invalid',
+      message: expect.stringContaining("it is the server's own node"),
+    });
+    // What is elsewhere is no join token.
+    await make('egde-7', 'default');
+    const plain = await make();
+    const replaces = Buffer.from('pier-1').toString('base64');
+    const change = update(
+      'secrets',
+      plain.metadata.name ?? '',
+      (old) => ({ ...old, data: { ...Object(old['data']), replaces } }),
+      'kube-system',
+    );
+    expect(await refusalOf(change)).toMatchObject({ code: 422 });
+  });
+});
 
 describe('NamespaceLifecycle', () => {
   test('a missing namespace', async () => {

@@ -2,6 +2,7 @@ import type { Ids } from '#lib/ids.ts';
 import type { Admission } from '#rest/admission.ts';
 import { clusterIpAllocator } from './cluster-ip.ts';
 import { defaultTolerations } from './default-tolerations.ts';
+import { joinTokens } from './join-token.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodePortAllocator } from './node-port.ts';
 import { priority } from './priority.ts';
@@ -23,6 +24,7 @@ export function builtinAdmissions({ serviceCidr = SERVICE_CIDR, ids }: Admission
     serviceAccount,
     priority,
     defaultTolerations,
+    joinTokens,
     clusterIpAllocator(serviceCidr, ids.random),
     nodePortAllocator(ids.random),
   ];

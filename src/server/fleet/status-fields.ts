@@ -115,7 +115,7 @@ const RESERVED_ALLOWED = [
   'topology.kubernetes.io/zone',
 ];
 
-function isOwnLabel(label: string): boolean {
+export function isOwnLabel(label: string): boolean {
   const slash = label.indexOf('/');
   if (slash < 0 || RESERVED_ALLOWED.includes(label)) return true;
   const domain = label.slice(0, slash);
