@@ -4,6 +4,7 @@ import { getCACertificates } from 'node:tls';
 import { EnvHttpProxyAgent, interceptors, request, type Dispatcher } from 'undici';
 import { sleep, type Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
+import { tlsFailure } from './tls/tls-failure.ts';
 
 /**
  * Files over HTTP, through the proxies that the environment names, trusting what the system trusts. A download that breaks off goes on where it was,
@@ -45,7 +46,8 @@ export function createDownloads(environment: Readonly<Record<string, string | un
       } catch (cause) {
         if (cause instanceof SkerryError) throw cause;
         if (signal.aborted) throw new SkerryError('Aborted', what, { cause });
-        if (tries >= TRIES_MAX) throw new SkerryError('Unreachable', what, { cause });
+        if (tries >= TRIES_MAX)
+          throw new SkerryError('Unreachable', what, { cause: cause instanceof Error ? tlsFailure(cause, clock.now()) : cause });
         await sleep(clock, PAUSE_MS * tries, signal);
       }
     }

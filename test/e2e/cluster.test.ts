@@ -89,6 +89,10 @@ test('a kubeconfig of a user is that user’s, with their groups, and ends', asy
   await waitFor('the certificate to end', async () =>
     (await failed(root('get', 'nodes'))).includes('User "system:anonymous"') ? true : undefined,
   );
+  const own = failed(world.lab.skerry('get', 'nodes', '--kubeconfig', join(world.lab.root, 'ada.kubeconfig')));
+  expect(await own).toMatch(/"system:anonymous" cannot list .*certificate in the kubeconfig was good until/);
+  const elsewhere = ['kubeconfig', '--data-dir', serverDir(), '--server', 'https://pier.example:443'];
+  expect(await world.lab.skerry(...elsewhere)).toContain('server: https://pier.example:443\n');
 });
 
 test('a machine that has lost its data has its name back only with a token made for that, and runs its pods again', async () => {

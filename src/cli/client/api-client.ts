@@ -59,6 +59,8 @@ export function createApiClient(connection: Connection, outside: ClientOutside, 
       }
   };
 
+  const failed = (what: string, error: unknown, signal?: AbortSignal) => unreachable(what, error, outside.clock.now(), signal);
+
   const begin = async (call: Call, idleMs: number, signal?: AbortSignal): Promise<IncomingMessage> => {
     const proof = await prover.proof();
     const { request: plainRequest } = isTls ? { request } : await import('node:http');
@@ -80,7 +82,7 @@ export function createApiClient(connection: Connection, outside: ClientOutside, 
       );
       sent.on('socket', (socket) => socket.setKeepAlive(true, PROBE_MS));
       sent.on('timeout', () => sent.destroy(new Error(`no answer within ${idleMs / 1000} s`)));
-      sent.on('error', (error) => reject(unreachable(what, error, signal)));
+      sent.on('error', (error) => reject(failed(what, error, signal)));
       sent.end(call.body);
     });
   };
@@ -99,12 +101,19 @@ export function createApiClient(connection: Connection, outside: ClientOutside, 
   const answered = async (call: Call, idleMs: number, signal?: AbortSignal): Promise<AsyncIterable<Uint8Array>> => {
     const what = `${call.method} ${server}${call.path}`;
     const response = await begin(call, idleMs, signal);
-    const body = bytesOf(await unzipped(response), what, signal);
+    const body = bytesOf(await unzipped(response), (error) => failed(what, error, signal));
     const status = response.statusCode ?? 500;
     if (status < 300) return body;
     const answer = parse(await textOf(body, what));
     if (status === 401 && prover.refused()) return answered(call, idleMs, signal);
-    throw refusal(what, status, answer);
+    throw refusal(what, status, answer, await whyUnknown(status));
+  };
+
+  /** A server that knows no user says so by what nobody may do, which does not tell why it knows none. */
+  const whyUnknown = async (status: number): Promise<string | undefined> => {
+    if (status !== 401 && status !== 403) return undefined;
+    const { outdatedCertificate } = await import('./outdated-certificate.ts');
+    return outdatedCertificate(connection.credentials.certificate, outside.clock.now());
   };
 
   return {
@@ -141,11 +150,11 @@ async function unzipped(response: IncomingMessage): Promise<AsyncIterable<Uint8A
   return pipeline(response, createGunzip(), () => undefined);
 }
 
-async function* bytesOf(chunks: AsyncIterable<Uint8Array>, what: string, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* bytesOf(chunks: AsyncIterable<Uint8Array>, failed: (error: unknown) => SkerryError): AsyncGenerator<Uint8Array> {
   try {
     yield* chunks;
   } catch (error) {
-    throw unreachable(what, error, signal);
+    throw failed(error);
   }
 }
 
@@ -161,11 +170,11 @@ async function textOf(chunks: AsyncIterable<Uint8Array>, what: string): Promise<
   return Buffer.concat(parts).toString('utf8');
 }
 
-function unreachable(what: string, error: unknown, signal: AbortSignal | undefined): SkerryError {
+function unreachable(what: string, error: unknown, nowMs: number, signal: AbortSignal | undefined): SkerryError {
   if (signal?.aborted === true) return new SkerryError('Aborted', what, { cause: error });
   if (hasCode(error, 'ServiceUnavailable')) return error;
   const failure = error instanceof Error ? error : new Error(explain(error));
-  const cause = tlsFailure(failure);
+  const cause = tlsFailure(failure, nowMs);
   return new SkerryError('ServiceUnavailable', cause === failure ? `${what} (is the server running?)` : what, { cause });
 }
 
@@ -181,7 +190,8 @@ function parse(text: string): unknown {
 /** Of a page that is no Status. */
 const PAGE_LENGTH_MAX = 1_000;
 
-function refusal(what: string, status: number, answer: unknown): SkerryError {
+/** `hint`: what this side knows of it. */
+function refusal(what: string, status: number, answer: unknown, hint: string | undefined): SkerryError {
   const { reason, message, details } =
     typeof answer === 'object' && answer !== null
       ? // Sound: fields of any object may be read; what is read is looked at.
@@ -189,7 +199,7 @@ function refusal(what: string, status: number, answer: unknown): SkerryError {
       : {};
   const text = typeof message === 'string' ? message : `HTTP ${status}: ${String(answer).trim().slice(0, PAGE_LENGTH_MAX)}`;
   return new SkerryError(typeof reason === 'string' && reason !== '' ? reason : 'ServiceUnavailable', what, {
-    cause: new Error(text),
+    cause: new Error(hint === undefined ? text : `${text} (${hint})`),
     details: { refusal: true, status, ...(typeof details === 'object' && details !== null ? { details } : {}) },
   });
 }

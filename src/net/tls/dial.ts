@@ -88,7 +88,7 @@ export function connectTls(target: TlsOptions, signal: AbortSignal): Promise<TLS
       socket.destroy();
       reject(error);
     };
-    const failed = (cause: Error) => end(new SkerryError('Unreachable', where, { cause: tlsFailure(cause) }));
+    const failed = (cause: Error) => end(new SkerryError('Unreachable', where, { cause: tlsFailure(cause, clock.now()) }));
     const closed = () => end(new SkerryError('Unreachable', `${where}: it closed the connection during the handshake`));
     const aborted = () => end(new SkerryError('Aborted', `${where}: stopped`));
     const cancelTimer = clock.timer(timeoutMs, () =>
