@@ -90,9 +90,9 @@ test('a kubeconfig of a user is that user’s, with their groups, and ends', asy
     (await failed(root('get', 'nodes'))).includes('User "system:anonymous"') ? true : undefined,
   );
   const own = failed(world.lab.skerry('get', 'nodes', '--kubeconfig', join(world.lab.root, 'ada.kubeconfig')));
-  expect(await own).toMatch(/"system:anonymous" cannot list .*certificate in the kubeconfig was good until/);
-  const elsewhere = ['kubeconfig', '--data-dir', serverDir(), '--server', 'https://pier.example:443'];
-  expect(await world.lab.skerry(...elsewhere)).toContain('server: https://pier.example:443\n');
+  expect(await own).toMatch(/"system:anonymous" cannot .*certificate in the kubeconfig was good until/);
+  const elsewhere = ['kubeconfig', '--data-dir', serverDir(), '--server', 'https://pier.example:8443'];
+  expect(await world.lab.skerry(...elsewhere)).toMatch(/server: "?https:\/\/pier\.example:8443"?\n/);
 });
 
 test('a machine that has lost its data has its name back only with a token made for that, and runs its pods again', async () => {

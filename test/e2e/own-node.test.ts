@@ -1,5 +1,7 @@
+import type { X509Certificate } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import type { ChildProcess } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { IMAGES, appContainers, createStage, waitForNode, type Stage } from '../../scripts/demo/stage.ts';
@@ -93,6 +95,25 @@ test('its node that has lost its data has its name back at the start of the serv
   expect(await nodeUid()).toBe(uid);
   await server.end(running, 'SIGTERM');
   expect(running.exitCode).toBe(0);
+});
+
+test('its certificate names its host, its addresses, the service and what was asked for', async () => {
+  const { server } = stage.lab;
+  launch('--no-agent', '--tls-san', 'pier.example,203.0.113.9');
+  await waitFor('the API to answer', () => stage.kubectl('get', '--raw', '/readyz').then(() => true));
+  const shown = await new Promise<X509Certificate | undefined>((resolve, reject) => {
+    const socket = connect({ host: server.address, port: 6443, rejectUnauthorized: false, minVersion: 'TLSv1.3' }, () => {
+      resolve(socket.getPeerX509Certificate());
+      socket.destroy();
+    });
+    socket.on('error', reject);
+  });
+  const [host = ''] = (await server.exec('hostname')).split('\n');
+  for (const name of [host, 'localhost', 'kubernetes.default.svc', 'pier.example'])
+    expect(shown?.checkHost(name), name).toBe(name);
+  for (const address of [server.address, '127.0.0.1', '203.0.113.9']) expect(shown?.checkIP(address), address).toBe(address);
+  expect([shown?.checkHost('other.example'), shown?.checkIP('203.0.113.8')]).toEqual([undefined, undefined]);
+  await server.end(running, 'SIGTERM');
 });
 
 test('its node is reset while the server goes on, and joins anew', async () => {
