@@ -13,7 +13,7 @@ import { CONFIG_FILE, type Context } from './context.ts';
 const CONFIG_VARIABLE = variableOf('config');
 const EVERYWHERE = ['data-dir', 'docker'];
 
-/** Throws Usage, with every value that can not be used. What stops no start is left in the option value `unknownKeys`. */
+/** Throws BadConfig, with every value that can not be used. What stops no start is left in the option value `unknownKeys`. */
 export async function configure(command: Command, context: Context): Promise<void> {
   const has = (flag: string) => command.options.some(({ long }) => long === flag);
   const isMode = has('--config') && has('--data-dir');
@@ -28,7 +28,7 @@ export async function configure(command: Command, context: Context): Promise<voi
   const problems = [...(config === undefined ? [] : problemsOf(config, keys)), ...environmentProblems(environment, keys)];
   const own = new Set(options.flatMap((option) => [option.name(), variableOf(option.name())]));
   const errors = problems.filter((problem) => stops(problem, own, isMode));
-  if (errors.length > 0) throw new SkerryError('Usage', errors.map(({ message }) => message).join('\n'));
+  if (errors.length > 0) throw new SkerryError('BadConfig', errors.map(({ message }) => message).join('\n'));
 
   for (const option of options.filter(isOpen)) {
     const given = givenFor(option.name(), environment, config, keys);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { hasCode } from '#lib/error.ts';
-import { parseYamlSettings } from './yaml-settings.ts';
+import { parseYamlSettings, placeOf } from './yaml-settings.ts';
 
 const checkSettings = (text: string, expected: readonly unknown[]) =>
   expect(
@@ -53,7 +53,7 @@ server: ~
   ]);
 });
 
-test('what is no file of settings is refused, never with anything but a reason', () => {
+test('what is no file of settings is refused, never with anything but a place and a reason', () => {
   for (const text of ['- a', 'words', 'a: b\n---\nc: d', 'a: [', 'a: b: c'])
     expect(() => parseYamlSettings(text), text).toThrow();
   fc.assert(
@@ -63,7 +63,7 @@ test('what is no file of settings is refused, never with anything but a reason',
         try {
           parseYamlSettings(text);
         } catch (error) {
-          expect(hasCode(error, 'BadRequest')).toBe(true);
+          expect([hasCode(error, 'BadConfig'), placeOf('F', error)]).toEqual([true, expect.stringMatching(/^F:\d+:\d+$/)]);
         }
       },
     ),

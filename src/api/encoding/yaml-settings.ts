@@ -1,6 +1,7 @@
-import { isAlias, isMap, isNode, isScalar, isSeq, type Document } from 'yaml';
-import { badRequestError } from '../status.ts';
-import { parseOneDocument } from './yaml.ts';
+import { isAlias, isMap, isNode, isScalar, isSeq, type Document, type YAMLMap } from 'yaml';
+import { SkerryError } from '#lib/error.ts';
+import { yamlProblem, type YamlProblem } from './yaml-problem.ts';
+import { composeDocument, type OneDocument } from './yaml.ts';
 
 /**
  * YAML as a file of settings: its top-level keys with their lines, and values as they are written. `007`, `1.10` and `yes` are texts here,
@@ -16,17 +17,37 @@ export type Written =
   /** Maps and lists in others. */
   | { readonly type: 'nested' };
 
-/** In the order of the file; a key that stands twice is given twice. Throws 400, or 413 for what is too large. */
+/** In the order of the file; a key that stands twice is given twice. Throws as settingsIn. */
 export function parseYamlSettings(text: string): readonly YamlSetting[] {
-  const { document, lines } = parseOneDocument(text);
-  const { contents } = document;
-  if (contents === null || (isScalar(contents) && contents.value === null)) return [];
-  if (!isMap(contents)) throw badRequestError('it is no map of keys and values, such as "data-dir: /var/lib/skerry"');
+  const { document, lines, contents } = settingsIn(text);
+  if (contents === undefined) return [];
   return contents.items.map(({ key, value }) => ({
     key: textOf(key) ?? '',
     line: lines.linePos(isNode(key) ? (key.range?.[0] ?? 0) : 0).line,
     value: writtenOf(value, document),
   }));
+}
+
+/** `contents`: undefined where there is nothing but comments. Throws BadConfig with the place (`placeOf`), or 413 for what is too large. */
+export function settingsIn(text: string): OneDocument & { readonly contents: YAMLMap | undefined } {
+  const { document, lines } = composeDocument(text);
+  const [error] = document.errors;
+  if (error !== undefined) throw unreadable(yamlProblem(error));
+  const { contents } = document;
+  if (contents === null || (isScalar(contents) && contents.value === null)) return { document, lines, contents: undefined };
+  if (isMap(contents)) return { document, lines, contents };
+  const { line, col } = lines.linePos(contents.range[0]);
+  throw unreadable({ line, column: col, why: 'it is no map of keys and values, such as "data-dir: /var/lib/skerry"' });
+}
+
+function unreadable({ line, column, why }: YamlProblem): SkerryError {
+  return new SkerryError('BadConfig', why, { details: { place: `${line}:${column}` } });
+}
+
+/** `path:3:7`, where an error of settingsIn tells the place; else the path alone. */
+export function placeOf(path: string, error: unknown): string {
+  const place = error instanceof SkerryError ? error.details['place'] : undefined;
+  return typeof place === 'string' ? `${path}:${place}` : path;
 }
 
 function writtenOf(node: unknown, document: Document.Parsed): Written {

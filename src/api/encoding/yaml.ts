@@ -29,15 +29,23 @@ export function parseYamlBody(text: string): ParsedYaml {
   return { value, duplicates: twice.length === 0 ? [] : [`yaml: unmarshal errors:\n  ${twice.join('\n  ')}`] };
 }
 
+export type OneDocument = { readonly document: Document.Parsed; readonly lines: LineCounter };
+
 /** The nodes of a text that is one document, not yet looked at. Throws as parseYamlBody. */
-export function parseOneDocument(text: string): { readonly document: Document.Parsed; readonly lines: LineCounter } {
-  checkTokens(text);
-  const lines = new LineCounter();
-  const document = parseDocument(text, { uniqueKeys: false, schema: 'yaml-1.1', customTags: jsonTags, lineCounter: lines });
+function parseOneDocument(text: string): OneDocument {
+  const { document, lines } = composeDocument(text);
   const [error] = document.errors;
   if (error?.code === 'MULTIPLE_DOCS') throw malformed('it holds more than one document');
   if (error?.code === 'RESOURCE_EXHAUSTION') throw malformed('it nests too deeply');
   if (error !== undefined) throw malformed(error.message.split('\n')[0] ?? '');
+  return { document, lines };
+}
+
+/** The same, with its errors still in it. Throws 413. */
+export function composeDocument(text: string): OneDocument {
+  checkTokens(text);
+  const lines = new LineCounter();
+  const document = parseDocument(text, { uniqueKeys: false, schema: 'yaml-1.1', customTags: jsonTags, lineCounter: lines });
   return { document, lines };
 }
 

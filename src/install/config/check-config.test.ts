@@ -66,7 +66,18 @@ test.each([
       'SecretInFile F:1: token: a secret does not stand in this file: write it to one of its own (mode 0600), and name that as "token-file"',
     ],
   ],
-  ['- a\n', ['Unreadable read the configuration F: it is no map of keys and values, such as "data-dir: /var/lib/skerry"']],
+  ['- a\n', ['Unreadable F:1:1: it is no map of keys and values, such as "data-dir: /var/lib/skerry"']],
+  [
+    '# c\ndata-dir /d\nlabels: {}\n',
+    ['Unreadable F:2:1: no ": " on this line: expected a line such as "data-dir: /var/lib/skerry"'],
+  ],
+  [
+    'token: "secret\n',
+    [
+      'Unreadable F:2:1: something does not end, or is not parted: expected the closing quote, or a space behind ":" and before "#"',
+    ],
+  ],
+  ['a: b\n] secret\n', ['Unreadable F:2:1: this can not stand here: expected a line such as "data-dir: /var/lib/skerry"']],
   [`a: ${'x'.repeat(300_000)}\n`, ['Unreadable read the configuration F: it is larger than 256 KiB']],
 ] as const)('%j', async (text, expected) => {
   await checkProblems(text, expected);

@@ -41,6 +41,6 @@ test('a file that is not there, or holds comments only, gets what was given', ()
 test('what would not start is refused, with each reason', () => {
   const check = (text: string, message: RegExp) => expect(() => merge(text, { server: 'https://a' })).toThrow(message);
   check('node-nmae: a\nlables: b\n', /node-nmae[^]*did you mean "node-name"[^]*lables/);
-  check('- a\n', /no map/);
-  check('a: [', /read the configuration \/c.yaml/);
+  check('- a\n', /^\/c\.yaml:1:1$/);
+  check('a: [', /^\/c\.yaml:1:5$/);
 });

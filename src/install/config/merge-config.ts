@@ -1,6 +1,6 @@
-import { parseYamlSettings } from '#api/encoding/yaml-settings.ts';
+import { parseYamlSettings, placeOf } from '#api/encoding/yaml-settings.ts';
 import { setYamlSettings } from '#api/encoding/yaml-settings-edit.ts';
-import { SkerryError, explain } from '#lib/error.ts';
+import { SkerryError } from '#lib/error.ts';
 import { problemsOf } from './check-config.ts';
 import { flagText, parseSwitch, type ConfigKey } from './config-key.ts';
 
@@ -10,17 +10,17 @@ import { flagText, parseSwitch, type ConfigKey } from './config-key.ts';
  */
 export type GivenFlags = Readonly<Record<string, string | boolean>>;
 
-/** Throws Usage with every problem of the result: what is installed is to start. `text`: undefined where there is no file yet. */
+/** Throws BadConfig with every problem of the result: what is installed is to start. `text`: undefined where there is no file yet. */
 export function mergeConfig(path: string, text: string | undefined, given: GivenFlags, keys: readonly ConfigKey[]): string {
   const before = text ?? HEADER;
   let merged: string;
   try {
     merged = setYamlSettings(before, changed(before, given, keys));
   } catch (cause) {
-    throw new SkerryError('Usage', `read the configuration ${path}: ${explain(cause)}`);
+    throw new SkerryError('BadConfig', placeOf(path, cause), { cause });
   }
   const problems = problemsOf({ path, settings: parseYamlSettings(merged), othersMayRead: false }, keys);
-  if (problems.length > 0) throw new SkerryError('Usage', problems.map(({ message }) => message).join('\n'));
+  if (problems.length > 0) throw new SkerryError('BadConfig', problems.map(({ message }) => message).join('\n'));
   return merged;
 }
 
@@ -47,12 +47,12 @@ function changed(text: string, given: GivenFlags, keys: readonly ConfigKey[]): G
   );
 }
 
-/** What one key of a configuration says, as text behind its flag; undefined if it says nothing of it. Throws Usage for what can not be read. */
+/** What one key of a configuration says, as text behind its flag; undefined if it says nothing of it. Throws BadConfig for what can not be read. */
 export function settingOf(path: string, text: string, key: ConfigKey): string | undefined {
   try {
     const setting = parseYamlSettings(text).find((other) => other.key === key.name);
     return setting === undefined ? undefined : flagText(setting.value, key.form);
   } catch (error) {
-    throw new SkerryError('Usage', `read "${key.name}" in ${path}: ${explain(error)}`);
+    throw new SkerryError('BadConfig', `read "${key.name}" in ${placeOf(path, error)}`, { cause: error });
   }
 }
