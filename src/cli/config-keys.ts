@@ -22,7 +22,7 @@ export function keysOf(options: readonly Option[]): readonly ConfigKey[] {
 }
 
 /** The file does not name itself. */
-export function isSetting(option: Option): boolean {
+function isSetting(option: Option): boolean {
   return option.long !== undefined && option.attributeName() !== 'config';
 }
 

@@ -1,6 +1,5 @@
 import { Command, Option } from 'commander';
-import { checkConfig, environmentProblems } from '#install/config/check-config.ts';
-import { readConfigFile } from '#install/config/config-file.ts';
+import { lookAtConfig } from '#install/config/check-config.ts';
 import { SkerryError } from '#lib/error.ts';
 import { configKeys } from './config-keys.ts';
 import { configPlace } from './configure.ts';
@@ -33,17 +32,15 @@ wrong value; a key that nobody knows it only tells of, in its log and as conditi
     )
     .action(async ({ config: named, output }: CheckFlags) => {
       const { environment } = context;
-      const keys = configKeys(context);
-      const place = configPlace(named, environment);
-      const problems = [...(await checkConfig(place, keys)), ...environmentProblems(environment, keys)];
+      const found = await lookAtConfig(configPlace(named, environment), configKeys(context), environment);
+      const problems = found.problems.map(({ reason, key, message }) => ({ reason, key, message }));
       if (output === 'json') context.stdout(`${JSON.stringify(problems, null, 2)}\n`);
       else if (output === 'yaml') context.stdout((await import('#api/encoding/yaml.ts')).stringifyYaml(problems));
       else for (const { message } of problems) context.stdout(`${message}\n`);
       const { length } = problems;
       if (length > 0)
         throw new SkerryError('BadConfig', `check the settings: ${length === 1 ? 'one is' : `${length} are`} wrong`);
-      const isThere = (await readConfigFile(place)) !== undefined;
       if (output === undefined)
-        context.stdout(`${place.path}: ${isThere ? 'nothing is wrong' : 'not there, so the defaults hold'}\n`);
+        context.stdout(`${found.path}: ${found.file !== undefined ? 'nothing is wrong' : 'not there, so the defaults hold'}\n`);
     });
 }

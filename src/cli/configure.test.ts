@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { cliContext } from '../../test/support/cli-context.ts';
 import { configKeys } from './config-keys.ts';
+import { configure } from './configure.ts';
 import type { AgentFlags, Context } from './context.ts';
+import { doctorCommand } from './doctor.ts';
+import type { MachineFlags } from './machine-options.ts';
 import { runProgram } from './program.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'configure-'));
@@ -101,6 +104,8 @@ test.each([
   ['server', 'data-dir: a\ndata-dir: b\n', {}, ['F:2: key "data-dir" stands twice, first on line 1']],
   ['server', 'words\n', {}, ['F:1:1: it is no map']],
   ['confirm', 'data-dir: [a]\n', {}, ['F:1: data-dir: It takes one value']],
+  ['agent --config /nowhere/config.yaml', '', {}, ['read the configuration /nowhere/config.yaml: ENOENT']],
+  ['reset --yes', 'server: http://a\n', {}, ['F:1: server "http://a": Use an https URL']],
   ['server', '', { SKERRY_CONFIG: '/nowhere.yaml' }, ['read the configuration /nowhere.yaml: ENOENT']],
 ] as const)('skerry %s with %j and %j does not start', async (line, config, environment, said) => {
   const { code, output, given } = await run(line, config, environment);
@@ -124,6 +129,30 @@ test('verbs take from it where the server’s data is, and whoever says it all n
   expect((await run('confirm', 'words\n', { SKERRY_DATA_DIR: there })).output).toContain(join(there, 'admin.kubeconfig'));
   expect((await run('confirm', 'data-dir: [\n')).output).toMatch(/^skerry: F:2:1: a \[ or \{ that does not end[^\n]*\n$/);
   expect(await run('version', 'words\n')).toMatchObject({ code: 0 });
+});
+
+test('the doctor has them as a mode has, and is stopped by nothing', async () => {
+  const looked = async (argv: readonly string[], config: string, environment: Context['environment'] = {}) => {
+    writeFileSync(file, config, { mode: 0o600 });
+    const { context } = cliContext({ environment: { SKERRY_CONFIG: file, ...environment } });
+    const command = doctorCommand(context);
+    command.parseOptions([...argv]);
+    await configure(command, context);
+    const { settings, ...flags } = command.opts<MachineFlags>();
+    return { flags, told: settings.problems.map(({ message }) => message.replaceAll(file, 'F')) };
+  };
+  const config =
+    'data-dir: /f\nlisten: 127.0.0.1:1\nserver: https://f:1\ndocker: unix:///f.sock\nno-agent: true\nlabels: {a: b}\n';
+  expect(await looked(['--listen', ':3'], config, { SKERRY_SERVER: 'https://e:2', SKERRY_OUTPUT: 'json' })).toEqual({
+    flags: { dataDir: '/f', docker: '/f.sock', listen: { host: '0.0.0.0', port: 3 }, server: 'https://e:2', agent: false },
+    told: [],
+  });
+  expect(await looked([], 'data-dir: [a]\nserver: http://f\nlisten: :7\n', { SKERRY_DOCKER: 'x' })).toMatchObject({
+    flags: { dataDir: '/var/lib/skerry', docker: '/var/run/docker.sock', listen: { port: 7 } },
+    told: [/^F:1: data-dir/, /^F:2: server/, /^SKERRY_DOCKER "x"/].map((each) => expect.stringMatching(each)),
+  });
+  expect(await looked(['--config', '/nowhere'], '')).toMatchObject({ told: [expect.stringContaining('/nowhere: ENOENT')] });
+  expect(await looked([], 'a: [')).toMatchObject({ told: [expect.stringMatching(/^F:1:5: /)] });
 });
 
 test('config check tells of everything that is wrong, for people and for machines', async () => {

@@ -1,59 +1,68 @@
 import type { Command, Option } from 'commander';
-import { environmentProblems, problemsOf, variableOf, type ConfigProblem } from '#install/config/check-config.ts';
-import { readConfigFile, type ConfigFile, type ConfigPlace } from '#install/config/config-file.ts';
+import { lookAtConfig, variableOf, type ConfigProblem } from '#install/config/check-config.ts';
+import type { ConfigFile, ConfigPlace } from '#install/config/config-file.ts';
 import { flagText, type ConfigKey } from '#install/config/config-key.ts';
 import { SkerryError } from '#lib/error.ts';
-import { configKeys, isSetting, keysOf, settingValue } from './config-keys.ts';
+import { configKeys, keysOf, settingValue } from './config-keys.ts';
 import { CONFIG_FILE, type Context } from './context.ts';
 
 /**
  * Gives a command the values that its flags have in the environment and the file of settings, where they were not given as flags. The two modes take all
- * of theirs from there; of the other verbs' flags only those that say where this machine has its things.
+ * of theirs from there, and so do the verbs that look at this machine as a mode would find it; of the others' flags only those that say where it has its things.
  */
 const CONFIG_VARIABLE = variableOf('config');
 const EVERYWHERE = ['data-dir', 'docker'];
+/** Beside them: where this machine's server is by now. */
+const SERVER_TOO = ['reset'];
 
-/** Throws BadConfig, with every value that can not be used. What stops no start is left in the option value `unknownKeys`. */
+type Kind = 'mode' | 'diagnosis' | 'other';
+
+/**
+ * Throws BadConfig, with every value that can not be used. What stops no start is left in the option value `unknownKeys`. A diagnosis is stopped by
+ * nothing: it is told in the option value `settings` what there is, and does without what can not be used.
+ */
 export async function configure(command: Command, context: Context): Promise<void> {
-  const has = (flag: string) => command.options.some(({ long }) => long === flag);
-  const isMode = has('--config') && has('--data-dir');
-  const options = command.options.filter((option) => isSetting(option) && (isMode || EVERYWHERE.includes(option.name())));
+  const kind = kindOf(command);
+  const keys = kind === 'other' ? keysOf(command.options.filter((option) => isOthers(option, command))) : configKeys(context);
+  const options = command.options.filter((option) => keys.some(({ name }) => name === option.name()));
   const isOpen = (option: Option) => command.getOptionValueSource(option.attributeName()) !== 'cli';
   // Whoever says it all needs no file.
-  if (!isMode && !options.some(isOpen)) return;
+  if (kind === 'other' && !options.some(isOpen)) return;
 
   const { environment } = context;
-  const config = await configFor(isMode, configPlace(command.getOptionValue('config'), environment));
-  const keys = isMode ? configKeys(context) : keysOf(options);
-  const problems = [...(config === undefined ? [] : problemsOf(config, keys)), ...environmentProblems(environment, keys)];
+  const place = configPlace(command.getOptionValue('config'), environment);
+  const about = kind === 'other' ? keys.map(({ name }) => name) : undefined;
+  const look = await lookAtConfig(place, keys, environment, about);
+  const { problems } = look;
   const own = new Set(options.flatMap((option) => [option.name(), variableOf(option.name())]));
-  const errors = problems.filter((problem) => stops(problem, own, isMode));
+  const errors = problems.filter((problem) => stops(problem, own, kind, place));
   if (errors.length > 0) throw new SkerryError('BadConfig', errors.map(({ message }) => message).join('\n'));
 
+  const bad = new Set(problems.map(({ reason, key }) => (reason === 'BadValue' ? key : undefined)));
   for (const option of options.filter(isOpen)) {
-    const given = givenFor(option.name(), environment, config, keys);
+    const name = option.name();
+    if (bad.has(name) || bad.has(variableOf(name))) continue;
+    const given = givenFor(name, environment, look.file, keys);
     if (given === undefined) continue;
     command.setOptionValueWithSource(option.attributeName(), settingValue(option, given.text), given.source);
   }
   const unknown = problems.filter(({ reason }) => reason === 'UnknownKey');
-  if (isMode)
+  if (kind === 'mode')
     command.setOptionValue(
       'unknownKeys',
       unknown.map(({ message }) => message),
     );
+  if (kind === 'diagnosis') command.setOptionValue('settings', look);
 }
 
-/** Whoever may not read this machine's settings runs no service of it: to a person with a kubeconfig of their own they do not matter. */
-async function configFor(isMode: boolean, place: ConfigPlace): Promise<ConfigFile | undefined> {
-  try {
-    return await readConfigFile(place, isMode ? undefined : EVERYWHERE);
-  } catch (error) {
-    const isForbidden =
-      error instanceof Error && error.cause instanceof Error && 'code' in error.cause && error.cause.code === 'EACCES';
-    if (isMode || place.mustExist || !isForbidden) throw error;
-    return undefined;
-  }
+function kindOf(command: Command): Kind {
+  const has = (flag: string) => command.options.some(({ long }) => long === flag);
+  if (!has('--config') || !has('--data-dir')) return 'other';
+  return has('--log-level') ? 'mode' : 'diagnosis';
 }
+
+const isOthers = (option: Option, command: Command): boolean =>
+  EVERYWHERE.includes(option.name()) || (option.name() === 'server' && SERVER_TOO.includes(command.name()));
 
 /** Where the file is: as the flag says, or the variable; without a word of it there need be none in the usual place. */
 export function configPlace(named: unknown, environment: Context['environment']): ConfigPlace {
@@ -64,15 +73,19 @@ export function configPlace(named: unknown, environment: Context['environment'])
 }
 
 /** A key that nobody knows may be the next release's, or a slip that costs less than a node that does not start. */
-function stops({ reason, key }: ConfigProblem, own: ReadonlySet<string>, isMode: boolean): boolean {
+function stops({ reason, key }: ConfigProblem, own: ReadonlySet<string>, kind: Kind, { mustExist }: ConfigPlace): boolean {
+  if (kind === 'diagnosis') return false;
   switch (reason) {
+    case 'Forbidden':
+      // Whoever may not read this machine's settings runs no service of it: to a person with a kubeconfig of their own they do not matter.
+      return kind === 'mode' || mustExist;
     case 'Unreadable':
       return true;
     case 'BadValue':
     case 'KeyTwice':
       return key !== undefined && own.has(key);
     case 'SecretInFile':
-      return isMode;
+      return kind === 'mode';
     case 'UnknownKey':
       return false;
   }

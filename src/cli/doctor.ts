@@ -1,22 +1,18 @@
 import { Command, Option } from 'commander';
 import { SkerryError } from '#lib/error.ts';
-import { DATA_DIR, type Context } from './context.ts';
-import { folder, httpsUrl, parsedOption, unixSocket } from './flags.ts';
+import type { Context } from './context.ts';
+import { askedOf, machineOptions, type MachineFlags } from './machine-options.ts';
+import { SETTINGS_HELP } from './node-options.ts';
 import { progressLine } from './progress-line.ts';
 
-type Flags = {
-  readonly dataDir: string;
-  readonly docker: string;
-  readonly server?: string;
-  readonly output?: 'json' | 'yaml';
-};
+type Flags = MachineFlags & { readonly output?: 'json' | 'yaml' };
 
 export function doctorCommand(context: Context): Command {
-  return new Command('doctor')
-    .description('Look at this machine: what Skerry needs, what is missing, and what solves it. It changes nothing.')
-    .option('--data-dir <dir>', 'where all state is, or will be, kept', folder, DATA_DIR)
-    .addOption(parsedOption('--docker <socket>', 'the Docker-compatible engine', unixSocket, 'unix:///var/run/docker.sock'))
-    .option('--server <url>', 'the server to look for (default: the one that this node has joined)', httpsUrl)
+  const command = new Command('doctor').description(
+    'Look at this machine: what Skerry needs, what is missing, and what solves it. It changes nothing.',
+  );
+  for (const option of machineOptions()) command.addOption(option);
+  return command
     .addOption(new Option('-o, --output <format>', 'how it is written').choices(['json', 'yaml']))
     .addHelpText(
       'after',
@@ -26,19 +22,23 @@ Examples:
   sudo skerry doctor --server https://10.0.0.1:6443        # before a join
   skerry doctor -o json
 
-Works before anything is installed, with no network and without root, and says what it could not see. The exit code is 0
-unless something is an error.`,
+Works before anything is installed, with no network and without root, and says what it could not see.
+${SETTINGS_HELP}
+
+With -o json: {"healthy": true|false, "findings": [{"check", "status": "ok"|"warning"|"error"|"unknown", "message", "advice"}]}, where
+advice is missing if there is none. Names of checks and statuses stay, and more may come; words may change.
+The exit code is 0 where nothing is an error, 1 where something is, 2 for wrong usage.`,
     )
     .action((flags: Flags) => runDoctorVerb(context, flags));
 }
 
-async function runDoctorVerb(context: Context, { output, ...asked }: Flags): Promise<void> {
+async function runDoctorVerb(context: Context, { output, ...flags }: Flags): Promise<void> {
   const { runDoctor, countOf } = await import('#doctor/doctor.ts');
   const { systemOutside } = await import('#doctor/outside/system-outside.ts');
   const progress = progressLine(context);
   const report = await runDoctor(
     systemOutside(context),
-    asked,
+    askedOf(flags),
     (waiting) => progress.show(`looking at ${waiting.join(', ')}`),
     new AbortController().signal,
   );

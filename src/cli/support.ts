@@ -4,19 +4,18 @@ import { Command } from 'commander';
 import { readFileIfThere } from '#lib/durable-file.ts';
 import { SkerryError } from '#lib/error.ts';
 import { parsedJson } from '#lib/json-field.ts';
-import { DATA_DIR, type Context } from './context.ts';
-import { folder, parsedOption, unixSocket } from './flags.ts';
+import type { Context } from './context.ts';
+import { askedOf, machineOptions, type MachineFlags } from './machine-options.ts';
 import { progressLine } from './progress-line.ts';
 
-type Flags = { readonly dataDir: string; readonly docker: string; readonly output?: string };
+type Flags = MachineFlags & { readonly output?: string };
 
 export function supportCommand(context: Context): Command {
-  return new Command('support')
-    .description(
-      'Pack logs, the doctor and the state of this machine into one file for somebody who helps; secrets are left out.',
-    )
-    .option('--data-dir <dir>', 'where all state is kept', folder, DATA_DIR)
-    .addOption(parsedOption('--docker <socket>', 'the Docker-compatible engine', unixSocket, 'unix:///var/run/docker.sock'))
+  const command = new Command('support').description(
+    'Pack logs, the doctor and the state of this machine into one file for somebody who helps; secrets are left out.',
+  );
+  for (const option of machineOptions()) command.addOption(option);
+  return command
     .option('--output <file>', 'the file to write (default: skerry-support-NODE-TIME.tar.gz in this folder)')
     .addHelpText(
       'after',
@@ -31,19 +30,19 @@ images, addresses, and what programs said of their errors are in it: look throug
     .action((flags: Flags) => runSupport(context, flags));
 }
 
-async function runSupport(context: Context, { dataDir, docker, output }: Flags): Promise<void> {
+async function runSupport(context: Context, { output, ...flags }: Flags): Promise<void> {
   const { packSupport, supportName } = await import('#doctor/support/support.ts');
   const { nodeNameIn } = await import('#doctor/support/parts.ts');
   const { systemOutside } = await import('#doctor/outside/system-outside.ts');
   const { release, nodeVersion, platform, describeStore, describeLedger } = context;
-  const name = supportName(nodeNameIn(identityIn(dataDir), context.hostname()), context.clock.now());
+  const name = supportName(nodeNameIn(identityIn(flags.dataDir), context.hostname()), context.clock.now());
   const file = resolve(output ?? `${name}.tar.gz`);
   const scratch = makeScratch(file);
   const progress = progressLine(context);
   try {
     const scene = {
       outside: systemOutside(context),
-      asked: { dataDir, docker },
+      asked: askedOf(flags),
       version: { release, nodeVersion, platform, time: new Date(context.clock.now()).toISOString() },
       describeStore,
       describeLedger,

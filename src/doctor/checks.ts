@@ -14,10 +14,12 @@ import { gatherOrchestrators, judgeOrchestrators } from './checks/orchestrators.
 import { gatherPorts, judgePorts } from './checks/ports.ts';
 import { gatherPrograms, judgePrograms } from './checks/programs.ts';
 import { judgeServer } from './checks/server.ts';
+import { judgeSettings } from './checks/settings.ts';
 
 /** All there is to look at, in the order in which it is told. */
 export const CHECKS: readonly Check[] = [
   check('machine', gatherMachine, judgeMachine),
+  check('settings', async ({ asked }) => asked.settings, judgeSettings),
   check('architecture', gatherArchitecture, judgeArchitecture),
   check('engine', (scene) => scene.engine(), judgeEngine),
   check('cgroups', gatherCgroups, judgeCgroups),
@@ -33,3 +35,6 @@ export const CHECKS: readonly Check[] = [
   check('node', (scene) => scene.node(), judgeNode),
   check('installation', gatherInstallation, judgeInstallation),
 ];
+
+/** Of no concern to a server that runs no pods. */
+export const OF_PODS: readonly string[] = ['engine', 'cgroups', 'kernel', 'programs'];

@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { fakeOutside, type FakeMachine } from '../../test/support/fake-outside.ts';
+import { doctorAsked } from '../../test/support/doctor-asked.ts';
 import { manualClock } from '../../test/support/manual-clock.ts';
 import { CHECKS } from './checks.ts';
 import { runDoctor, type DoctorReport } from './doctor.ts';
 import { reportText } from './report-text.ts';
 import type { Asked } from './scene.ts';
 
-const ASKED: Asked = { dataDir: '/var/lib/skerry', docker: '/run/docker.sock' };
+const ASKED = doctorAsked({});
 const NEVER = new AbortController().signal;
 
 const doctor = (machine: FakeMachine, asked: Partial<Asked> = {}) =>
@@ -146,6 +147,29 @@ describe('what is read of a machine, and where', () => {
     expect(told(await doctor(machine, { role: 'server', port: 7443 }), 'ports')).toMatch(/^ok: 7443 is free/);
     expect(told(await doctor(machine, { role: 'agent' }), 'ports')).toMatch(/^ok/);
   });
+});
+
+test('the settings, as they were judged', async () => {
+  const problems = [
+    { reason: 'BadValue', key: 'server', message: 'F:1: server "x": Use', withoutValue: 'F:1: server: it has a wrong value' },
+    { reason: 'UnknownKey', key: 'lables', message: 'F:2: unknown key "lables": did you mean "labels"?' },
+    { reason: 'Forbidden', message: 'read F: EACCES' },
+  ] as const;
+  const settings = { path: 'F', isThere: true, problems };
+  const report = await doctor({}, { settings });
+  expect(told(report, 'settings')).toMatch(
+    /^error: F:1: server "x": Use → No service starts.*skerry config check --config F\nwarning: F:2: .*"labels"\?: it is not used → .*\nunknown: read F: EACCES → Run it as root/,
+  );
+  expect(report.healthy).toBe(false);
+  expect(told(await doctor({}), 'settings')).toMatch(/^ok: \/etc\/skerry\/config.yaml is not there/);
+});
+
+test('of a server that runs no pods, what only these need is not looked at; an agent always runs them', async () => {
+  const report = await doctor({}, { agent: false });
+  expect(told(report, 'pods')).toMatch(/^ok: not checked, .*engine, cgroups, kernel, programs/);
+  expect(told(report, 'engine')).toBe('');
+  const joined = { '/var/lib/skerry/agent/identity.json': '{"joined":{"node":"b","cluster":"c"}}' };
+  expect(told(await doctor({ files: joined }, { agent: false }), 'engine')).toMatch(/^error: no container engine/);
 });
 
 test('a program that hangs costs its own checks only, and those for a limited time', async () => {

@@ -1,9 +1,9 @@
-import { CHECKS } from './checks.ts';
+import { CHECKS, OF_PODS } from './checks.ts';
 import type { Check } from './check.ts';
 import { judgeConfinement, readConfinement } from './checks/confinement.ts';
-import { unknown, type Finding, type Status, type Verdict } from './finding.ts';
+import { ok, unknown, type Finding, type Status, type Verdict } from './finding.ts';
 import type { Outside } from './outside/outside.ts';
-import { openScene, type Asked, type Scene } from './scene.ts';
+import { openScene, roleOf, type Asked, type Scene } from './scene.ts';
 import { explain } from '#lib/error.ts';
 
 /**
@@ -28,17 +28,20 @@ export async function runDoctor(
   signal: AbortSignal,
 ): Promise<DoctorReport> {
   const scene = openScene(outside, asked, signal);
-  const waiting = new Set(CHECKS.map(({ name }) => name));
+  const runsPods = asked.agent || (await roleOf(scene)) === 'agent';
+  const checks = runsPods ? CHECKS : CHECKS.filter(({ name }) => !OF_PODS.includes(name));
+  const waiting = new Set(checks.map(({ name }) => name));
   tell([...waiting]);
   const all = await Promise.all(
-    CHECKS.map(async (check) => {
+    checks.map(async (check) => {
       const verdicts = await examine(check, scene, signal);
       waiting.delete(check.name);
       tell([...waiting]);
       return verdicts.map((verdict) => ({ check: check.name, ...verdict }));
     }),
   );
-  const findings = all.flat();
+  const noPods = ok(`not checked, as the server of this machine runs none: ${OF_PODS.join(', ')}`);
+  const findings = [...all.flat(), ...(runsPods ? [] : [{ check: 'pods', ...noPods }])];
   const confined = judgeConfinement(await readConfinement(outside), findings);
   return reportOf([...findings, ...confined.map((verdict) => ({ check: 'confinement', ...verdict }))]);
 }

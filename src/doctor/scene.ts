@@ -1,4 +1,5 @@
 import { readEngine, type EngineFacts } from './facts/engine-facts.ts';
+import type { SettingsFacts } from './checks/settings.ts';
 import { readNode, type NodeFacts } from './facts/node-facts.ts';
 import { reachServer, type ServerFacts } from './facts/server-facts.ts';
 import type { Outside } from './outside/outside.ts';
@@ -21,10 +22,11 @@ export type Asked = {
   /** What the machine is, or is going to be. Undefined: what it looks like. */
   readonly role?: 'server' | 'agent';
   /** Where a server of this machine listens. */
-  readonly port?: number;
+  readonly port: number;
+  /** Whether a server of this machine runs pods too. */
+  readonly agent: boolean;
+  readonly settings: SettingsFacts;
 };
-
-export const SERVER_PORT = 6443;
 
 export function openScene(outside: Outside, asked: Asked, signal: AbortSignal): Scene {
   const engine = once(() => readEngine(outside, asked.docker, signal));

@@ -48,7 +48,11 @@ describe('engine', () => {
     ['vfs', { storageDriver: 'vfs' }, [['warning', /vfs copies.*overlay2/s]]],
     ['aufs', { storageDriver: 'aufs' }, [['warning', /aufs is no longer/]]],
     ['no cgroups', { cgroupDriver: 'none' }, [['error', /no control groups/]]],
-    ['its own warnings', { warnings: ['WARNING: No memory limit support'] }, [['warning', /warns: No memory limit support/]]],
+    [
+      'its own warnings, all in one',
+      { warnings: ['WARNING: No memory limit support', 'WARNING: No swap limit support'] },
+      [['warning', /warns: No memory limit support; No swap limit support → What the kernel/]],
+    ],
   ])('%s', (_, more, expected) => {
     checkVerdicts(judgeEngine({ type: 'engine', socketPath: '/s', about: { ...GOOD, ...more } }), expected);
   });
@@ -61,7 +65,9 @@ describe('engine', () => {
     ['not ours to open', { ...ABSENT, why: 'denied' }, [['unknown', /not ours to open.*sudo/]]],
     ['hanging', { ...ABSENT, why: 'silent', words: 'no answer within 5 s' }, [['error', /does not answer.*restart docker/]]],
     ['something else', { ...ABSENT, why: 'refused', words: 'HTTP 404' }, [['error', /no engine that can be used: HTTP 404/]]],
-  ])('%s', (_, facts, expected) => checkVerdicts(judgeEngine(facts), expected));
+  ])('%s', (_, facts, expected) =>
+    checkVerdicts(judgeEngine(facts), [...expected, ['unknown', /not checked, as no engine answers: live-restore/]]),
+  );
 });
 
 describe('architecture', () => {

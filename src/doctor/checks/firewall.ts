@@ -1,6 +1,6 @@
 import { outputOf, textOf } from '../outside/outside.ts';
 import { ok, problem, unknown, warning, type Verdict } from '../finding.ts';
-import { SERVER_PORT, roleOf, type Scene } from '../scene.ts';
+import { roleOf, type Scene } from '../scene.ts';
 import { processNames } from './orchestrators.ts';
 
 /**
@@ -22,7 +22,7 @@ const PODS = '10.32.0.0/11';
 
 export async function gatherFirewall(scene: Scene, signal: AbortSignal): Promise<FirewallFacts> {
   const { outside, asked } = scene;
-  const port = asked.port ?? SERVER_PORT;
+  const port = asked.port;
   const [role, ufwConf, ufwRules, processes] = await Promise.all([
     roleOf(scene),
     textOf(outside.read('/etc/ufw/ufw.conf')),

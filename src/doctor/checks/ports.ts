@@ -1,6 +1,6 @@
 import { textOf, type Outside } from '../outside/outside.ts';
 import { ok, problem, unknown, warning, type Verdict } from '../finding.ts';
-import { SERVER_PORT, roleOf, type Scene } from '../scene.ts';
+import { roleOf, type Scene } from '../scene.ts';
 
 /** The server's one port: free, or held by this machine's own server. An agent listens nowhere. */
 export type PortFacts = {
@@ -19,7 +19,7 @@ const COMMAND_LENGTH_MAX = 60;
 export async function gatherPorts(scene: Scene): Promise<PortFacts> {
   const { outside, asked } = scene;
   const role = await roleOf(scene);
-  const port = asked.port ?? SERVER_PORT;
+  const port = asked.port;
   if (role === 'agent') return { role, port, holder: undefined };
   const tables = await Promise.all(['/proc/net/tcp', '/proc/net/tcp6'].map((file) => textOf(outside.read(file))));
   const inodes = tables.flatMap((table) => listeners(table, port));
@@ -64,7 +64,7 @@ export function judgePorts({ role, port, holder }: PortFacts): readonly Verdict[
 }
 
 const freed = (port: number): string =>
-  `Stop what holds it, or give the server another: --listen 0.0.0.0:${port === SERVER_PORT ? 7443 : SERVER_PORT}`;
+  `Stop what holds it, or give the server another: --listen 0.0.0.0:${port === 6443 ? 7443 : 6443}`;
 
 /** Also from a checkout. */
 const isSkerry = (command: string): boolean => /(^|\/)skerry(\s|$)|\/src\/main\.ts server(\s|$)/.test(command);

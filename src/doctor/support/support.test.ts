@@ -1,5 +1,6 @@
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { doctorAsked } from '../../../test/support/doctor-asked.ts';
 import { fakeOutside, type FakeMachine } from '../../../test/support/fake-outside.ts';
 import { manualClock } from '../../../test/support/manual-clock.ts';
 import { PARTS, nodeNameIn, type SupportScene } from './parts.ts';
@@ -8,7 +9,7 @@ import { packSupport, supportName } from './support.ts';
 const NEVER = new AbortController().signal;
 const scene = (machine: FakeMachine, more: Partial<SupportScene> = {}): SupportScene => ({
   outside: fakeOutside(machine),
-  asked: { dataDir: '/d', docker: '/run/docker.sock' },
+  asked: doctorAsked({ dataDir: '/d' }),
   version: { release: '1.2.3' },
   describeStore: () => Promise.reject(new Error('it is larger than 128 MiB')),
   describeLedger: () => Promise.resolve({ summary: { rows: {} }, secrets: ['only-in-the-ledger'] }),

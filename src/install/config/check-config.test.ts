@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
-import { checkConfig, environmentProblems, variableOf } from './check-config.ts';
+import { environmentProblems, lookAtConfig, variableOf } from './check-config.ts';
 import { parseSwitch, type ConfigKey } from './config-key.ts';
 import { nearestKey } from './nearest-key.ts';
 
@@ -22,10 +22,12 @@ const KEYS: readonly ConfigKey[] = [
 ];
 const file = join(folder, 'config.yaml');
 
+const problemsAt = async (path: string, mustExist: boolean) => (await lookAtConfig({ path, mustExist }, KEYS, {})).problems;
+
 async function checkProblems(text: string, expected: readonly string[], mode = 0o600): Promise<void> {
   writeFileSync(file, text);
   chmodSync(file, mode);
-  const problems = await checkConfig({ path: file, mustExist: true }, KEYS);
+  const problems = await problemsAt(file, true);
   expect(
     problems.map(({ reason, message }) => `${reason} ${message.replaceAll(file, 'F')}`),
     text,
@@ -89,10 +91,10 @@ test('a secret that others can read is told with what mends it', async () => {
 
 test('a file that is missing is a problem where it was named', async () => {
   const path = join(folder, 'none.yaml');
-  expect(await checkConfig({ path, mustExist: false }, KEYS)).toEqual([]);
-  expect(await checkConfig({ path, mustExist: true }, KEYS)).toMatchObject([{ reason: 'Unreadable' }]);
+  expect(await problemsAt(path, false)).toEqual([]);
+  expect(await problemsAt(path, true)).toMatchObject([{ reason: 'Unreadable' }]);
   mkdirSync(path);
-  expect(await checkConfig({ path, mustExist: false }, KEYS)).toMatchObject([{ reason: 'Unreadable' }]);
+  expect(await problemsAt(path, false)).toMatchObject([{ reason: 'Unreadable' }]);
 });
 
 test('of the environment, what is wrong or nearly one of ours', () => {

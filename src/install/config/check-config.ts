@@ -10,11 +10,20 @@ import { nearestKey } from './nearest-key.ts';
  * declared. It repairs nothing and prints nothing.
  */
 export type ConfigProblem = {
-  readonly reason: 'Unreadable' | 'UnknownKey' | 'KeyTwice' | 'BadValue' | 'SecretInFile';
+  readonly reason: 'Forbidden' | 'Unreadable' | 'UnknownKey' | 'KeyTwice' | 'BadValue' | 'SecretInFile';
   /** The key, or the variable, that it is about. */
   readonly key?: string;
   /** For people, with the file and the line: `/etc/skerry/config.yaml:3: unknown key "node-nmae": did you mean "node-name"?` */
   readonly message: string;
+  /** Of a value that is wrong: the same without that value. */
+  readonly withoutValue?: string;
+};
+
+/** The settings that hold for this machine: `file` undefined where there is none that can be used, problems in its order, those of the environment last. */
+export type ConfigLook = {
+  readonly path: string;
+  readonly file: ConfigFile | undefined;
+  readonly problems: readonly ConfigProblem[];
 };
 
 /** A file everybody can come to read (backups, support) is no place for a secret. Key → what to use in its place. */
@@ -23,16 +32,26 @@ const SECRET_KEYS: Readonly<Record<string, string>> = { token: 'token-file' };
 const SHOWN_BYTES_MAX = 200;
 const VARIABLE_PREFIX = 'SKERRY_';
 
-/** In the order of the file. A file that is not there and need not be has none. */
-export async function checkConfig(place: ConfigPlace, keys: readonly ConfigKey[]): Promise<readonly ConfigProblem[]> {
-  let config: ConfigFile | undefined;
+/** `about`: as readConfigFile takes it. Never throws. */
+export async function lookAtConfig(
+  place: ConfigPlace,
+  keys: readonly ConfigKey[],
+  environment: Readonly<Record<string, string | undefined>>,
+  about?: readonly string[],
+): Promise<ConfigLook> {
+  const { path } = place;
+  const ofEnvironment = environmentProblems(environment, keys);
   try {
-    config = await readConfigFile(place);
+    const file = await readConfigFile(place, about);
+    return { path, file, problems: [...(file === undefined ? [] : problemsOf(file, keys)), ...ofEnvironment] };
   } catch (error) {
-    return [{ reason: 'Unreadable', message: explain(error) }];
+    const isForbidden = error instanceof Error && isNodeError(error.cause) && error.cause.code === 'EACCES';
+    const reason = isForbidden ? 'Forbidden' : 'Unreadable';
+    return { path, file: undefined, problems: [{ reason, message: explain(error) }, ...ofEnvironment] };
   }
-  return config === undefined ? [] : problemsOf(config, keys);
 }
+
+const isNodeError = (value: unknown): value is { readonly code: unknown } => value instanceof Error && 'code' in value;
 
 export function problemsOf({ path, settings, othersMayRead }: ConfigFile, keys: readonly ConfigKey[]): readonly ConfigProblem[] {
   return settings.flatMap((setting, index) => {
@@ -81,7 +100,12 @@ function problemsOfSetting(
 
 function badValue(key: string, where: string, text: string | undefined, error: unknown): ConfigProblem {
   const shown = text === undefined ? '' : ` ${JSON.stringify(cutText(text, SHOWN_BYTES_MAX))}`;
-  return { reason: 'BadValue', key, message: `${where}${shown}: ${explain(error)}` };
+  return {
+    reason: 'BadValue',
+    key,
+    message: `${where}${shown}: ${explain(error)}`,
+    withoutValue: `${where}: it has a wrong value`,
+  };
 }
 
 function suggested(key: string, keys: readonly ConfigKey[]): string {

@@ -1,0 +1,40 @@
+import { Option } from 'commander';
+import type { ConfigLook } from '#install/config/check-config.ts';
+import { CONFIG_FILE, DATA_DIR } from './context.ts';
+import { folder, hostPort, httpsUrl, parsedOption, unixSocket } from './flags.ts';
+
+/** The flags of the verbs that look at this machine as a mode of it would find it: each is a setting, and has what the environment and the file say. */
+export type MachineFlags = {
+  readonly dataDir: string;
+  readonly docker: string;
+  readonly server?: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly agent: boolean;
+  readonly config?: string;
+  /** Put there by configure.ts. */
+  readonly settings: ConfigLook;
+};
+
+export function machineOptions(): readonly Option[] {
+  return [
+    new Option('--config <file>', `the settings of this machine (default: "${CONFIG_FILE}", if there)`),
+    new Option('--data-dir <dir>', 'where all state is, or will be, kept').argParser(folder).default(DATA_DIR),
+    parsedOption('--docker <socket>', 'the Docker-compatible engine', unixSocket, 'unix:///var/run/docker.sock'),
+    new Option('--server <url>', 'the server to look for (default: the one that this node has joined)').argParser(httpsUrl),
+    parsedOption('--listen <host:port>', 'where a server of this machine listens', hostPort, '0.0.0.0:6443'),
+    new Option('--no-agent', 'the server of this machine runs no agent'),
+  ];
+}
+
+/** What the doctor is asked. */
+export function askedOf({ dataDir, docker, server, listen, agent, settings }: MachineFlags) {
+  const { path, file, problems } = settings;
+  return {
+    dataDir,
+    docker,
+    ...(server === undefined ? {} : { server }),
+    port: listen.port,
+    agent,
+    settings: { path, isThere: file !== undefined, problems },
+  };
+}
