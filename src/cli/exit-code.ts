@@ -9,6 +9,7 @@ const EXIT_CODES: Readonly<Record<string, number>> = {
   BadToken: USAGE_EXIT_CODE,
   NoToken: USAGE_EXIT_CODE,
   BadConfig: USAGE_EXIT_CODE,
+  NotServed: USAGE_EXIT_CODE,
   Unauthorized: 3,
   Forbidden: 3,
   NotFound: 4,

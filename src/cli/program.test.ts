@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseYaml } from '#api/encoding/yaml.ts';
 import { SkerryError } from '#lib/error.ts';
@@ -110,6 +113,31 @@ test.each([
   const { code, output, given } = await run(...line.split(' '));
   expect([code, given, output]).toEqual([2, [], expect.stringMatching(/^skerry: (?!.*error:)[^]*\n\(try --help\)\n$/)]);
   expect(output).toContain(why);
+});
+
+test.each([
+  [
+    'apply -f x --dry-run=client',
+    '"apply" is a verb of kubectl, which works with this server:\n  skerry kubeconfig > skerry.kubeconfig ',
+  ],
+  ['describe --help', 'KUBECONFIG=skerry.kubeconfig kubectl describe …\n'],
+  ['aplly', `unknown command 'aplly'; "apply" is a verb of kubectl`],
+  ['exec -it web-1 -- sh', 'this release does not serve it yet; on its node: docker exec -it CONTAINER sh\n'],
+])('%s is for kubectl', async (line, why) => {
+  const { code, output } = await run(...line.split(' '));
+  expect([code, output]).toEqual([2, expect.stringContaining(why)]);
+  expect(output).not.toContain('--help');
+});
+
+test('kubectl is told of with the kubeconfig that is there', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'program-'));
+  writeFileSync(join(folder, 'admin.kubeconfig'), '');
+  const environment = { SKERRY_CONFIG: '/dev/null', SKERRY_DATA_DIR: folder };
+  const { output } = await runWith({ environment }, 'apply');
+  const named = await runWith({ environment: { ...environment, KUBECONFIG: '/k' } }, 'apply');
+  rmSync(folder, { recursive: true });
+  expect(output).toContain(`:\n  KUBECONFIG=${folder}/admin.kubeconfig kubectl apply …\n`);
+  expect(named.output).toContain(':\n  kubectl apply …\n');
 });
 
 test('wrong usage that only a mode finds is told in the same form, other failures without a word of help', async () => {

@@ -19,14 +19,15 @@ export async function runProgram(argv: readonly string[], context: Context): Pro
     // As `head` does: whoever reads has read enough.
     if (hasCode(error, 'OutputClosed')) return 0;
     const exitCode = exitCodeOf(error);
-    // What is wrong in a file of settings is told with its place: the help would say no more.
-    const hint = exitCode === USAGE_EXIT_CODE && !hasCode(error, 'BadConfig') ? TRY_HELP : remedy(error);
+    const hint = exitCode === USAGE_EXIT_CODE && !hasCode(error, ...HELP_SAYS_NO_MORE) ? TRY_HELP : remedy(error);
     context.stderr(`${failureText(error)}${hint === undefined ? '' : `${hint}\n`}`);
     return exitCode;
   }
 }
 
 const TRY_HELP = '(try --help)';
+/** What is wrong in a file of settings is told with its place, a verb of kubectl with the line that does it. */
+const HELP_SAYS_NO_MORE = ['BadConfig', 'NotServed'];
 
 /** In the order of the help. A verb is loaded when it is run, or when all are to be told of: the rest would cost it as much again. */
 const VERBS: Readonly<Record<string, () => Promise<(context: Context) => Command>>> = {
@@ -83,6 +84,11 @@ Examples:
   for (const load of own === undefined ? Object.values(VERBS) : [own]) root.addCommand((await load())(context));
   if (own === undefined) root.addCommand((await import('./completion.ts')).completeCommand(context), { hidden: true });
   handDown(root);
+  if (own === undefined && first !== undefined && /^[a-z]/.test(first) && !KNOW_ALL.includes(first)) {
+    const { kubectlCommand, kubectlVerb } = await import('./kubectl-verb.ts');
+    const meant = kubectlVerb(first, [...Object.keys(VERBS), 'help']);
+    if (meant !== undefined) root.addCommand(kubectlCommand(first, meant, context), { hidden: true });
+  }
   return root;
 }
 
