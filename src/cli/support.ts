@@ -1,4 +1,4 @@
-import { mkdtempSync, openSync, closeSync, writeSync, fsyncSync, rmSync } from 'node:fs';
+import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { readFileIfThere } from '#lib/durable-file.ts';
@@ -37,7 +37,8 @@ async function runSupport(context: Context, { output, ...flags }: Flags): Promis
   const { release, nodeVersion, platform, describeStore, describeLedger } = context;
   const name = supportName(nodeNameIn(identityIn(flags.dataDir), context.hostname()), context.clock.now());
   const file = resolve(output ?? `${name}.tar.gz`);
-  const scratch = makeScratch(file);
+  mustBeWritable(file);
+  const scratch = join(flags.dataDir, SCRATCH);
   const progress = progressLine(context);
   try {
     const scene = {
@@ -46,7 +47,7 @@ async function runSupport(context: Context, { output, ...flags }: Flags): Promis
       version: { release, nodeVersion, platform, time: new Date(context.clock.now()).toISOString() },
       describeStore,
       describeLedger,
-      scratch,
+      scratch: () => makeScratch(scratch),
     };
     const packed = await packSupport(scene, name, (part) => progress.show(`gathering ${part}`), new AbortController().signal);
     progress.clear();
@@ -72,12 +73,23 @@ function identityIn(dataDir: string): unknown {
   }
 }
 
-function makeScratch(file: string): string {
+/** Before all the work. */
+function mustBeWritable(file: string): void {
   try {
-    return mkdtempSync(join(dirname(file), '.skerry-support-'));
+    accessSync(dirname(file), constants.W_OK);
   } catch (cause) {
     throw new SkerryError('DiskError', `write ${file}`, { cause });
   }
+}
+
+/** Beside what is copied, never beside the file: that may be on a stick, which is given away and keeps what is deleted. */
+const SCRATCH = '.support';
+
+/** Anew: an earlier run may have been cut off. */
+function makeScratch(folder: string): string {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { mode: 0o700 });
+  return folder;
 }
 
 /** Never over a file that is there, nor through a link that somebody put there; whole or not at all. */

@@ -1,16 +1,15 @@
 import { join } from 'node:path';
-import { layoutIn } from '#install/layout.ts';
-import { parseYaml } from '#api/encoding/yaml.ts';
-import { fieldsOf, listField, textField } from '#lib/json-field.ts';
+import { fieldsOf, listField, parsedJson, textField } from '#lib/json-field.ts';
 import { SkerryError } from '#lib/error.ts';
 import { runDoctor } from '../doctor.ts';
 import type { EngineReply } from '#install/engine-get.ts';
-import type { Outside } from '../outside/outside.ts';
+import { textOf, type Outside } from '../outside/outside.ts';
 import type { Asked } from '../scene.ts';
-import { allow } from './allow.ts';
+import { allow, type Shape } from './allow.ts';
 import { journalLines, logLines } from './log-lines.ts';
+import { ownSecrets, secretVariables } from './own-secrets.ts';
 import { redactedConfig } from './redacted-config.ts';
-import { CONTAINER, ENGINE_INFO, ENGINE_VERSION, UNIT_PROPERTIES } from './shapes.ts';
+import { ADDRESSES, CONTAINER, ENGINE_INFO, ENGINE_VERSION, ROUTES, UNIT_PROPERTIES } from './shapes.ts';
 
 /**
  * What goes into a support file: each part a file, how it is gathered, and what of it is known to be secret and must be kept out of all the
@@ -31,8 +30,8 @@ export type SupportScene = {
   readonly version: Readonly<Record<string, unknown>>;
   readonly describeStore: Describe;
   readonly describeLedger: Describe;
-  /** A private folder, on the disk that the support file goes to, which is removed afterwards. */
-  readonly scratch: string;
+  /** Makes a private folder for copies of databases, which is removed afterwards. Throws where that can not be. */
+  readonly scratch: () => string;
 };
 
 export type Describe = (
@@ -42,7 +41,7 @@ export type Describe = (
 
 const JOURNAL_LINES = 3_000;
 /** Without them each line is a kilobyte. */
-const JOURNAL_FIELDS = '--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_SYSTEMD_UNIT';
+const JOURNAL_FIELDS = '--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_SYSTEMD_UNIT,_LINE_BREAK';
 const LOG_BYTES = 1024 ** 2;
 const CONTAINERS_MAX = 300;
 const UNITS = ['skerry-server.service', 'skerry-agent.service'] as const;
@@ -74,12 +73,12 @@ export const PARTS: readonly Part[] = [
   {
     file: 'addresses.json',
     about: 'network interfaces and addresses',
-    gather: (scene, signal) => program(scene, ['ip', '-json', 'address', 'show'], signal),
+    gather: (scene, signal) => jsonOf(scene, ['ip', '-json', 'address', 'show'], ADDRESSES, signal),
   },
   {
     file: 'routes.json',
     about: 'routes',
-    gather: (scene, signal) => program(scene, ['ip', '-json', 'route', 'show', 'table', 'all'], signal),
+    gather: (scene, signal) => jsonOf(scene, ['ip', '-json', 'route', 'show', 'table', 'all'], ROUTES, signal),
   },
   {
     file: 'nft.txt',
@@ -92,24 +91,35 @@ export const PARTS: readonly Part[] = [
   { file: 'memory.txt', about: '/proc/meminfo', gather: ({ outside }) => file(outside, '/proc/meminfo') },
   {
     file: 'kernel.txt',
-    about: 'the last lines of the kernel',
-    gather: (scene, signal) => program(scene, ['dmesg', '--ctime'], signal),
+    about: 'the last lines of the kernel, without its command line',
+    gather: gatherKernel,
   },
+  { file: 'left-out', about: 'nothing: what is read here is only to be left out', gather: gatherLeftOut },
 ];
 
 async function gatherDoctor({ outside, asked }: SupportScene, signal: AbortSignal): Promise<Gathered> {
-  return { content: await runDoctor(outside, asked, () => undefined, signal) };
+  const problems = asked.settings.problems.map((each) => ({ ...each, message: each.withoutValue ?? each.message }));
+  return { content: await runDoctor(outside, { ...asked, settings: { ...asked.settings, problems } }, () => undefined, signal) };
 }
 
-async function gatherConfig({ outside }: SupportScene): Promise<Gathered> {
-  const read = await outside.read(layoutIn('/').config);
+async function gatherConfig({ outside, asked }: SupportScene): Promise<Gathered> {
+  const { path } = asked.settings;
+  const read = await outside.read(path);
   if (read.type === 'absent') return { content: {} };
-  if (read.type === 'denied') throw denied(layoutIn('/').config);
-  return { content: redactedConfig(read.text) };
+  if (read.type === 'denied') throw denied(path);
+  return redactedConfig(read.text);
 }
 
+/** The environment of the services is read to be left out elsewhere: proxies and their passwords stand there. */
 async function gatherUnits(scene: SupportScene, signal: AbortSignal): Promise<Gathered> {
-  return program(scene, ['systemctl', 'show', ...UNITS, `--property=${UNIT_PROPERTIES.join(',')}`], signal);
+  const { content } = await program(scene, ['systemctl', 'show', ...UNITS, `--property=${UNIT_PROPERTIES.join(',')}`], signal);
+  const pids = [...String(content).matchAll(/^MainPID=([1-9]\d*)$/gm)].map(([, pid]) => pid);
+  const environments = await Promise.all(pids.map((pid) => textOf(scene.outside.read(`/proc/${pid}/environ`))));
+  return { content, secrets: environments.flatMap((text) => secretVariables(text.split('\0'))) };
+}
+
+async function gatherLeftOut({ outside, asked }: SupportScene): Promise<Gathered> {
+  return { content: null, secrets: await ownSecrets(outside, asked.dataDir) };
 }
 
 async function gatherJournal(scene: SupportScene, signal: AbortSignal): Promise<Gathered> {
@@ -122,9 +132,9 @@ async function gatherJournal(scene: SupportScene, signal: AbortSignal): Promise<
   return { content: journalLines(String(content)) };
 }
 
-async function gatherLogFile({ outside }: SupportScene): Promise<Gathered> {
-  const config = await outside.read(layoutIn('/').config);
-  const path = config.type === 'text' ? textField(parseYaml(config.text), 'log-file') : '';
+async function gatherLogFile({ outside, asked }: SupportScene): Promise<Gathered> {
+  const config = await textOf(outside.read(asked.settings.path));
+  const path = textField(redactedConfig(config).content, 'log-file');
   if (path === '') return { content: '' };
   const [before, now] = await Promise.all([`${path}.1`, path].map((name) => outside.readEnd(name, LOG_BYTES)));
   if (now?.type === 'denied') throw denied(path);
@@ -151,6 +161,13 @@ async function gatherContainers({ outside, asked }: SupportScene, signal: AbortS
       const text = typeof variable === 'string' ? variable : '';
       if (!text.startsWith('PATH=')) secrets.push(text.slice(text.indexOf('=') + 1));
     }
+    // The engine quotes commands in its errors. A program's path is no secret, and stands in other texts too.
+    for (const path of ['Cmd', 'Entrypoint'])
+      secrets.push(
+        ...listField(reply.value, 'Config', path)
+          .map(String)
+          .filter((word) => !/^\/?[\w.-]+(\/[\w.-]+)*$/.test(word) || /\d/.test(word)),
+      );
   }
   return { content: kept, secrets };
 }
@@ -165,7 +182,7 @@ function answerOf(reply: EngineReply | undefined): unknown {
 async function describe({ asked, outside, scratch }: SupportScene, read: Describe, name: string): Promise<Gathered> {
   const path = join(asked.dataDir, name);
   if (!(await outside.exists(path))) return { content: null };
-  const { summary, secrets } = await read(path, scratch);
+  const { summary, secrets } = await read(path, scratch());
   return { content: summary, secrets };
 }
 
@@ -179,6 +196,19 @@ async function gatherMounts({ outside }: SupportScene): Promise<Gathered> {
       (line) => `${line.split(' ').slice(0, 3).join(' ')}${/^\S+ \S+ \S+ (?:\S+,)?ro[, ]/.test(line) ? ' (read-only)' : ''}\n`,
     );
   return { content: lines.join('') };
+}
+
+/** What the kernel itself says: not what programs write there, nor its command line, nor what audit quotes of programs' (but of denials). */
+async function gatherKernel(scene: SupportScene, signal: AbortSignal): Promise<Gathered> {
+  const { content } = await program(scene, ['dmesg', '--ctime', '--kernel'], signal);
+  const isOpen = (line: string) =>
+    !/command line/i.test(line) && (!line.includes(' audit: ') || line.includes(' audit: type=1400 '));
+  return { content: String(content).split('\n').filter(isOpen).join('\n') };
+}
+
+async function jsonOf(scene: SupportScene, argv: readonly string[], shape: Shape, signal: AbortSignal): Promise<Gathered> {
+  const { content } = await program(scene, argv, signal);
+  return { content: allow(parsedJson(String(content)), shape) };
 }
 
 async function file(outside: Outside, path: string): Promise<Gathered> {

@@ -40,7 +40,7 @@ describe('only what is known is kept', () => {
     });
   });
 
-  test('of our log: known fields; other lines stay', () => {
+  test('of our log: known fields, and no line of another hand; of the journal the words of systemd, of launch and of a crash', () => {
     const line = JSON.stringify({
       level: 'warn',
       msg: 'run failed',
@@ -49,7 +49,7 @@ describe('only what is known is kept', () => {
       err: { code: 'X', message: 'm', data: 'hunter2' },
     });
     expect(logLines(`${line}\nStarted Skerry.\n{"body":"hunter2\n`)).toBe(
-      '{"level":"warn","msg":"run failed","node":"n","err":{"code":"X","message":"m"}}\nStarted Skerry.\n(a line that is cut)\n',
+      '{"level":"warn","msg":"run failed","node":"n","err":{"code":"X","message":"m"}}\n(a line of another hand)\n(a line that is cut)\n',
     );
     const entry = {
       MESSAGE: line,
@@ -60,18 +60,47 @@ describe('only what is known is kept', () => {
     };
     expect(journalLines(`${JSON.stringify(entry)}\n\nnonsense\n`)).toMatch(/^2026-11-18T\S+ u launch: \{"level":"warn".*\}\n$/);
     expect(journalLines(JSON.stringify(entry))).not.toContain('hunter2');
+    const said = (MESSAGE: string, more: object = {}) => JSON.stringify({ MESSAGE, SYSLOG_IDENTIFIER: 'skerry-agent', ...more });
+    const journal = [
+      said('skerry: join: no'),
+      said("    throw new Error('hunter2')"),
+      said('TypeError: x is no function'),
+      said('    at run (main.js:1:2)'),
+      said('Stopped Skerry.', { SYSLOG_IDENTIFIER: 'systemd' }),
+      said('/etc/x.conf:3: Invalid environment assignment, ignoring: hunter2', { SYSLOG_IDENTIFIER: 'systemd' }),
+      said('{"msg":"a long one","body":"', { _LINE_BREAK: 'line-max' }),
+      said('skerry: hunter2"}'),
+      said('the next'),
+    ];
+    expect(journalLines(journal.join('\n')).replaceAll('  skerry-agent: ', '').replaceAll('  systemd: ', '')).toBe(
+      `skerry: join: no
+(a line of another hand)
+TypeError: x is no function
+    at run (main.js:1:2)
+Stopped Skerry.
+/etc/x.conf:3: Invalid environment assignment, ignoring: (withheld)
+(a line that is cut)
+(a line that is cut)
+(a line of another hand)
+`,
+    );
   });
 
   test('of the configuration: values of known keys', () => {
     const text =
       'server: https://hub:6443\ntoken: skr1.hunter2\nlabels:\n  site: harbour\ndata-dir: /d\nmistyped-tokn: hunter2\n';
-    expect(redactedConfig(text)).toEqual({
+    const { content, secrets } = redactedConfig(text);
+    expect(content).toEqual({
       server: 'https://hub:6443',
       token: '[withheld]',
       labels: { site: 'harbour' },
       'data-dir': '/d',
       'mistyped-tokn': '[withheld]',
     });
+    expect(scrubber(secrets)('read hunter2, and skr1.hunter2')).toBe('read [withheld], and [withheld]');
+    const broken = redactedConfig('a: b\ntoken: "skr1.x\n pass: hunter2\n');
+    expect(broken.content).toEqual({ unreadable: 'config.yaml:4:1', why: expect.stringContaining('closing quote') });
+    expect(scrubber(broken.secrets)('hunter2')).toBe('[withheld]');
   });
 
   test('what has no shape is never kept', () => {
@@ -85,7 +114,21 @@ describe('only what is known is kept', () => {
 });
 
 describe('the second net', () => {
-  const scrub = scrubber(['correct horse battery', 'line one is here\nline two is here', 'short', 'aaaaaaaaa']);
+  const docker = JSON.stringify({
+    auths: {
+      'r.example': { username: 'deployer', password: 'swordfish1', auth: Buffer.from('deployer:tr0ub4dor').toString('base64') },
+    },
+  });
+  const scrub = scrubber([
+    'correct horse battery',
+    'line one is here\nline two is here',
+    'short',
+    'aaaaaaaaa',
+    'quoted "and\\slashed"',
+    'db.password = s3same',
+    'http://me:op3n/me@proxy:3128',
+    docker,
+  ]);
   test.each([
     ['pull: unauthorized (correct horse battery)', 'pull: unauthorized ([withheld])'],
     ['it said: line two is here!', 'it said: [withheld]!'],
@@ -99,7 +142,19 @@ describe('the second net', () => {
     ['jwt eyJhbGciOiJIUzI1.eyJzdWIiOiIx.SflKxw here', 'jwt [withheld] here'],
     ['-----BEGIN PRIVATE KEY-----\nMIIE\nvQIB\n-----END PRIVATE KEY-----\nafter', '[withheld]\nafter'],
     ['key 4f3Kd92jPq8LmZx7Rt5VbN1w of x', 'key [withheld] of x'],
+    ['json {"x":"quoted \\"and\\\\slashed\\""}', 'json {"x":"[withheld]"}'],
+    ['a value s3same of a line', 'a value [withheld] of a line'],
+    ['registry: swordfish1 and tr0ub4dor', 'registry: [withheld] and [withheld]'],
+    ['the login op3n/me alone', 'the login [withheld] alone'],
+    ['proxy http://me:p/a@b@host:1 refused', 'proxy http://[withheld]@host:1 refused'],
+    ['proxy me:pass@host:1 refused', 'proxy [withheld]@host:1 refused'],
+    ['run --db-password hunter2 --verbose', 'run --db-password [withheld] --verbose'],
+    ['body {\\"password\\":\\"x y\\"}', 'body {\\"password\\":[withheld]}'],
+    ['id AKIAIOSFODNN7EXAMPLE', 'id [withheld]'],
+    ['root:$6$salt$hash.x/y:1', 'root:[withheld]:1'],
     // What people need stays as it is.
+    ['pull demo/web:1@sha256:3f1c2b4d5e6f708192a3b4c5d6e7f809', undefined],
+    ['read --token-file /etc/skerry/token', undefined],
     ['sha256:3f1c2b4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f809', undefined],
     ['pod 0a96ffaa-08f8-45a1-b384-a1afd825e2a5 web-7d9f8c6b5-x2x4z', undefined],
     ['/var/lib/docker/overlay2/3f1c2b4d5e6f7/merged ext4', undefined],
@@ -125,10 +180,16 @@ describe('the second net', () => {
     );
   });
 
-  test('in JSON every text is looked at, and nothing else is changed', () => {
-    expect(scrubLeaves({ a: ['correct horse battery', 1, null, true], b: { c: 'x' } }, scrub)).toEqual({
+  test('in JSON every text is looked at, names too, and nothing else is changed', () => {
+    const value = {
+      a: ['correct horse battery', 1, null, true],
+      b: { c: 'x', password: 'y', 'token-file': '/t' },
+      swordfish1: 1,
+    };
+    expect(scrubLeaves(value, scrub)).toEqual({
       a: ['[withheld]', 1, null, true],
-      b: { c: 'x' },
+      b: { c: 'x', password: '[withheld]', 'token-file': '/t' },
+      '[withheld]': 1,
     });
   });
 

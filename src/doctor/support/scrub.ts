@@ -1,3 +1,5 @@
+import { SECRET_LENGTH_MIN, partsOf } from './known-secrets.ts';
+
 /**
  * The second net, for texts whose words are not ours to choose (an error of an engine, a line of the kernel): what is known to be secret on this
  * machine, and what has the form of a secret, is replaced. The first net is that only known fields come here at all (allow.ts). Pure.
@@ -6,8 +8,6 @@ export type Scrub = (text: string) => string;
 
 export const WITHHELD = '[withheld]';
 
-/** Shorter values (`true`, `8080`, `default`) stand everywhere and are no secret. */
-const SECRET_LENGTH_MIN = 8;
 const SECRETS_MAX = 20_000;
 
 export function scrubber(secrets: Iterable<string>): Scrub {
@@ -20,18 +20,6 @@ export function scrubber(secrets: Iterable<string>): Scrub {
   }
   for (const list of known.values()) list.sort((a, b) => b.length - a.length);
   return (text) => withoutForms(withoutKnown(text, known));
-}
-
-/** Also line by line: a log rarely quotes a whole file. */
-function* partsOf(secrets: Iterable<string>): Iterable<string> {
-  const seen = new Set<string>();
-  for (const secret of secrets) {
-    for (const part of [secret, ...secret.split('\n')].map((line) => line.trim())) {
-      if (part.length < SECRET_LENGTH_MIN || seen.has(part)) continue;
-      seen.add(part);
-      yield part;
-    }
-  }
 }
 
 /** One pass, however many secrets there are. */
@@ -51,19 +39,28 @@ function withoutKnown(text: string, known: ReadonlyMap<string, readonly string[]
   return out + text.slice(from);
 }
 
+const SECRET_NAME =
+  '[\\w-]{0,40}(?:passw(?:or)?d|passphrase|passwd|pwd|secret|token|auth|authorization|cookie|credentials?|(?:api|access|private)[-_]?key)';
+
 const FORMS: readonly (readonly [RegExp, string])[] = [
   [/-----BEGIN [A-Z ]{1,40}-----(?:[^-]|-(?!----END))*(?:-----END [A-Z ]{1,40}-----)?/g, WITHHELD],
   // Join tokens.
   [/\bskr1\.[\w.-]+/g, WITHHELD],
   // JSON web tokens.
   [/\beyJ[\w-]{8,}\.[\w-]+\.?[\w-]*/g, WITHHELD],
-  // What stands before the @ of a URL.
-  [/:\/\/[^\s/@"']+@/g, `://${WITHHELD}@`],
+  // What stands before the last @ of a URL: a password that is not encoded may hold any sign.
+  [/:\/\/[^\s"'<>]+@/g, `://${WITHHELD}@`],
+  // The same without a scheme; not an image with its digest.
+  [/(^|[\s"'=(/])[^\s"'=(/:@]+:(?!\/\/)[^\s"'@]+@(?!sha\d)/g, `$1${WITHHELD}@`],
   [/\b(bearer|basic)\s+[\w+/=.~-]{8,}/gi, `$1 ${WITHHELD}`],
   [
-    /\b([\w-]{0,40}(?:passw(?:or)?d|passphrase|secret|token|api[-_]?key|credentials?|authorization))(["']?\s{0,3}[:=]\s{0,3})("[^"]*"|'[^']*'|[^\s"',;]+)/gi,
+    new RegExp(`\\b(${SECRET_NAME})(\\\\*["']?\\s{0,3}[:=]\\s{0,3})(\\\\*"[^"]*"|\\\\*'[^']*'|[^\\s"',;]+)`, 'gi'),
     `$1$2${WITHHELD}`,
   ],
+  [new RegExp(`(\\s--?${SECRET_NAME})\\s+[^\\s-]\\S*`, 'gi'), `$1 ${WITHHELD}`],
+  // Of accounts at a cloud, and of passwords as a system keeps them.
+  [/\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g, WITHHELD],
+  [/\$(?:1|2[aby]|5|6|y|argon2id?)\$[\w./$=,+-]+/g, WITHHELD],
 ];
 
 /** Words of at least this many letters that mix cases and digits are keys, not names: those are lower case here. */
@@ -80,10 +77,17 @@ function isOpaque(word: string): boolean {
   return pieces.some((piece) => piece.length >= 20 && /[a-z]/.test(piece) && /[A-Z]/.test(piece) && /\d/.test(piece));
 }
 
-/** The same for every text in JSON. */
+/** The same for every text in JSON, names among them; nothing is kept under a name that says what it is. */
 export function scrubLeaves(value: unknown, scrub: Scrub): unknown {
   if (typeof value === 'string') return scrub(value);
   if (Array.isArray(value)) return value.map((element) => scrubLeaves(element, scrub));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, scrubLeaves(inner, scrub)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [
+      scrub(name),
+      typeof inner === 'string' && IS_SECRET_NAME.test(name) ? WITHHELD : scrubLeaves(inner, scrub),
+    ]),
+  );
 }
+
+const IS_SECRET_NAME = new RegExp(`^${SECRET_NAME}$`, 'i');

@@ -94,6 +94,21 @@ export const CONTAINER: Shape = {
   Config: { Image: 'plain', User: 'plain', WorkingDir: 'plain', Tty: 'plain', Labels: ourLabels, Env: namesOfEnvironment },
 };
 
+/** Of `ip -json address`. An alias is anybody's text, unless it is ours. */
+export const ADDRESSES: Shape = [
+  {
+    flags: ['plain'],
+    ifalias: (value) => (typeof value === 'string' && value.startsWith('skerry ') ? value : undefined),
+    ...plainFields('ifindex ifname link mtu qdisc master operstate group link_type address broadcast link_netnsid'),
+    addr_info: [plainFields('family local address prefixlen broadcast scope dynamic label valid_life_time preferred_life_time')],
+  },
+];
+
+/** Of `ip -json route`. */
+export const ROUTES: Shape = [
+  { flags: ['plain'], ...plainFields('type dst gateway dev protocol scope prefsrc metric table mtu') },
+];
+
 /** Keys of the configuration whose values are no secret; of any other only its name is told. */
 export const CONFIG_KEYS: readonly string[] = [
   'server',

@@ -13,7 +13,7 @@ const scene = (machine: FakeMachine, more: Partial<SupportScene> = {}): SupportS
   version: { release: '1.2.3' },
   describeStore: () => Promise.reject(new Error('it is larger than 128 MiB')),
   describeLedger: () => Promise.resolve({ summary: { rows: {} }, secrets: ['only-in-the-ledger'] }),
-  scratch: '/nowhere',
+  scratch: () => '/nowhere',
   ...more,
 });
 
@@ -27,10 +27,10 @@ test('a part that fails, or hangs, is a line in errors.txt; what one part knows 
       '/proc/meminfo': 'MemTotal: 1\n',
       '/proc/self/mounts': '/dev/a / ext4 rw,noatime 0 0\n//nas/x /x cifs ro,username=me,password=p 0 0\n',
       '/etc/skerry/config.yaml': 'log-file: /log\n',
-      '/log.1': 'older: only-in-the-ledger\n',
-      '/log': 'newer\n',
+      '/log.1': '{"msg":"older: only-in-the-ledger"}\n',
+      '/log': '{"msg":"newer"}\n',
     },
-    programs: { 'dmesg --ctime': null, 'df -lPTk': 'device only-in-the-ledger\n', 'df -lPTi': 1 },
+    programs: { 'dmesg --ctime --kernel': null, 'df -lPTk': 'device only-in-the-ledger\n', 'df -lPTi': 1 },
   };
   const doing: string[] = [];
   const packing = packSupport(scene(machine), 'folder', (part) => void doing.push(part), NEVER);
@@ -52,14 +52,19 @@ test('a part that fails, or hangs, is a line in errors.txt; what one part knows 
   );
   expect(text).toContain('folder/errors.txt');
   expect(text).toContain('device [withheld]');
-  expect(text).toContain('older: [withheld]\nnewer\n');
+  expect(text).toContain('{"msg":"older: [withheld]"}\n{"msg":"newer"}\n');
   expect(text).toContain('/dev/a / ext4\n//nas/x /x cifs (read-only)\n');
   expect(text).not.toMatch(/only-in-the-ledger|username|password=/);
 });
 
 test('a long part keeps its end', async () => {
   const lines = Array.from({ length: 200_000 }, (_, at) => `line ${at} of the kernel\n`).join('');
-  const { archive, contents } = await packSupport(scene({ programs: { 'dmesg --ctime': lines } }), 'f', () => undefined, NEVER);
+  const { archive, contents } = await packSupport(
+    scene({ programs: { 'dmesg --ctime --kernel': lines } }),
+    'f',
+    () => undefined,
+    NEVER,
+  );
   const text = gunzipSync(archive).toString('utf8');
   expect(text).toContain('(cut)\nline ');
   expect(text).toContain('line 199999 of the kernel\n');
