@@ -14,6 +14,7 @@ import { gatherOrchestrators, judgeOrchestrators } from './checks/orchestrators.
 import { gatherPorts, judgePorts } from './checks/ports.ts';
 import { gatherPrograms, judgePrograms } from './checks/programs.ts';
 import { judgeServer } from './checks/server.ts';
+import { gatherService, judgeService } from './checks/service.ts';
 import { judgeSettings } from './checks/settings.ts';
 
 /** All there is to look at, in the order in which it is told. */
@@ -34,6 +35,7 @@ export const CHECKS: readonly Check[] = [
   check('server', (scene) => scene.server(), judgeServer),
   check('node', (scene) => scene.node(), judgeNode),
   check('installation', gatherInstallation, judgeInstallation),
+  check('service', gatherService, judgeService),
 ];
 
 /** Of no concern to a server that runs no pods. */

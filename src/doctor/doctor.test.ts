@@ -19,6 +19,8 @@ const told = ({ findings }: DoctorReport, check: string) =>
     .map(({ status, message, advice = '' }) => `${status}: ${message} → ${advice}`)
     .join('\n');
 
+const SERVICE_PROPERTIES =
+  'ActiveState,SubState,Result,UnitFileState,NRestarts,ExecMainStatus,NeedDaemonReload,ActiveEnterTimestampMonotonic';
 const LIB = '/usr/local/lib/skerry';
 const process = (pid: number, comm: string) => ({ [`/proc/${pid}/comm`]: `${comm}\n` });
 
@@ -113,6 +115,23 @@ describe('what is read of a machine, and where', () => {
         links: { [`${LIB}/current`]: 'slots/0.2.0' },
       },
       /ok: release 0\.2\.0; also here: 0\.1\.0.*\nok: release 0\.2\.0 is on trial as agent.*\nwarning: the upgrade to 0\.3\.0 was taken back to 0\.1\.0: 3 starts/s,
+    ],
+    [
+      'a service in a loop, as systemd tells it',
+      'service',
+      {
+        files: {
+          '/run/systemd/system/x': '',
+          '/etc/systemd/system/skerry-agent.service': '',
+          '/proc/uptime': '1000.5 900.1\n',
+          '/run/skerry/agent.health': 'has=engine\n',
+        },
+        programs: {
+          [`systemctl show skerry-agent.service --property=${SERVICE_PROPERTIES}`]:
+            'NRestarts=5\nExecMainStatus=1\nActiveState=active\nSubState=running\nResult=success\nUnitFileState=disabled\nNeedDaemonReload=no\nActiveEnterTimestampMonotonic=960000000\n',
+        },
+      },
+      /^warning: .* active for 41 s only, after 5 restarts .*\nwarning: .*next boot \(disabled\).*\nwarning: .*no link/,
     ],
     [
       'a node that has joined',

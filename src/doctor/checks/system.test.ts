@@ -8,6 +8,7 @@ import { judgeKernel, type KernelFacts } from './kernel.ts';
 import { isOlder, judgeMachine, type MachineFacts } from './machine.ts';
 import { judgeNode } from './node.ts';
 import { installLine, judgePrograms } from './programs.ts';
+import { judgeService, type Unit } from './service.ts';
 
 type Expected = Parameters<typeof checkVerdicts>[1];
 
@@ -147,39 +148,25 @@ describe('installation and node', () => {
     hasLaunch: true,
     trials: [],
     goneBack: undefined,
-    units: [{ name: 'skerry-agent.service', state: 'active', result: 'success' }],
   };
   test.each<[string, Partial<InstallationFacts>, Expected]>([
-    [
-      'whole',
-      {},
-      [
-        ['ok', /release 0\.2\.0; also here: 0\.1\.0/],
-        ['ok', /active/],
-      ],
-    ],
-    [
-      'a service written by hand',
-      { slots: [], current: undefined, hasLaunch: false },
-      [
-        ['ok', /services of another hand/],
-        ['ok', /active/],
-      ],
-    ],
-    ['none', { slots: [], current: undefined, hasLaunch: false, units: [] }, [['ok', /not installed/]]],
+    ['whole', {}, [['ok', /release 0\.2\.0; also here: 0\.1\.0/]]],
+    ['none', { slots: [], current: undefined, hasLaunch: false }, [['ok', /not installed/]]],
     ['cut in the middle', { current: undefined }, [['error', /broken: "current" names no release.*Run the installation again/s]]],
     ['no executable', { current: { version: '0.2.0', there: false } }, [['error', /0\.2\.0 has no executable/]]],
     ['no launch', { hasLaunch: false }, [['error', /"launch" is missing/]]],
-    ['on trial', { trials: [{ mode: 'agent', to: '0.2.0', back: '0.1.0' }] }, []],
+    [
+      'on trial',
+      { trials: [{ mode: 'agent', to: '0.2.0', back: '0.1.0', starts: '2' }] },
+      [
+        ['ok', /0\.2\.0/],
+        ['ok', /on trial as agent \(start 2 of 3\)/],
+      ],
+    ],
     [
       'taken back',
       { goneBack: { to: '0.3.0', back: '0.2.0', why: '3 starts failed' } },
       [['warning', /upgrade to 0\.3\.0 was taken back.*3 starts failed/]],
-    ],
-    [
-      'a unit that failed',
-      { units: [{ name: 'skerry-server.service', state: 'failed', result: 'watchdog' }] },
-      [['warning', /failed \(watchdog\).*journalctl/s]],
     ],
   ])('%s', (_, more, expected) => checkVerdicts(judgeInstallation({ ...facts, ...more }), expected));
 
@@ -191,6 +178,63 @@ describe('installation and node', () => {
       ['ok', /server/],
     ]);
     checkVerdicts(judgeNode({ joined: { type: 'unseen' }, isServer: false }), [['unknown', /can not be seen/]]);
+  });
+});
+
+describe('service', () => {
+  const name = 'skerry-agent.service';
+  const unit: Unit = {
+    name,
+    active: 'active',
+    sub: 'running',
+    result: 'success',
+    file: 'enabled',
+    restarts: 0,
+    exitStatus: '0',
+    isStale: false,
+    upSeconds: 5,
+    has: ['engine', 'link'],
+  };
+  test.each<[string, Partial<Unit>, Expected]>([
+    ['as it should be', {}, [['ok', /skerry-agent\.service is active$/]]],
+    ['of a card that makes its own way: nothing said yet', { has: undefined }, []],
+    [
+      'not at the next boot',
+      { file: 'disabled' },
+      [['warning', /does not start at the next boot \(disabled\) → systemctl enable skerry-agent/]],
+    ],
+    ['masked', { file: 'masked' }, [['warning', /systemctl unmask/]]],
+    [
+      'in a loop',
+      { active: 'activating', sub: 'auto-restart', restarts: 7, result: 'exit-code', exitStatus: '2' },
+      [
+        [
+          'error',
+          /again and again: 7 restarts so far \(exit-code, exit status 2\) → Why: journalctl -u skerry-agent\.service -n 50/,
+        ],
+      ],
+    ],
+    ['in a loop, up just now', { restarts: 7 }, [['warning', /active for 5 s only, after 7 restarts/]]],
+    ['restarted long ago', { restarts: 7, upSeconds: 9_000 }, []],
+    ['starting again and again', { active: 'activating', sub: 'start', restarts: 4 }, [['error', /does not get up: 4 restarts/]]],
+    ['starting', { active: 'activating', sub: 'start' }, []],
+    [
+      'failed',
+      { active: 'failed', result: 'watchdog', exitStatus: '9' },
+      [['error', /failed \(watchdog, exit status 9\).*journalctl.*systemctl restart/s]],
+    ],
+    ['stopped', { active: 'inactive', file: 'disabled' }, [['warning', /does not run → Start it: systemctl enable --now/]]],
+    ['systemd says nothing', { active: '', file: '' }, [['unknown', /can not be seen/]]],
+    ['changed since', { isStale: true }, [['warning', /changed since.*daemon-reload/s]]],
+    ['without its server', { has: ['engine'] }, [['warning', /no link to its server/]]],
+    ['without its engine', { has: ['link'] }, [['warning', /no engine/]]],
+  ])('%s', (_, more, expected) => checkVerdicts(judgeService({ hasSystemd: true, units: [{ ...unit, ...more }] }), expected));
+
+  test('of two only the one that is meant to run; without systemd, or without a unit, none', () => {
+    const other = { ...unit, name: 'skerry-server.service', active: 'inactive', file: 'disabled' };
+    checkVerdicts(judgeService({ hasSystemd: true, units: [other, unit] }), [['ok', /agent\.service is active/]]);
+    checkVerdicts(judgeService({ hasSystemd: false, units: [unit] }), [['ok', /systemd does not run/]]);
+    checkVerdicts(judgeService({ hasSystemd: true, units: [] }), [['ok', /no service/]]);
   });
 });
 
