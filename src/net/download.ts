@@ -122,7 +122,8 @@ function dispatcherFor(environment: Readonly<Record<string, string | undefined>>
     of('https_proxy') ?? of('all_proxy'),
     of('no_proxy'),
   ];
-  const ca = [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
+  // Node's own too: a machine that has none may still be told from where to upgrade.
+  const ca = [...new Set((['bundled', 'extra', 'system'] as const).flatMap((from) => getCACertificates(from)))];
   const connect = { ca, timeout: CONNECT_MS };
   return new EnvHttpProxyAgent({
     // Empty, not left out: it would look into the environment by itself.

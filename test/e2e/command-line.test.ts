@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { end, start, tryRun, waitFor, type Output } from '../../scripts/lab/exec.ts';
@@ -140,6 +140,19 @@ test('what is refused is told in words that users of kubectl know, and a type th
     code: 4,
     stderr: 'skerry: the server doesn\'t have a resource type "nosuch"\n',
   });
+});
+
+test('where a kubeconfig names no authority, those of the machine are trusted, as by kubectl', async () => {
+  const [line = '', ca = ''] = /^ *certificate-authority-data: (.*)\n/m.exec(readFileSync(world.lab.kubeconfig, 'utf8')) ?? [];
+  const [KUBECONFIG, SSL_CERT_FILE] = [join(work, 'no-authority.kubeconfig'), join(work, 'authorities.pem')];
+  writeFileSync(KUBECONFIG, readFileSync(world.lab.kubeconfig, 'utf8').replace(line, ''));
+  writeFileSync(SSL_CERT_FILE, Buffer.from(ca, 'base64'));
+  for (const program of [PROGRAM, kubectl('1.36')]) {
+    const { code } = await tryRun(program, ['get', 'ns'], { env: { ...env(), KUBECONFIG, SSL_CERT_FILE } });
+    expect(code).toBe(0);
+    const refused = await tryRun(program, ['get', 'ns'], { env: { ...env(), KUBECONFIG } });
+    expect([refused.code === 0, refused.stderr]).toEqual([false, expect.stringContaining('certificate')]);
+  }
 });
 
 test('get -w shows rows as they come, lists again after the server was away, and ends quietly', async () => {
