@@ -1,10 +1,11 @@
 import { SkerryError } from '#lib/error.ts';
 import type { ApiClient } from './api-client.ts';
+import { CORE_TYPES } from './core-types.ts';
 import { findType, typeOfKind, typesInCategory, type ResourceType } from './resource-types.ts';
 
 /**
- * Asks a server what it serves (aggregated discovery, KEP-3352), as little as it can: the core group is one request, and all others are
- * another, made only for a word that the first does not answer.
+ * Asks a server what it serves (aggregated discovery, KEP-3352), as little as it can: nothing for what every server has, the core group in one
+ * request, and all others in another, made only for a word that the first does not answer.
  */
 export type Discovery = {
   /** Throws UnknownType. */
@@ -17,14 +18,16 @@ export type Discovery = {
 };
 
 export function createDiscovery(client: Pick<ApiClient, 'send'>): Discovery {
-  const core = once(() => fetchTypes(client, '/api'));
+  // One value per type, however it was found: who was asked for two words compares what they mean.
+  const core = once(async () => (await fetchTypes(client, '/api')).map((type) => alreadyKnown(type) ?? type));
   const groups = once(() => fetchTypes(client, '/apis'));
   const all = async () => (await Promise.all([core(), groups()])).flat();
 
   const find = async (word: string): Promise<ResourceType | undefined> => {
     const isPlain = !word.includes('.');
     // What the core group calls exactly so, no other group takes from it.
-    return (isPlain ? findType(await core(), word) : undefined) ?? findType(await all(), word);
+    if (!isPlain) return findType(await all(), word);
+    return findType(CORE_TYPES, word) ?? findType(await core(), word) ?? findType(await all(), word);
   };
   const type = async (word: string) => {
     const found = await find(word);
@@ -42,7 +45,9 @@ export function createDiscovery(client: Pick<ApiClient, 'send'>): Discovery {
       return category.length > 0 ? category : [await type(word)];
     },
     kind: async (apiVersion, kind) => {
-      const found = typeOfKind(await (apiVersion.includes('/') ? groups() : core()), apiVersion, kind);
+      const found =
+        typeOfKind(CORE_TYPES, apiVersion, kind) ??
+        typeOfKind(await (apiVersion.includes('/') ? groups() : core()), apiVersion, kind);
       if (found !== undefined) return found;
       throw new SkerryError(
         'UnknownType',
@@ -51,6 +56,10 @@ export function createDiscovery(client: Pick<ApiClient, 'send'>): Discovery {
     },
     all,
   };
+}
+
+function alreadyKnown({ version, plural }: ResourceType): ResourceType | undefined {
+  return CORE_TYPES.find((known) => known.version === version && known.plural === plural);
 }
 
 const ACCEPT = ['v2', 'v2beta1']
