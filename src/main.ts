@@ -57,6 +57,14 @@ async function runMain(): Promise<void> {
   };
   const exitCode = await runProgram(process.argv.slice(2), context);
   process.exitCode ||= exitCode;
+  await exit();
+}
+
+/** Once all is written. Left to itself, Node takes its own time: it waits for kept connections to close and takes its heap apart. */
+async function exit(): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) await new Promise((done) => stream.write('', done));
+  // By then a failure of either is told (watchOutput).
+  setImmediate(() => process.exit());
 }
 
 /** What a command that works on the node itself is lent. */
