@@ -8,6 +8,7 @@ import { pack } from './pack.ts';
 import { sqliteAddonFor } from './sqlite-addon.ts';
 import { sysrootFor } from './sysroot.ts';
 import type { Target } from './targets.ts';
+import { startWarmUpServer, type WarmUpServer } from './warm-up-server.ts';
 
 export type Building = {
   readonly target: Target;
@@ -43,22 +44,27 @@ export async function buildExecutable({ target, work, output, version, releaseKe
   const node = join(nodeFolder, 'node');
   const loader = join(import.meta.dirname, 'loader.cjs');
   const assets: Record<string, string> = { 'loader.cjs': loader, 'better_sqlite3.node': addon, 'release.json': release };
-  // Sound: the record has just these.
-  for (const name of Object.keys(WARM_UP) as readonly ScriptName[]) {
-    const cache = join(work, `${name}.cache`);
-    await makeCodeCache({ target, node, sysroot, bundle: scripts[name], name, warmUp: WARM_UP[name] }, cache);
-    assets[`${name}.cjs`] = scripts[name];
-    assets[`${name}.cache`] = cache;
+  const server = await startWarmUpServer(join(work, 'warm-up.kubeconfig'));
+  try {
+    // Sound: the record has just these.
+    for (const [name, warmUp] of Object.entries(warmUps(server)) as [ScriptName, readonly string[]][]) {
+      const cache = join(work, `${name}.cache`);
+      await makeCodeCache({ target, node, sysroot, bundle: scripts[name], name, warmUp }, cache);
+      assets[`${name}.cjs`] = scripts[name];
+      assets[`${name}.cache`] = cache;
+    }
+  } finally {
+    server.stop();
   }
   await pack({ target, node, loader, assets }, work, output);
   return { packages, sysroot, nodeFolder };
 }
 
 /** Arguments of a run whose functions are compiled in the cache: what every start does, as far as that is the same each time. */
-const WARM_UP: Readonly<Record<ScriptName, readonly string[]>> = {
+const warmUps = ({ kubeconfig }: WarmUpServer): Readonly<Record<ScriptName, readonly string[]>> => ({
   main: ['version'],
   server: ['server', '--help'],
   agent: ['agent', '--help'],
-  cli: ['get', 'pods', '--kubeconfig', join(import.meta.dirname, 'nowhere.kubeconfig')],
+  cli: ['get', 'pods', '--kubeconfig', kubeconfig],
   worker: [],
-};
+});
