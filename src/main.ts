@@ -131,8 +131,7 @@ async function readStdin(): Promise<string> {
 
 async function runServer(flags: ServerFlags, log: Log, signal: AbortSignal): Promise<void> {
   const { startServer } = await import('#server/server.ts');
-  const databases = ['server/state.db', 'agent/ledger.db'].map((file) => join(flags.dataDir, file));
-  const service = await serviceOf('server', databases, flags.agent ? 2 : 1, log);
+  const service = await serviceOf('server', flags.dataDir, flags.agent ? 2 : 1, log);
   const server = await startServer({
     ...flags,
     release: builtRelease().version,
@@ -155,14 +154,14 @@ async function runServer(flags: ServerFlags, log: Log, signal: AbortSignal): Pro
 }
 
 /** What this process owes to systemd and to the installation it is part of, if any. `partCount`: how many parts it will have. */
-async function serviceOf(mode: Mode, databases: readonly string[], partCount: number, log: Log): Promise<Service> {
+async function serviceOf(mode: Mode, dataDir: string, partCount: number, log: Log): Promise<Service> {
   const { openService } = await import('#install/service.ts');
   const { serviceManager } = await import('#lib/service-manager.ts');
   const { installedSlot } = await import('#install/slots.ts');
   const path = runningExecutable()?.path;
   const installed = path === undefined ? undefined : installedSlot(path);
   const manager = serviceManager(process.env, process.pid, log);
-  return openService({ mode, installed, manager, databases, partCount, clock: systemClock, log });
+  return openService({ mode, installed, manager, dataDir, partCount, clock: systemClock, log });
 }
 
 /** A person at a terminal reads text, everything else JSON; NO_COLOR: https://no-color.org. */
@@ -197,7 +196,7 @@ async function runOwnAgent(
 const OWN_KEEPALIVE_MS = 30_000;
 
 async function runAgent(flags: AgentFlags, log: Log, signal: AbortSignal): Promise<void> {
-  const service = await serviceOf('agent', [join(flags.dataDir, 'agent/ledger.db')], 1, log);
+  const service = await serviceOf('agent', flags.dataDir, 1, log);
   try {
     await runAgentIn(service, flags, log, signal);
   } finally {

@@ -3,7 +3,8 @@ import { SkerryError } from '#lib/error.ts';
 import type { InstallationStatus } from '#install/upgrade/status.ts';
 import type { Upgraded } from '#install/upgrade/upgrade.ts';
 import { isVersion } from '#install/version.ts';
-import type { Context } from './context.ts';
+import { DATA_DIR, type Context } from './context.ts';
+import { folder } from './flags.ts';
 import { progressLine } from './progress-line.ts';
 
 /** `skerry upgrade`: what it does is src/install/upgrade; here it is asked for and told. */
@@ -11,6 +12,7 @@ type Flags = {
   readonly from?: string;
   readonly version?: string;
   readonly allowDowngrade?: true;
+  readonly dataDir: string;
   readonly status?: true;
   readonly output?: 'json' | 'yaml';
 };
@@ -21,6 +23,7 @@ export function upgradeCommand(context: Context): Command {
     .option('--from <where>', 'a folder, a file in one, or a base URL (default: $SKERRY_URL, or where this release came from)')
     .option('--version <version>', 'the release to take (default: $SKERRY_VERSION, or the newest there is)', version)
     .option('--allow-downgrade', 'take an older one, too')
+    .option('--data-dir <dir>', 'where all state is kept', folder, DATA_DIR)
     .option('--status', 'change nothing: say what is installed, on trial, or was taken back')
     .addOption(new Option('-o, --output <format>', 'how --status is written').choices(['json', 'yaml']))
     .addHelpText(
@@ -34,8 +37,8 @@ Examples:
 
 The release has to be signed with a key that this one knows. It is put beside the one that runs, tried out and checked against this
 machine's settings; then the service is restarted with it. Containers go on running. It stays once it is healthy: the server's
-/readyz answers, the agent has its engine, and its link if it had one. Otherwise, after three starts or ten minutes, or should
-the power fail on the way, the release before is started again, and this command ends with an exit code other than 0.
+/readyz answers, the agent has its engine, and its link if it had one. Otherwise, after three starts or ten minutes (longer where
+its database is large), or should the power fail on the way, the release before is started again, and this command ends with an exit code other than 0.
 A broken-off download goes on where it was when the command is given again.`,
     )
     .action((flags: Flags) => (flags.status === true ? tellStatus(context, flags.output) : takeUpgrade(context, flags)));
@@ -77,6 +80,7 @@ async function takeUpgrade(context: Context, flags: Flags): Promise<void> {
         architecture: architectureOf(platform),
         version: flags.version ?? named,
         allowDowngrade: flags.allowDowngrade === true,
+        dataDir: flags.dataDir,
         releaseKeys: executable.releaseKeys,
         run,
         services: systemdServices(run),

@@ -21,7 +21,7 @@ afterEach(() => world.remove());
 function beginTrial(body?: string): void {
   const { layout } = world;
   putSlot(layout, world.executable('0.2.0', body), '0.2.0');
-  performSteps(beginTrialSteps(layout, 'server', { to: '0.2.0', back: '0.1.0', needs: [] }));
+  performSteps(beginTrialSteps(layout, 'server', { to: '0.2.0', back: '0.1.0', needs: [], limitSeconds: 600 }));
   setCurrent(layout, '0.2.0');
 }
 
@@ -156,8 +156,8 @@ describe.each(SHELLS.map((shell) => ({ shell, name: shell.join(' ') })))('launch
   });
 
   test('a trial of the other mode, or one that was never switched to, is none', async () => {
-    performSteps(beginTrialSteps(world.layout, 'agent', { to: '0.1.0', back: '0.0.1', needs: [] }));
-    performSteps(beginTrialSteps(world.layout, 'server', { to: '0.2.0', back: '0.1.0', needs: [] }));
+    performSteps(beginTrialSteps(world.layout, 'agent', { to: '0.1.0', back: '0.0.1', needs: [], limitSeconds: 600 }));
+    performSteps(beginTrialSteps(world.layout, 'server', { to: '0.2.0', back: '0.1.0', needs: [], limitSeconds: 600 }));
     for (let start = 0; start < 5; start += 1) expect(await run()).toBe('0.1.0');
     expect(currentVersion(world.layout)).toBe('0.1.0');
   });

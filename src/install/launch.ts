@@ -1,4 +1,4 @@
-import { TRIAL_SECONDS_MAX, TRIAL_STARTS_MAX } from './trial.ts';
+import { TRIAL_SECONDS_UNSAID, TRIAL_STARTS_MAX } from './trial.ts';
 
 /**
  * What starts an installed skerry: a POSIX sh script outside the slots, so that no broken release can break the way back to the one before.
@@ -78,7 +78,7 @@ read_trial() {
   # What a damaged file does not say is made up from what is there.
   is_name "$to" || to=$named
   if ! runs "$back" || [ "$back" = "$to" ]; then back=$(other_than "$to"); fi
-  is_number "$limit" || limit=${TRIAL_SECONDS_MAX}
+  is_number "$limit" || limit=${TRIAL_SECONDS_UNSAID}
   is_number "$starts" || starts=0
   is_number "$until" || boot=
 }

@@ -36,7 +36,11 @@ async function checkStarts({ layout, launch }: SlotsWorld, when: string): Promis
 
 const upgrade = (world: SlotsWorld): readonly FileStep[] => [
   ...putSlotSteps(world.layout, world.executable('0.2.0'), '0.2.0', 'move'),
-  ...switchSteps(world.layout, { to: '0.2.0', back: '0.1.0', trials: MODES.map((mode) => ({ mode, needs: ['engine'] })) }),
+  ...switchSteps(world.layout, {
+    to: '0.2.0',
+    back: '0.1.0',
+    trials: MODES.map((mode) => ({ mode, needs: ['engine'], limitSeconds: 600 })),
+  }),
 ];
 
 test('an upgrade that is cut after any of its steps', async () => {

@@ -31,12 +31,3 @@ export function agentTrouble({ engine, link }: AgentHealth, needs: readonly Need
 export function agentHas({ engine, link }: AgentHealth): readonly Need[] {
   return [...(engine === true ? (['engine'] as const) : []), ...(link ? (['link'] as const) : [])];
 }
-
-const START_MS_MIN = 120_000;
-/** Of a poor card, as read by an integrity check. */
-const READ_BYTES_PER_MS = 4_000;
-
-/** How long a start may take that has to read databases of this size. */
-export function startMsMax(databaseBytes: number): number {
-  return START_MS_MIN + Math.ceil(databaseBytes / READ_BYTES_PER_MS);
-}

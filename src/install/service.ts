@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sleep, type Clock } from '#lib/clock.ts';
 import { readFileIfThere, writeDurableFile } from '#lib/durable-file.ts';
@@ -7,8 +7,9 @@ import type { Log } from '#lib/log.ts';
 import type { ServiceManager } from '#lib/service-manager.ts';
 import { LAUNCH_SCRIPT } from './launch.ts';
 import { healthFile, type Layout, type Mode } from './layout.ts';
-import { startMsMax, type ServicePart } from './service-parts.ts';
+import type { ServicePart } from './service-parts.ts';
 import { currentVersion, type InstalledSlot } from './slots.ts';
+import { databaseBytes, startMsMax } from './start-time.ts';
 import { endTrial, readGoneBack, readTrial, type Need, type Trial } from './trial.ts';
 
 /**
@@ -20,8 +21,8 @@ export type ServiceOptions = {
   readonly mode: Mode;
   readonly installed: InstalledSlot | undefined;
   readonly manager: ServiceManager | undefined;
-  /** What the start has to read, which may take long. */
-  readonly databases: readonly string[];
+  /** What the start has to read there may take long. */
+  readonly dataDir: string;
   /** How many parts there will be: only when all of them are healthy is the service. */
   readonly partCount: number;
   readonly clock: Clock;
@@ -46,7 +47,7 @@ const LOOK_MS_MAX = 10_000;
 const EXECUTABLE_MODE = 0o755;
 
 export async function openService(options: ServiceOptions): Promise<Service> {
-  const { mode, installed, manager, databases, partCount } = options;
+  const { mode, installed, manager, dataDir, partCount } = options;
   const log = options.log.child({ component: 'service' });
   const trial = trialOf(options, log);
   const stopping = new AbortController();
@@ -54,8 +55,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   const parts: ServicePart[] = [];
   let isWaiting = false;
   if (manager !== undefined) {
-    const bytes = databases.reduce((sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0);
-    await manager.tell(`EXTEND_TIMEOUT_USEC=${startMsMax(bytes) * 1_000}`);
+    await manager.tell(`EXTEND_TIMEOUT_USEC=${startMsMax(databaseBytes(mode, dataDir)) * 1_000}`);
   }
   if (installed !== undefined && trial === undefined) tellHistory(installed, log);
   // Not waited for at the end: each of them looks at the signal before it does anything, and may hang for what has hung.

@@ -14,7 +14,7 @@ export type Trial = {
   readonly back: string;
   /** Starts so far. */
   readonly starts: number;
-  /** In each boot it has this long to become healthy. */
+  /** In each boot it has this long to become healthy: see start-time.ts. */
   readonly limitSeconds: number;
   /** Seconds since boot; undefined until it was started in this boot. */
   readonly untilSeconds: number | undefined;
@@ -29,16 +29,12 @@ const NEEDS: readonly Need[] = ['engine', 'link'];
 const NEEDS_UNSAID = 'engine';
 
 export const TRIAL_STARTS_MAX = 3;
-/** Long enough for a board whose engine starts after it; short enough for someone who waits. */
-export const TRIAL_SECONDS_MAX = 600;
+/** Where the file does not say, being damaged. */
+export const TRIAL_SECONDS_UNSAID = 600;
 
-export type NewTrial = Pick<Trial, 'to' | 'back' | 'needs'> & { readonly limitSeconds?: number };
+export type NewTrial = Pick<Trial, 'to' | 'back' | 'needs' | 'limitSeconds'>;
 
-export function beginTrialSteps(
-  layout: Layout,
-  mode: Mode,
-  { to, back, needs, limitSeconds = TRIAL_SECONDS_MAX }: NewTrial,
-): readonly FileStep[] {
+export function beginTrialSteps(layout: Layout, mode: Mode, { to, back, needs, limitSeconds }: NewTrial): readonly FileStep[] {
   const text = `to=${to}\nback=${back}\nlimit=${limitSeconds}\nstarts=0\nneeds=${needs.join(',')}\n`;
   return [{ do: 'write', file: trialFile(layout, mode), text, mode: 0o644 }];
 }
@@ -52,7 +48,7 @@ export function readTrial(layout: Layout, mode: Mode): Trial | undefined {
     to,
     back,
     starts: wholeNumber(values['starts']) ?? 0,
-    limitSeconds: wholeNumber(values['limit']) ?? TRIAL_SECONDS_MAX,
+    limitSeconds: wholeNumber(values['limit']) ?? TRIAL_SECONDS_UNSAID,
     untilSeconds: wholeNumber(values['until']),
     boot: values['boot'],
     needs: NEEDS.filter((need) => (values['needs'] ?? NEEDS_UNSAID).split(',').includes(need)),

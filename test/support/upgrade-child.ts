@@ -28,6 +28,7 @@ await upgrade(
     architecture: 'x64',
     version: undefined,
     allowDowngrade: false,
+    dataDir: '/nonexistent',
     releaseKeys: [key],
     run,
     services: { running: async () => (pass(), []), restart: async () => undefined, lastWords: async () => '' },

@@ -2,7 +2,7 @@ import { sleep, type Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
 import type { Layout, Mode } from '../layout.ts';
 import { currentVersion } from '../slots.ts';
-import { TRIAL_SECONDS_MAX, TRIAL_STARTS_MAX, readGoneBack, readTrial } from '../trial.ts';
+import { TRIAL_STARTS_MAX, readGoneBack, readTrial } from '../trial.ts';
 import type { Services } from './services.ts';
 
 /** How a trial ends, told by its files alone: whoever waits can go away at any time, and changes nothing by it. */
@@ -32,7 +32,8 @@ export async function waitForOutcome({ layout, to, modes, services, clock, watch
     const trials = modes.flatMap((mode) => readTrial(layout, mode) ?? []).filter((trial) => trial.to === to);
     if (trials.length === 0) return;
     const waitedMs = clock.monotonic() - startMs;
-    if (waitedMs > TRIAL_SECONDS_MAX * 1_000 + MARGIN_MS)
+    const limitMs = 1_000 * Math.max(...trials.map(({ limitSeconds }) => limitSeconds));
+    if (waitedMs > limitMs + MARGIN_MS)
       throw new SkerryError('Timeout', `wait for ${to} to become healthy: it is still on trial (skerry upgrade --status)`);
     const starts = Math.max(...trials.map((trial) => trial.starts));
     watch(`waiting for ${to} to become healthy: start ${starts} of ${TRIAL_STARTS_MAX}, ${Math.round(waitedMs / 1_000)} s`);

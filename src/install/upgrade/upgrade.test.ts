@@ -10,7 +10,7 @@ import { createDownloads, type Downloads } from '#net/download.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { newTestKey, serveRelease, writeRelease, writeSums, type ReleaseServer } from '../../../test/support/release-world.ts';
 import { makeSlotsWorld, type SlotsWorld } from '../../../test/support/slots-world.ts';
-import { trialFile, type Mode } from '../layout.ts';
+import { MODES, trialFile, type Mode } from '../layout.ts';
 import { releaseSource } from '../release/release-source.ts';
 import { programRunner } from '../run-program.ts';
 import { currentVersion, slotVersions } from '../slots.ts';
@@ -77,6 +77,7 @@ function run(from: string, more: Partial<UpgradeOptions> = {}) {
       architecture: 'x64',
       version: undefined,
       allowDowngrade: false,
+      dataDir: join(layout.lib, '../data'),
       releaseKeys: [KEY.pem, NEXT.pem],
       run: programRunner({}),
       services: undefined,
@@ -233,6 +234,20 @@ test('what the running service has, the new one has to have; older slots go, the
   expect(await run(release)).toMatchObject({ type: 'to-be-started' });
   expect(readTrial(world.layout, 'server')).toMatchObject({ to: '0.3.0', back: '0.2.0', needs: ['link'] });
   expect(readdirSync(world.layout.slots)).toEqual(['0.2.0', '0.3.0']);
+});
+
+test('a trial lasts as the databases are large that its start has to check', async () => {
+  for (const [file, bytes] of [
+    ['server/state.db', 3_900_000_000],
+    ['agent/ledger.db', 100_000_000],
+  ] as const) {
+    mkdirSync(dirname(join(world.layout.lib, '../data', file)), { recursive: true });
+    // Sparse.
+    writeFileSync(join(world.layout.lib, '../data', file), '');
+    truncateSync(join(world.layout.lib, '../data', file), bytes);
+  }
+  await run(release);
+  expect(MODES.map((mode) => readTrial(world.layout, mode)?.limitSeconds)).toEqual([1_600, 625]);
 });
 
 test('a damaged state of an earlier upgrade is no obstacle', async () => {

@@ -18,6 +18,7 @@ import { verifySums } from '../release/signature.ts';
 import type { RunProgram } from '../run-program.ts';
 import { canRun, currentVersion, removeSlotsBut } from '../slots.ts';
 import { switchSteps } from '../switch.ts';
+import { databaseBytes, trialSecondsMax } from '../start-time.ts';
 import { readHealth, readTrial, type Need } from '../trial.ts';
 import { decideUpgrade } from './decide.ts';
 import { lockInstallation } from './lock.ts';
@@ -36,6 +37,8 @@ export type UpgradeOptions = {
   /** The one that is asked for; else the newest that the source has. */
   readonly version: string | undefined;
   readonly allowDowngrade: boolean;
+  /** A trial lasts as the databases in it are large. */
+  readonly dataDir: string;
   readonly releaseKeys: readonly string[];
   readonly run: RunProgram;
   /** Undefined: somebody else starts and stops them. */
@@ -97,11 +100,16 @@ async function chosenFile(
 }
 
 async function switchAndProve(options: UpgradeOptions, back: string, to: string, signal: AbortSignal): Promise<Upgraded> {
-  const { layout, services } = options;
+  const { layout, services, dataDir } = options;
   const running = (await services?.running(signal)) ?? [];
   const modes = running.length > 0 ? running : installedModes(layout);
   signal.throwIfAborted();
-  performSteps(switchSteps(layout, { to, back, trials: modes.map((mode) => ({ mode, needs: needsOf(layout, mode) })) }));
+  const trials = modes.map((mode) => ({
+    mode,
+    needs: needsOf(layout, mode),
+    limitSeconds: trialSecondsMax(databaseBytes(mode, dataDir)),
+  }));
+  performSteps(switchSteps(layout, { to, back, trials }));
   return prove(options, back, to, signal);
 }
 
