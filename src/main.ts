@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
@@ -24,6 +25,7 @@ import type { WorkerRole } from './worker.ts';
 void runMain();
 
 async function runMain(): Promise<void> {
+  nameProcess();
   watchOutput();
   const { runProgram } = await import('#cli/program.ts');
   const inside = runningExecutable();
@@ -94,6 +96,15 @@ async function askAtTerminal(question: string): Promise<boolean | undefined> {
   }
 }
 
+/** What ps and systemctl call it; Node says `MainThread`. Not process.title: it is written over the arguments, by which `launch` knows this process. */
+function nameProcess(): void {
+  try {
+    writeFileSync('/proc/self/comm', 'skerry');
+  } catch {
+    // A /proc that is not writable: nothing depends on the name.
+  }
+}
+
 /** Whoever reads may go away at any time, as `head` does: that is no news, and ends no server. An output that is lost otherwise is a failure. */
 function watchOutput(): void {
   process.stdout.on('error', (error) => {
@@ -144,7 +155,6 @@ async function runServer(flags: ServerFlags, log: Log, signal: AbortSignal): Pro
   });
   try {
     service.add({ alive: server.alive, unhealthy: server.unready, has: () => [] });
-    service.ready();
     if (!flags.agent) await stopped(signal);
     else await runOwnAgent(flags, server, service, log, signal);
   } finally {
@@ -227,7 +237,6 @@ async function runAgentIn(
   );
   try {
     service.add(agentPart(agent));
-    service.ready();
     await stopped(signal);
   } finally {
     await service.stop();

@@ -55,6 +55,7 @@ switch_to() {
   durable "$lib"
 }
 
+# A suspend counts, too: sh has no clock without it that can be relied on. At worst a good release goes back once.
 seconds_up() {
   read -r up _ </proc/uptime
   up=\${up%%.*}

@@ -74,11 +74,11 @@ const part = (more: Partial<ServicePart> = {}): ServicePart => ({
 test('a release on trial stays once all its parts are healthy, and then brings its launch', async () => {
   beginTrial([]);
   writeFileSync(world.layout.launch, 'of the release before');
-  const { onTrial, add, ready } = await open('0.2.0', { partCount: 2 });
+  const { onTrial, add } = await open('0.2.0', { partCount: 2 });
   expect(onTrial).toBe(true);
   add(part());
-  ready();
-  ready();
+  await eventually(() => said.includes('it is starting'), 'it waits for the other part');
+  expect(told()).not.toContain('READY');
   let why: string | undefined = 'it is not';
   add(part({ unhealthy: async () => why }));
   await eventually(() => said.includes('it is not'), 'it says why');
@@ -217,7 +217,6 @@ test('a service that nobody manages and that is installed nowhere owes nothing',
     log,
   });
   free.add(part());
-  free.ready();
   await free.stop();
   expect([free.onTrial, said]).toEqual([false, '']);
 });

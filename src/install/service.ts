@@ -32,9 +32,8 @@ export type ServiceOptions = {
 export type Service = {
   /** This release may yet be taken back. */
   readonly onTrial: boolean;
+  /** One that is up. With the last of them the start is over: from then on the watchdog counts, which no part that still reads a disk is to meet. */
   readonly add: (part: ServicePart) => void;
-  /** The start is over. */
-  readonly ready: () => void;
   /** The start is over but for the node's first join, which takes as long as the server stays away. */
   readonly waiting: () => void;
   /** May be called more than once. */
@@ -63,18 +62,20 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   if (installed !== undefined && trial !== undefined)
     void prove({ ...options, installed, trial, log }, () => (parts.length < partCount && !isWaiting ? undefined : parts), signal);
   let wasReady = false;
-  const ready = () => {
-    if (wasReady) return;
+  const readyIf = (isReady: boolean) => {
+    if (wasReady || !isReady) return;
     wasReady = true;
     void manager?.tell('READY=1');
   };
   return {
     onTrial: trial !== undefined,
-    add: (part) => void parts.push(part),
-    ready,
+    add: (part) => {
+      parts.push(part);
+      readyIf(parts.length === partCount);
+    },
     waiting: () => {
       isWaiting = true;
-      ready();
+      readyIf(true);
     },
     stop: async () => {
       if (signal.aborted) return;
