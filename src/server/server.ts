@@ -193,7 +193,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
   const open = async () => {
     const address = await port.listen();
-    const url = urlOf(listen.host, address.port);
+    const url = `https://${nearOf(listen.host, address.port)}`;
     const tellAdmin = (made: Pki) => writeDurableFile(join(dataDir, 'admin.kubeconfig'), adminKubeconfig(made, url), 0o600);
     tellAdmin(pki);
     const renewed = (made: Pki) => {
@@ -201,13 +201,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       tellAdmin(made);
     };
     renewal = startRenewal({ pki, load: loadPki, renewed, clock, ids, log }, stopping.signal);
-    return url;
+    return { url, listening: hostPort(listen.host, address.port) };
   };
-  const url = await open().catch(async (error: unknown) => {
+  const { url, listening } = await open().catch(async (error: unknown) => {
     await stop();
     throw error;
   });
-  log.info({ url, cluster: pki.cluster }, 'server is ready');
+  log.info({ listening, url, cluster: pki.cluster }, 'server is ready');
   return {
     url,
     ownNode: {
@@ -226,10 +226,13 @@ function tlsOf({ server, ca, ticketKeys }: Pki): PortTls {
 }
 
 /** Where this machine itself finds the server. */
-function urlOf(host: string, port: number): string {
+function nearOf(host: string, port: number): string {
   const near: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
-  const address = near[host] ?? host;
-  return `https://${address.includes(':') ? `[${address}]` : address}:${port}`;
+  return hostPort(near[host] ?? host, port);
+}
+
+function hostPort(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** What everyone counts on is there before anyone is answered. Where the disk takes nothing now, it is left to the loop. */

@@ -80,7 +80,7 @@ test.each([
   ['where the system is read-only', 'mount -o remount,ro,bind / ; '],
 ])('a server keeps its database, and nothing of its own is left anywhere: %s', async (_, before) => {
   const data = mkdtempSync(join(folder, 'data-'));
-  const script = `mount --bind "$1" "$1"; mount -t tmpfs none /dev/shm; ${before}exec "$0" server --no-agent --data-dir "$1" --listen 127.0.0.1:0`;
+  const script = `mount --bind "$1" "$1"; mount -t tmpfs none /dev/shm; ${before}exec "$0" server --no-agent --data-dir "$1" --listen 0.0.0.0:0`;
   const child = spawn('unshare', ['-m', '--', 'sh', '-ec', script, PROGRAM, data], {
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -90,6 +90,9 @@ test.each([
   const ended = new Promise((resolve) => child.on('close', resolve));
   try {
     await eventually(() => said.includes('server is ready'), 'the server is ready');
+    expect(said).toMatch(/"listening":"0\.0\.0\.0:\d+","url":"https:\/\/127\.0\.0\.1:\d+"/);
+    expect(readFileSync(`/proc/${child.pid}/comm`, 'utf8')).toBe('skerry\n');
+    expect(readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').split('\0').slice(0, 3)).toEqual([PROGRAM, 'server', '--no-agent']);
     expect(readdirSync(`/proc/${child.pid}/root/dev/shm`)).toEqual([]);
     // Both threads use one copy of SQLite.
     const copies = new Set(programsIn(child.pid ?? 0).filter((file) => file.endsWith('(deleted)')));
