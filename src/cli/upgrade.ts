@@ -68,7 +68,11 @@ async function takeUpgrade(context: Context, flags: Flags): Promise<void> {
   const { upgrade } = await import('#install/upgrade/upgrade.ts');
   const line = progressLine(context);
   const run = programRunner(environment);
-  const downloads = createDownloads(environment, clock);
+  const say = (text: string) => {
+    line.clear();
+    context.stderr(`${text}\n`);
+  };
+  const downloads = createDownloads(environment, clock, say);
   const stop = new AbortController();
   const onSignal = () => stop.abort();
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
@@ -85,10 +89,7 @@ async function takeUpgrade(context: Context, flags: Flags): Promise<void> {
         run,
         services: systemdServices(run),
         clock,
-        say: (text) => {
-          line.clear();
-          context.stderr(`${text}\n`);
-        },
+        say,
         watch: line.show,
         progress: (bytes, total) => line.show(downloaded(bytes, total)),
       },

@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '#lib/clock.ts';
+import { explain } from '#lib/error.ts';
+import { eventually } from '../../test/support/eventually.ts';
+import { manualClock } from '../../test/support/manual-clock.ts';
 import { createDownloads } from './download.ts';
 
 let folder: string;
@@ -102,6 +105,20 @@ test('what is not there, too much, or refused is told at once; a server that has
   await downloads.close();
   asked = 0;
   expect([await get(`${url}/busy`), asked]).toEqual(['at last', 2]);
+});
+
+test('where nobody listens it says that it tries again, and in the end what may be wrong', async () => {
+  const clock = manualClock();
+  const told: string[] = [];
+  const downloads = createDownloads({}, clock, (text) => told.push(text));
+  const failed = downloads.bytes('http://127.0.0.1:1/x', 1_000, signal).catch(explain);
+  for (let tries = 1; tries <= 4; tries += 1) {
+    await eventually(() => told.length >= tries, `try ${tries} to fail`);
+    await clock.advance(8_000);
+  }
+  expect(told[0]).toMatch(/^download http:\S+\/x: connect ECONNREFUSED \S+; trying again in 2 s \(1 of 4\)$/);
+  expect(await failed).toMatch(/is the address right, or a proxy needed\?\): connect ECONNREFUSED/);
+  await downloads.close();
 });
 
 test('a server that knows no ranges is taken from the beginning, one that has no more is left', async () => {

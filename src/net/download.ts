@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { getCACertificates } from 'node:tls';
 import { EnvHttpProxyAgent, interceptors, request, type Dispatcher } from 'undici';
 import { sleep, type Clock } from '#lib/clock.ts';
-import { SkerryError } from '#lib/error.ts';
+import { SkerryError, explain } from '#lib/error.ts';
 import { tlsFailure } from './tls/tls-failure.ts';
 
 /**
@@ -28,7 +28,12 @@ const CONNECT_MS = 20_000;
 const SILENCE_MS = 60_000;
 const REDIRECTS_MAX = 5;
 
-export function createDownloads(environment: Readonly<Record<string, string | undefined>>, clock: Clock): Downloads {
+/** `tell`: hears of each try that failed and is made again, since the pauses between them are long for who waits. */
+export function createDownloads(
+  environment: Readonly<Record<string, string | undefined>>,
+  clock: Clock,
+  tell: (text: string) => void = () => undefined,
+): Downloads {
   const dispatcher = dispatcherFor(environment);
   const ask = (url: string, headers: Record<string, string>, signal: AbortSignal) =>
     request(withoutLogin(url), {
@@ -47,8 +52,14 @@ export function createDownloads(environment: Readonly<Record<string, string | un
         if (cause instanceof SkerryError) throw cause;
         if (signal.aborted) throw new SkerryError('Aborted', what, { cause });
         if (tries >= TRIES_MAX)
-          throw new SkerryError('Unreachable', what, { cause: cause instanceof Error ? tlsFailure(cause, clock.now()) : cause });
-        await sleep(clock, PAUSE_MS * tries, signal);
+        const reason = cause instanceof Error ? tlsFailure(cause, clock.now()) : cause;
+        if (tries >= TRIES_MAX)
+          throw new SkerryError('Unreachable', `${what} (tried ${TRIES_MAX} times; is the address right, or a proxy needed?)`, {
+            cause: reason,
+          });
+        const pauseMs = PAUSE_MS * tries;
+        tell(`${what}: ${explain(reason)}; trying again in ${pauseMs / 1_000} s (${tries} of ${TRIES_MAX - 1})`);
+        await sleep(clock, pauseMs, signal);
       }
     }
   };
