@@ -150,6 +150,8 @@ function statusLines({ current, others, trials, takenBack }: InstallationStatus)
       ({ mode, release, before, starts }) =>
         `on trial as ${mode}: ${release}, started ${starts === 1 ? 'once' : `${starts} times`}; if it does not become healthy, ${before} comes back`,
     ),
-    ...(takenBack === undefined ? [] : [`taken back: ${takenBack.to}, for ${takenBack.back}: ${takenBack.why}`]),
+    ...(takenBack === undefined
+      ? []
+      : [`taken back: ${takenBack.to}, for ${takenBack.back}, ${takenBack.when}: ${takenBack.why}`]),
   ];
 }

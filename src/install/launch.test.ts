@@ -63,6 +63,7 @@ describe.each(SHELLS.map((shell) => ({ shell, name: shell.join(' ') })))('launch
       to: '0.2.0',
       back: '0.1.0',
       why: 'it was started 3 times and did not become healthy',
+      when: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
     });
     expect(existsSync(trialFile(world.layout, 'server'))).toBe(false);
     expect(await run()).toBe('0.1.0');

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { readFileIfThere } from '#lib/durable-file.ts';
 import { performSteps, type FileStep } from './file-steps.ts';
 import { MODES, healthFile, trialFile, type Layout, type Mode } from './layout.ts';
@@ -70,12 +71,14 @@ export function readHealth(layout: Layout, mode: Mode): readonly Need[] | undefi
   return has === undefined ? undefined : NEEDS.filter((need) => has.split(',').includes(need));
 }
 
-/** Why the last upgrade was taken back, as `launch` wrote it down. */
-export type GoneBack = { readonly to: string; readonly back: string; readonly why: string };
+/** Why the last upgrade was taken back, as `launch` wrote it down; `when`: by this machine's clock, RFC 3339. */
+export type GoneBack = { readonly to: string; readonly back: string; readonly why: string; readonly when: string };
 
 export function readGoneBack(layout: Layout): GoneBack | undefined {
   const { to, back, why } = readValues(layout.goneBack);
-  return to === undefined || back === undefined || why === undefined ? undefined : { to, back, why };
+  const written = statSync(layout.goneBack, { throwIfNoEntry: false })?.mtime;
+  if (to === undefined || back === undefined || why === undefined || written === undefined) return undefined;
+  return { to, back, why, when: `${written.toISOString().slice(0, 19)}Z` };
 }
 
 function readValues(file: string): Readonly<Record<string, string>> {

@@ -86,7 +86,7 @@ test('a release that can not run as an agent is taken back by itself', async () 
     current: '0.2.0',
     others: ['0.3.0'],
     trials: [],
-    takenBack: { to: '0.3.0', back: '0.2.0', why: 'it was started 3 times and did not become healthy' },
+    takenBack: { to: '0.3.0', back: '0.2.0', why: 'it was started 3 times and did not become healthy', when: expect.any(String) },
   });
   await waitFor('the agent to say so', () => (saidBy().includes('an upgrade was taken back') ? true : undefined));
 });

@@ -128,6 +128,14 @@ test('a release that does not become healthy is taken back, with why and its las
     ),
   });
   expect((await world.launch()).version).toBe('0.1.0');
+  expect(said.join()).not.toContain('tried here before');
+  const done = await run(release, { services: services(() => endTrial(world.layout, 'server')) });
+  expect([done.type, said.join('\n')]).toEqual([
+    'confirmed',
+    expect.stringMatching(
+      /^0\.2\.0 was tried here before and taken back \(\S+Z: it was started 3 times.*\); it is tried again$/m,
+    ),
+  ]);
 });
 
 test('nothing is changed by what is not vouched for, not for this machine, or not newer', async () => {

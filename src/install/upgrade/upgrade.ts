@@ -19,7 +19,7 @@ import type { RunProgram } from '../run-program.ts';
 import { canRun, currentVersion, removeSlotsBut } from '../slots.ts';
 import { switchSteps } from '../switch.ts';
 import { databaseBytes, trialSecondsMax } from '../start-time.ts';
-import { readHealth, readTrial, type Need } from '../trial.ts';
+import { readGoneBack, readHealth, readTrial, type Need } from '../trial.ts';
 import { decideUpgrade } from './decide.ts';
 import { lockInstallation } from './lock.ts';
 import { waitForOutcome } from './outcome.ts';
@@ -72,12 +72,19 @@ export async function upgrade(options: UpgradeOptions, signal: AbortSignal): Pro
       case 'resume':
         return await prove(options, decision.back, to, signal);
       case 'take':
+        tellIfFailedBefore(options, to);
         await takeRelease({ ...options, file, kept: [current, decision.back] }, signal);
         return await switchAndProve(options, decision.back, to, signal);
     }
   } finally {
     lock.release();
   }
+}
+
+/** No reason to refuse: what was wrong may have been this machine's, and be mended. */
+function tellIfFailedBefore({ layout, say }: UpgradeOptions, to: string): void {
+  const gone = readGoneBack(layout);
+  if (gone?.to === to) say(`${to} was tried here before and taken back (${gone.when}: ${gone.why}); it is tried again`);
 }
 
 function installedVersion(layout: Layout): string {
