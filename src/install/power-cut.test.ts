@@ -90,21 +90,20 @@ test('nothing gets its name before its bytes are on the disk, and no name is lef
     }
   }));
 
-/** Each program that changes something, and at the `SHIM_CUT`th call the whole of launch is killed: before or after it has done its work. */
-function makeShims(folder: string): void {
+/** In place of the programs by which launch changes something; gives the PATH for it. `body`: as a script of sh that has the program's name. */
+function makeShims({ layout }: SlotsWorld, programs: readonly string[], body: (program: string) => string): string {
+  const folder = join(layout.lib, '../shims');
   mkdirSync(folder);
-  for (const program of ['cat', 'sync', 'mv', 'ln', 'rm'])
-    writeFileSync(
-      join(folder, program),
-      `#!/bin/sh
-echo x >>"$SHIM_COUNT"
+  for (const program of programs) writeFileSync(join(folder, program), `#!/bin/sh\n${body(program)}\n`, { mode: 0o755 });
+  return `${folder}:/usr/bin:/bin`;
+}
+
+const CHANGES = ['cat', 'sync', 'mv', 'ln', 'rm'];
+/** At the `SHIM_CUT`th call the whole of launch is killed: before or after that has done its work. */
+const cutAt = (program: string) => `echo x >>"$SHIM_COUNT"
 if [ "$(wc -l <"$SHIM_COUNT")" -ne "$SHIM_CUT" ]; then exec /bin/${program} "$@"; fi
 [ "$SHIM_WHEN" = before ] || /bin/${program} "$@"
-kill -KILL 0
-`,
-      { mode: 0o755 },
-    );
-}
+kill -KILL 0`;
 
 test.each(['before', 'after'])('launch is cut at any of its own writes, %s it is done', async (when) => {
   for (const starts of [0, 3])
@@ -115,12 +114,11 @@ test.each(['before', 'after'])('launch is cut at any of its own writes, %s it is
         performSteps(upgrade(world));
         const trial = trialFile(layout, 'server');
         writeFileSync(trial, readFileSync(trial, 'utf8').replace('starts=0', `starts=${starts}`));
-        const shims = join(layout.lib, '../shims');
-        makeShims(shims);
+        const path = makeShims(world, CHANGES, cutAt);
         const child = spawn('dash', [layout.launch, 'server'], {
           detached: true,
           stdio: 'ignore',
-          env: { PATH: `${shims}:/usr/bin:/bin`, SHIM_COUNT: join(shims, 'count'), SHIM_CUT: String(cut), SHIM_WHEN: when },
+          env: { PATH: path, SHIM_COUNT: join(layout.lib, '../count'), SHIM_CUT: String(cut), SHIM_WHEN: when },
         });
         const [, signal] = await once(child, 'exit');
         wasCut = signal === 'SIGKILL';
@@ -132,3 +130,43 @@ test.each(['before', 'after'])('launch is cut at any of its own writes, %s it is
       break;
     }
 });
+
+test('what launch counts and changes is synced before it gets its name, and its name before anything is started', () =>
+  inWorld(async (world) => {
+    performSteps(upgrade(world));
+    const calls = join(world.layout.lib, '../calls');
+    const path = makeShims(world, CHANGES, (program) => `echo "${program} $*" >>${calls}; exec /bin/${program} "$@"`);
+    writeFileSync(join(world.layout.slots, '0.2.0/skerry'), `#!/bin/sh\necho started >>${calls}\n`);
+    for (let start = 0; start <= 3; start += 1) await world.launch(['dash'], { PATH: path });
+    const lines = readFileSync(calls, 'utf8').replaceAll(`${world.layout.lib}/`, '').trimEnd().split('\n');
+    const counted = [
+      'cat ',
+      'sync trial.server.new',
+      'mv -f trial.server.new trial.server',
+      `sync ${world.layout.lib}`,
+      'started',
+    ];
+    expect(lines).toEqual([
+      ...[1, 2, 3].flatMap(() => counted),
+      ...['cat ', 'sync gone-back.new', 'mv -f gone-back.new gone-back', `sync ${world.layout.lib}`],
+      ...['rm -f current.new', 'ln -s slots/0.1.0 current.new', 'mv -fT current.new current', `sync ${world.layout.lib}`],
+      ...['rm -f trial.server', `sync ${world.layout.lib}`],
+    ]);
+  }));
+
+test.each([
+  { starts: 0, fails: ['cat'] },
+  { starts: 3, fails: ['cat'] },
+  { starts: 0, fails: ['cat', 'ln', 'mv'] },
+  { starts: 3, fails: ['cat', 'ln', 'mv'] },
+])('on a full disk, where $fails fail, what can not be counted is not tried: after $starts starts', ({ starts, fails }) =>
+  inWorld(async (world) => {
+    performSteps(upgrade(world));
+    const trial = trialFile(world.layout, 'server');
+    writeFileSync(trial, readFileSync(trial, 'utf8').replace('starts=0', `starts=${starts}`));
+    const path = makeShims(world, fails, (program) => `echo "${program}: No space left on device" >&2; exit 1`);
+    for (let start = 0; start < 4; start += 1)
+      expect(await world.launch(['dash'], { PATH: path })).toMatchObject({ version: '0.1.0', code: 0 });
+    await checkStarts(world, 'there is room again');
+  }),
+);
