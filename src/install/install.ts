@@ -9,8 +9,9 @@ import { mergeConfig, settingOf, type GivenFlags } from './config/merge-config.t
 import { checkImage } from './image.ts';
 import { LAUNCH_SCRIPT } from './launch.ts';
 import { layoutIn, type Layout, type Mode } from './layout.ts';
-import { liveRestoreTrouble } from './live-restore.ts';
+import { takeLiveRestore } from './live-restore.ts';
 import { isJoined, observe } from './observe.ts';
+import { daemonPid } from './observe-engine.ts';
 import { planInstall, type Seen, type Wanted } from './plan.ts';
 import type { RunProgram } from './run-program.ts';
 import { createRunners, runSteps } from './runners.ts';
@@ -95,14 +96,14 @@ async function installIn(
   refuseOtherVersion(seen, request);
 
   const { steps, notes } = planInstall(wanted, seen);
-  await runSteps(steps, createRunners(layout, run, signal), tell, signal);
-  const reread = steps.find((step) => step.do === 'engine-settings' && step.pid !== undefined);
-  const engine = { socket: request.engineSocket, file: seen.engine.file };
-  const trouble = reread === undefined ? undefined : await liveRestoreTrouble(engine, clock, signal);
+  const troubles: string[] = [];
+  const note = (text: string) => void troubles.push(text);
+  const rereadEngine = (file: string) => takeLiveRestore({ socket: request.engineSocket, file, pid: daemonPid() }, clock, signal);
+  await runSteps(steps, createRunners({ layout, run, rereadEngine, note }, signal), tell, signal);
   const waits = steps.some((step) => step.do === 'start' && step.mode === 'agent') && !isJoined(root, dataDir);
   return {
     changed: steps.length > 0,
-    notes: [...notes, ...(trouble === undefined ? [] : [trouble]), ...(waits ? [NOT_JOINED] : [])],
+    notes: [...notes, ...troubles, ...(waits ? [NOT_JOINED] : [])],
     supervisor: seen.supervisor,
     layout,
     dataDir,

@@ -1,26 +1,49 @@
 import { sleep, type Clock } from '#lib/clock.ts';
-import { engineGet } from './engine-get.ts';
+import { engineGet, type EngineReply } from './engine-get.ts';
 
-/** Whether a running engine has taken live-restore over from its settings: it tells nobody, but its log, that it could not read them. */
+/**
+ * Has a running engine take live-restore over from its settings, by SIGHUP and never by a restart. It tells nobody, but its log, that it could not
+ * read them, so it is asked.
+ */
+const ANSWERS_MS_MAX = 10_000;
 const TAKEN_MS_MAX = 5_000;
 const LOOK_EVERY_MS = 100;
 
-/** Undefined where it has; else a sentence for people. */
-export async function liveRestoreTrouble(
-  { socket, file }: { readonly socket: string; readonly file: string },
+export type EngineToAsk = {
+  readonly socket: string;
+  /** Of its settings. */
+  readonly file: string;
+  /** Undefined where none runs: it reads them when it starts. */
+  readonly pid: number | undefined;
+};
+
+/** Undefined where it has taken it over, or does not run; else a sentence for people. */
+export async function takeLiveRestore(
+  { socket, file, pid }: EngineToAsk,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const until = clock.monotonic() + TAKEN_MS_MAX;
-  while (!signal.aborted) {
-    const reply = await engineGet(socket, '/info', clock, signal);
-    if (reply.type === 'answer' && isLive(reply.value)) return undefined;
-    if (clock.monotonic() >= until) break;
-    await sleep(clock, LOOK_EVERY_MS, signal);
+  if (pid === undefined) return undefined;
+  const isLive = async () => liveRestoreOf(await engineGet(socket, '/info', clock, signal));
+  const until = async (isSo: () => Promise<boolean>, msMax: number) => {
+    for (const end = clock.monotonic() + msMax; ; await sleep(clock, LOOK_EVERY_MS, signal)) {
+      if (await isSo()) return true;
+      if (signal.aborted || clock.monotonic() >= end) return false;
+    }
+  };
+  // One that does not answer yet would be ended by the signal.
+  const answers = await until(async () => (await isLive()) !== undefined, ANSWERS_MS_MAX);
+  if (answers) {
+    if ((await isLive()) === true) return undefined;
+    process.kill(pid, 'SIGHUP');
+    if (await until(async () => (await isLive()) === true, TAKEN_MS_MAX)) return undefined;
   }
-  return `live-restore stands in ${file}, but the engine at ${socket} has not taken it over (its log says why, if something else in that file is wrong): it holds from the engine's next start`;
+  return `live-restore stands in ${file}, but the engine at ${socket} ${answers ? 'has not taken it over (its log says why, if something else in that file is wrong)' : 'does not answer'}: it holds from the engine's next start`;
 }
 
-function isLive(info: unknown): boolean {
+/** Undefined: no answer. */
+function liveRestoreOf(reply: EngineReply): boolean | undefined {
+  if (reply.type !== 'answer') return undefined;
+  const info = reply.value;
   return typeof info === 'object' && info !== null && 'LiveRestoreEnabled' in info && info.LiveRestoreEnabled === true;
 }

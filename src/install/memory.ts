@@ -8,6 +8,11 @@ export type Memory = {
   readonly engine?: { readonly file: string; readonly added: readonly string[]; readonly made: boolean };
   /** SHA-256 of the join token that was handed to the agent last: the token itself is deleted after the join. */
   readonly tokenHash?: string;
+  /**
+   * A run was under way. It stays where one was killed or failed: the files that the next one finds may be right, and yet nobody have been told of
+   * them, so it does anew whatever has them take effect.
+   */
+  readonly unfinished?: true;
 };
 
 export const memoryFile = (layout: Pick<Layout, 'lib'>): string => join(layout.lib, 'installed.json');
@@ -26,7 +31,11 @@ export function readMemory(layout: Pick<Layout, 'lib'>): Memory {
   if (typeof value !== 'object' || value === null) return {};
   const engine = 'engine' in value ? engineOf(value.engine) : undefined;
   const tokenHash = 'tokenHash' in value && typeof value.tokenHash === 'string' ? value.tokenHash : undefined;
-  return { ...(engine === undefined ? {} : { engine }), ...(tokenHash === undefined ? {} : { tokenHash }) };
+  return {
+    ...(engine === undefined ? {} : { engine }),
+    ...(tokenHash === undefined ? {} : { tokenHash }),
+    ...('unfinished' in value && value.unfinished === true ? { unfinished: true } : {}),
+  };
 }
 
 function engineOf(value: unknown): Memory['engine'] {

@@ -33,11 +33,11 @@ export async function observeEngine(
   const swarm = existsSync(join(root, dataRootOf(text), 'swarm/docker-state.json'));
   const isAsked = ours && (there || coming);
   const decision = isAsked ? withLiveRestore({ text, commandLines: lines, swarm }) : ({ type: 'keep' } as const);
-  return { path, file, text, there: there || coming, decision, pid };
+  return { path, file, text, there: there || coming, decision, mayRun: pid !== undefined || coming };
 }
 
 /** Of the daemon that this system runs; another one, in a container of its own, is none of ours. */
-function daemonPid(): number | undefined {
+export function daemonPid(): number | undefined {
   const pid = Number(textOf('/run/docker.pid') || textOf('/var/run/docker.pid'));
   return pid > 0 && textOf(`/proc/${pid}/comm`).trim() === 'dockerd' ? pid : undefined;
 }

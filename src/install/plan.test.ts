@@ -40,7 +40,7 @@ const BARE: Seen = {
     text: undefined,
     there: true,
     decision: { type: 'keep' },
-    pid: 7,
+    mayRun: true,
   },
 };
 
@@ -62,6 +62,7 @@ const told = (wanted: Partial<Wanted>, seen: Seen) => planInstall({ ...WANTED, .
 const checkPlan = (wanted: Partial<Wanted>, seen: Seen, expected: readonly string[]) =>
   expect(told(wanted, seen)).toEqual(expected);
 
+const [BEGIN, DONE] = ['write down what is under way', 'write down what was done'];
 const PROGRAM = [
   'put version 1.2.3 into place',
   'write /usr/local/lib/skerry/launch',
@@ -69,7 +70,7 @@ const PROGRAM = [
   'link /usr/local/bin/skerry',
   'write /etc/skerry/config.yaml',
   'write /var/lib/skerry/join-token',
-  'write /usr/local/lib/skerry/installed.json',
+  DONE,
 ];
 const UNIT = [
   'write /etc/systemd/system/skerry-agent.service',
@@ -78,8 +79,9 @@ const UNIT = [
 const START = ['start skerry-agent.service and wait until it is ready'];
 
 test('a machine that has nothing gets all of it, and is started last', () => {
-  checkPlan({}, BARE, [...PROGRAM, ...UNIT, 'have systemd read the units', ...START]);
-  checkPlan({ start: false }, BARE, [...PROGRAM, ...UNIT, 'have systemd read the units']);
+  const all = [BEGIN, ...PROGRAM.slice(0, -1), BEGIN, ...UNIT, 'have systemd read the units'];
+  checkPlan({}, BARE, [...all, ...START, DONE]);
+  checkPlan({ start: false }, BARE, [...all, DONE]);
 });
 
 test('done a second time it does nothing, whatever became of the token', () => {
@@ -90,24 +92,23 @@ test('done a second time it does nothing, whatever became of the token', () => {
 });
 
 test('what changed is changed, and the service restarted', () => {
-  const restart = ['restart skerry-agent.service and wait until it is ready'];
-  checkPlan({ config: 'other' }, INSTALLED, ['write /etc/skerry/config.yaml', ...restart]);
-  checkPlan({}, { ...INSTALLED, slot: 'another' }, ['put version 1.2.3 into place', ...restart]);
+  const restart = ['restart skerry-agent.service and wait until it is ready', DONE];
+  checkPlan({ config: 'other' }, INSTALLED, [BEGIN, 'write /etc/skerry/config.yaml', ...restart]);
+  checkPlan({}, { ...INSTALLED, slot: 'another' }, [BEGIN, 'put version 1.2.3 into place', ...restart]);
   checkPlan({}, { ...INSTALLED, units: { server: undefined, agent: 'of old' } }, [
+    BEGIN,
     'write /etc/systemd/system/skerry-agent.service',
     'have systemd read the units',
     ...restart,
   ]);
-  checkPlan({ token: { path: '/t', text: 'skr1.y', hash: 'i' } }, INSTALLED, [
-    'write /t',
-    'write /usr/local/lib/skerry/installed.json',
-    ...restart,
-  ]);
-  checkPlan({}, { ...INSTALLED, running: { server: false, agent: false } }, START);
+  checkPlan({ token: { path: '/t', text: 'skr1.y', hash: 'i' } }, INSTALLED, [BEGIN, 'write /t', BEGIN, ...restart]);
+  checkPlan({}, { ...INSTALLED, running: { server: false, agent: false } }, [BEGIN, ...START, DONE]);
+  checkPlan({}, { ...INSTALLED, memory: { tokenHash: 'h', unfinished: true } }, ['have systemd read the units', ...restart]);
 });
 
 test('an agent that becomes a server, and the way back', () => {
   checkPlan({ mode: 'server', token: undefined }, INSTALLED, [
+    BEGIN,
     'write /etc/systemd/system/skerry-server.service',
     'remove /etc/systemd/system/multi-user.target.wants/skerry-agent.service',
     'remove /etc/systemd/system/skerry-agent.service',
@@ -115,6 +116,7 @@ test('an agent that becomes a server, and the way back', () => {
     'have systemd read the units',
     'stop skerry-agent.service',
     'start skerry-server.service and wait until it is ready',
+    DONE,
   ]);
 });
 
@@ -123,27 +125,26 @@ test('without systemd all but the service; in an image all but what needs it to 
   checkPlan({}, { ...BARE, supervisor: 'image' }, [...PROGRAM, ...UNIT]);
 });
 
-test('the engine is asked for live-restore before it is installed, and what was added is remembered first', () => {
+test('the engine is asked for live-restore once it is there, and what is added is remembered first', () => {
   const decision = { type: 'write', text: '{}', added: ['live-restore'], made: true } as const;
   const seen: Seen = {
     ...INSTALLED,
-    engine: { ...BARE.engine, there: false, decision, pid: undefined },
+    engine: { ...BARE.engine, there: false, decision },
     packages: { missing: [...NETWORK_TOOLS, ENGINE], manager: 'apt-get', brought: [] },
   };
   const { steps } = planInstall(WANTED, seen);
   expect(steps.map(tellStep)).toEqual([
-    'write /usr/local/lib/skerry/installed.json',
-    'switch on live-restore in /etc/docker/daemon.json',
     'install iproute2, nftables, docker.io',
+    BEGIN,
+    'switch on live-restore in /etc/docker/daemon.json',
+    'have the engine read /etc/docker/daemon.json (it is not restarted)',
+    DONE,
   ]);
-  expect(steps[0]).toMatchObject({
-    text:
-      JSON.stringify(
-        { tokenHash: 'h', engine: { file: '/etc/docker/daemon.json', added: ['live-restore'], made: true } },
-        null,
-        2,
-      ) + '\n',
-  });
+  const memory = { tokenHash: 'h', engine: { file: '/etc/docker/daemon.json', added: ['live-restore'], made: true } };
+  expect([steps[1], steps[4]]).toEqual([
+    { do: 'remember', memory: { ...memory, unfinished: true } },
+    { do: 'remember', memory },
+  ]);
 });
 
 test('what is not done is told', () => {

@@ -1,13 +1,15 @@
 import type { EngineDecision } from './engine-settings.ts';
 import { MODES, type Layout, type Mode } from './layout.ts';
-import { memoryFile, memoryText, type Memory } from './memory.ts';
+import { memoryText, type Memory } from './memory.ts';
 import { fetching, type Manager, type Requirement } from './packages.ts';
 import type { Step } from './step.ts';
 import { enablement, otherMode, unitFile } from './units.ts';
 
 /**
  * What is to be done so that a machine has this release installed in this mode: from what is wanted and what is there to steps. Pure. Where all is
- * there already it plans nothing; what was half done is planned again. Starting and stopping are last, so that what fails before leaves running what runs.
+ * there already it plans nothing; what was half done is planned again. Packages are first, since they are what fails most, and starting and
+ * stopping last: what fails before leaves running what runs. Where something that runs is to take up what was written, it is remembered before
+ * that this is under way, and after that it is done: whatever ends a run in between, the next one has it taken up.
  */
 export type Wanted = {
   readonly mode: Mode;
@@ -51,7 +53,8 @@ export type Seen = {
     readonly text: string | undefined;
     readonly there: boolean;
     readonly decision: EngineDecision;
-    readonly pid: number | undefined;
+    /** It does, or will once it is installed. */
+    readonly mayRun: boolean;
   };
 };
 
@@ -67,20 +70,48 @@ const PROGRAM = 0o755;
 
 export function planInstall(wanted: Wanted, seen: Seen): Plan {
   const engine = engineSteps(seen);
-  const packages = packageSteps(seen);
   const program = programSteps(wanted, seen);
-  const settings = settingSteps(wanted, seen);
+  const settings = unlessSame(seen.layout.config, wanted.config, seen.config, PRIVATE);
+  const token = newToken(wanted, seen);
+  const tokenFile = token === undefined ? [] : unlessSame(token.path, token.text, seen.token, PRIVATE);
   const units = seen.supervisor === 'none' ? [] : unitSteps(wanted, seen);
-  const changed = program.length + settings.length + units.length > 0;
+  const changed = [program, settings, tokenFile, units].some((steps) => steps.length > 0);
   const service = seen.supervisor === 'systemd' ? serviceSteps(wanted, seen, changed) : [];
-  return { steps: [...engine, ...packages, ...program, ...settings, ...units, ...service], notes: notesOf(seen) };
+
+  const { unfinished: _, ...engineKnown } = memoryWithEngine(seen);
+  const done = token === undefined ? engineKnown : { ...engineKnown, tokenHash: token.hash };
+  const isTakenUp = [...engine, ...units, ...service].some((step) => TAKES_UP.includes(step.do));
+  const marked = (memory: Memory): Memory => (isTakenUp ? { ...memory, unfinished: true } : memory);
+  const steps = [
+    ...packageSteps(seen),
+    // Before anything of it is done: of a key that is added and then forgotten nobody would know whose it is.
+    ...remember(marked(engineKnown), seen.memory),
+    ...engine,
+    ...program,
+    ...settings,
+    ...tokenFile,
+    // After the token is there, and before an agent has joined with it.
+    ...remember(marked(done), marked(engineKnown)),
+    ...units,
+    ...service,
+    ...remember(done, marked(done)),
+  ];
+  return { steps, notes: notesOf(seen) };
 }
 
-/** It is remembered first: of a key that is added and then forgotten nobody would know whose it is. */
-function engineSteps(seen: Seen): readonly Step[] {
-  const { decision, file, pid } = seen.engine;
-  if (decision.type !== 'write') return [];
-  return [...remember(memoryWithEngine(seen), seen), { do: 'engine-settings', file, text: decision.text, pid }];
+/** What has something that runs take up what was written. */
+const TAKES_UP: readonly Step['do'][] = ['engine-reread', 'reload-units', 'stop', 'start'];
+
+function engineSteps({ memory, engine: { decision, file, path, mayRun } }: Seen): readonly Step[] {
+  const reread: readonly Step[] = mayRun ? [{ do: 'engine-reread', file }] : [];
+  switch (decision.type) {
+    case 'write':
+      return [{ do: 'engine-settings', file, text: decision.text }, ...reread];
+    case 'keep':
+      return memory.unfinished === true && memory.engine?.file === path ? reread : [];
+    case 'refuse':
+      return [];
+  }
 }
 
 function memoryWithEngine({ memory, engine: { decision, path } }: Seen): Memory {
@@ -90,8 +121,8 @@ function memoryWithEngine({ memory, engine: { decision, path } }: Seen): Memory 
   return { ...memory, engine: { file: path, added: decision.added, made } };
 }
 
-function remember(memory: Memory, seen: Seen): readonly Step[] {
-  return unlessSame(memoryFile(seen.layout), memoryText(memory), memoryText(seen.memory), PUBLIC);
+function remember(memory: Memory, before: Memory): readonly Step[] {
+  return memoryText(memory) === memoryText(before) ? [] : [{ do: 'remember', memory }];
 }
 
 function packageSteps({ packages: { missing, manager, brought } }: Seen): readonly Step[] {
@@ -111,18 +142,12 @@ function programSteps({ version, executable, launch }: Wanted, { layout, slot, c
 /** From usr/local/bin, so that it also holds in a system under another root. */
 export const COMMAND_TARGET = '../lib/skerry/current/skerry';
 
-function settingSteps({ config, token }: Wanted, seen: Seen): readonly Step[] {
-  const { layout, memory } = seen;
-  // The token that it joined with is not needed again. Another one is for a node that was removed, and is to come back.
-  const given = token !== undefined && !(seen.joined && memory.tokenHash === token.hash);
-  return [
-    ...unlessSame(layout.config, config, seen.config, PRIVATE),
-    ...(given ? unlessSame(token.path, token.text, seen.token, PRIVATE) : []),
-    ...(given ? remember({ ...memoryWithEngine(seen), tokenHash: token.hash }, { ...seen, memory: memoryWithEngine(seen) }) : []),
-  ];
+/** What it joined with is not needed again. Another one is for a node that was removed, and is to come back. */
+function newToken({ token }: Wanted, { joined, memory }: Seen): Wanted['token'] {
+  return joined && memory.tokenHash === token?.hash ? undefined : token;
 }
 
-function unitSteps({ mode, units }: Wanted, { layout, supervisor, links, ...seen }: Seen): readonly Step[] {
+function unitSteps({ mode, units }: Wanted, { layout, supervisor, links, memory, ...seen }: Seen): readonly Step[] {
   const other = enablement(layout, otherMode(mode));
   const on = enablement(layout, mode);
   const files = unlessSame(unitFile(layout, mode), units[mode], seen.units[mode], PUBLIC);
@@ -132,7 +157,9 @@ function unitSteps({ mode, units }: Wanted, { layout, supervisor, links, ...seen
     ...unlessLinked(on.path, on.target, links),
   ];
   const steps = [...files, ...switched];
-  return supervisor === 'systemd' && steps.length > 0 ? [...steps, { do: 'reload-units' }] : steps;
+  // Also after a run that did not come so far: and then the service is restarted too.
+  const isReload = supervisor === 'systemd' && (steps.length > 0 || memory.unfinished === true);
+  return isReload ? [...steps, { do: 'reload-units' }] : steps;
 }
 
 function serviceSteps({ mode, start }: Wanted, { running }: Seen, changed: boolean): readonly Step[] {

@@ -4,6 +4,7 @@ import { makePrivateFolder, syncFolder, writeDurableFile } from '#lib/durable-fi
 import { SkerryError } from '#lib/error.ts';
 import { performSteps } from './file-steps.ts';
 import type { Layout, Mode } from './layout.ts';
+import { memoryFile, memoryText } from './memory.ts';
 import { SYSTEMCTL_MS_MAX } from './observe.ts';
 import { failureOf, type Ran, type RunProgram } from './run-program.ts';
 import { putSlot, setCurrent } from './slots.ts';
@@ -17,16 +18,26 @@ const READY_MS_MAX = 120_000;
 const FOLDER_MODE = 0o755;
 const SETTINGS_MODE = 0o644;
 
-export function createRunners(layout: Layout, run: RunProgram, signal: AbortSignal): Runners<Promise<void>> {
+export type RunnerTools = {
+  readonly layout: Layout;
+  readonly run: RunProgram;
+  /** Has a running engine take live-restore over from this file; tells in a sentence why it did not. */
+  readonly rereadEngine: (file: string) => Promise<string | undefined>;
+  /** What went otherwise than it should and stops nothing, for people. */
+  readonly note: (text: string) => void;
+};
+
+export function createRunners({ layout, run, rereadEngine, note }: RunnerTools, signal: AbortSignal): Runners<Promise<void>> {
   const systemctl = async (what: string, ...args: readonly string[]) => {
     const why = failureOf(await run(['systemctl', ...args], SYSTEMCTL_MS_MAX, signal));
     if (why !== undefined) throw new SkerryError('SystemdFailed', `${what}: systemctl ${args.join(' ')}: ${why}`);
   };
   return {
-    'engine-settings': async ({ file, text, pid }) => {
-      makeFolder(dirname(file));
-      writeDurableFile(file, text, modeOf(file));
-      if (pid !== undefined) process.kill(pid, 'SIGHUP');
+    remember: async ({ memory }) => writeText(memoryFile(layout), memoryText(memory), SETTINGS_MODE),
+    'engine-settings': async ({ file, text }) => writeText(file, text, modeOf(file)),
+    'engine-reread': async ({ file }) => {
+      const trouble = await rereadEngine(file);
+      if (trouble !== undefined) note(trouble);
     },
     'engine-settings-back': async ({ file, text }) => {
       if (text === undefined) remove(file);
@@ -58,8 +69,7 @@ export function createRunners(layout: Layout, run: RunProgram, signal: AbortSign
     },
     write: async ({ path, text, mode, secret }) => {
       if (secret && !existsSync(dirname(path))) makePrivateFolder(dirname(path));
-      else makeFolder(dirname(path));
-      writeDurableFile(path, text, mode);
+      writeText(path, text, mode);
     },
     remove: async ({ path }) => remove(path),
     'reload-units': () => systemctl('have systemd read the units', 'daemon-reload'),
@@ -118,6 +128,11 @@ function remove(path: string): void {
     { do: 'remove', path },
     { do: 'sync-folder', path: dirname(path) },
   ]);
+}
+
+function writeText(path: string, text: string, mode: number): void {
+  makeFolder(dirname(path));
+  writeDurableFile(path, text, mode);
 }
 
 /** One that programs and people other than root look into. */

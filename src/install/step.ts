@@ -1,10 +1,14 @@
 import { unitName } from './units.ts';
 import type { Mode } from './layout.ts';
+import type { Memory } from './memory.ts';
 
 /** All that an installation does to a machine, as data: what is planned, told to whoever watches, and run from one table (runners.ts). */
 export type Step =
-  /** `pid`: of a dockerd that is to read the file anew. */
-  | { readonly do: 'engine-settings'; readonly file: string; readonly text: string; readonly pid: number | undefined }
+  /** For the next installation or uninstallation. */
+  | { readonly do: 'remember'; readonly memory: Memory }
+  | { readonly do: 'engine-settings'; readonly file: string; readonly text: string }
+  /** A dockerd that runs, if one does, and has not taken live-restore over from this file. */
+  | { readonly do: 'engine-reread'; readonly file: string }
   /** `text` undefined: there is to be no such file. An engine that runs goes on as it is: it reads what is no longer said at its next start only. */
   | { readonly do: 'engine-settings-back'; readonly file: string; readonly text: string | undefined }
   | { readonly do: 'packages'; readonly names: readonly string[]; readonly commands: readonly (readonly string[])[] }
@@ -25,8 +29,12 @@ export type Runners<R> = { readonly [D in Step['do']]: (step: Extract<Step, { re
 /** What is about to happen, for people. */
 export function tellStep(step: Step): string {
   switch (step.do) {
+    case 'remember':
+      return step.memory.unfinished === true ? 'write down what is under way' : 'write down what was done';
     case 'engine-settings':
-      return `switch on live-restore in ${step.file}${step.pid === undefined ? '' : ' and have the engine read it (it is not restarted)'}`;
+      return `switch on live-restore in ${step.file}`;
+    case 'engine-reread':
+      return `have the engine read ${step.file} (it is not restarted)`;
     case 'engine-settings-back':
       return `take live-restore out of ${step.file} (for the next start of the engine)`;
     case 'packages':
