@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import manifest from '../package.json' with { type: 'json' };
-import { tryRun } from '../scripts/lab/exec.ts';
+import { tryRun, type Output } from '../scripts/lab/exec.ts';
 import { buildAll } from './executable/build-all.ts';
-import { TARGETS, isNative, type Target } from './executable/targets.ts';
+import { TARGETS, isNative } from './executable/targets.ts';
 import { componentsOf } from './release/components.ts';
-import { installScript } from './release/install-script.ts';
+import { flagsIn, installScript } from './release/install-script.ts';
 import { licences } from './release/licences.ts';
 import { sbom } from './release/sbom.ts';
 import { pemOf, publicKeyIn, signingKey } from './release/signing-key.ts';
@@ -74,8 +74,9 @@ async function release({ baseUrl, key, nextKey, version, output }: Release): Pro
     say,
   });
   const sums = { packed: { x64: '', arm64: '' }, program: { x64: '', arm64: '' } };
-  for (const { target, output: program, sysroot } of built) {
-    await check(target, program, sysroot, version);
+  for (const each of built) {
+    const { target, output: program } = each;
+    await check(each, version);
     const bytes = readFileSync(program);
     const packed = gzipSync(bytes, { level: 9 });
     writeFileSync(join(output, `skerry-${version}-linux-${target.arch}.gz`), packed);
@@ -89,7 +90,10 @@ async function release({ baseUrl, key, nextKey, version, output }: Release): Pro
   const own = (name: string) => readFileSync(join(ROOT, name), 'utf8').trim();
   writeFileSync(join(output, 'sbom.cdx.json'), sbom(version, components));
   writeFileSync(join(output, 'LICENSES.txt'), licences([own('NOTICE'), own('LICENSE')].join('\n\n'), components));
-  const script = installScript(readFileSync(join(ROOT, 'scripts/install.sh'), 'utf8'), { version, baseUrl, ...sums, publicKey });
+  const flagsOf = async (mode: string) => flagsIn((await runBuilt(first, ['install', mode, '--help'])).stdout);
+  const flags = { server: await flagsOf('server'), agent: await flagsOf('agent') };
+  const facts = { version, baseUrl, ...sums, flags, publicKey };
+  const script = installScript(readFileSync(join(ROOT, 'scripts/install.sh'), 'utf8'), facts);
   writeFileSync(join(output, 'install.sh'), script);
   chmodSync(join(output, 'install.sh'), 0o755);
   rmSync(join(output, '.executables'), { recursive: true });
@@ -100,15 +104,19 @@ async function release({ baseUrl, key, nextKey, version, output }: Release): Pro
   say(`${output} is version ${version}, to stand at ${baseUrl}`);
 }
 
+type Built = Awaited<ReturnType<typeof buildAll>>[number];
+
 /** It starts as each of its scripts, and says what it is asked and nothing else: a rejected code cache or a warning would be told on stderr at every start. */
-async function check(target: Target, program: string, sysroot: string, version: string): Promise<void> {
-  const [command, ...before] = isNative(target) ? [program] : [target.emulator, '-L', sysroot, program];
-  const say = (...args: readonly string[]) => tryRun(command ?? program, [...before, ...args]);
-  const { stdout, stderr } = await say('version');
-  const modes = await Promise.all(['server', 'agent', 'install'].map((verb) => say(verb, '--help')));
+async function check(built: Built, version: string): Promise<void> {
+  const { stdout, stderr } = await runBuilt(built, ['version']);
+  const modes = await Promise.all(['server', 'agent', 'install'].map((verb) => runBuilt(built, [verb, '--help'])));
   const warned = [stderr, ...modes.map((said) => said.stderr)].join('');
   if (stdout !== `skerry ${version}\n` || warned !== '')
-    throw new Error(`${program} version says ${JSON.stringify(stdout + warned)}, and skerry ${version} was to be made`);
+    throw new Error(`${built.output} version says ${JSON.stringify(stdout + warned)}, and skerry ${version} was to be made`);
+}
+
+function runBuilt({ target, output, sysroot }: Built, args: readonly string[]): Promise<Output> {
+  return isNative(target) ? tryRun(output, args) : tryRun(target.emulator, ['-L', sysroot, output, ...args]);
 }
 
 function sha256(bytes: Buffer): string {

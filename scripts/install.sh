@@ -21,14 +21,23 @@ main() {
   # Ed25519; the same that the program itself verifies an upgrade with.
   public_key='@PUBLIC_KEY@'
   lib=/usr/local/lib/skerry
-  # Beside where it is to be, not in /tmp: that may be memory, or take no programs.
-  work=$lib/slots/.download
+  # Beside where it is to be, not in /tmp: that may be memory, or take no programs. Each run has one of its own: two may be at work at once.
+  works=$lib/slots/.install
+  work=$works.$$
   free_mb_min=300
 
   [ "${1:-}" != - ] || shift
+  for word in "$@"; do
+    case $word in
+      -h | --help) usage && exit ;;
+    esac
+  done
   case ${1:-} in
     server | agent) ;;
-    *) usage ;;
+    *)
+      usage >&2
+      exit 2
+      ;;
   esac
   offline=$(offline_folder "$@")
   [ "$(id -u)" = 0 ] || fail 'root is needed: it puts files into /usr/local and /etc, and starts a service. With sudo: … | sudo sh -s - …'
@@ -40,10 +49,12 @@ main() {
   case $version in
     .* | *[!0-9A-Za-z.+-]*) fail "SKERRY_VERSION=$version is no version: use one like $baked_version" ;;
   esac
+  [ "$version" != "$baked_version" ] || check_flags "$@"
   url=$(base_url)
   file=skerry-$version-linux-$arch.gz
   slot=$lib/slots/$version/skerry
 
+  sweep
   # The way from one version to another is the upgrade's: it verifies, tries the new one out and goes back if it does not work.
   installed=$(readlink "$lib/current" 2>/dev/null || true)
   installed=${installed##*/}
@@ -60,8 +71,6 @@ main() {
     return
   fi
 
-  # Whatever an earlier run left when it was cut off.
-  rm -rf "$work"
   mkdir -p "$work" || fail "can not make $work: is /usr/local writable?"
   trap 'rm -rf "$work"' EXIT
   trap 'exit 129' HUP
@@ -69,28 +78,54 @@ main() {
   trap 'exit 143' TERM
   check_room
 
-  if [ -n "$offline" ]; then
-    packed=$offline/$file
-    [ -f "$packed" ] || fail "there is no $file in $offline"
-  else
-    packed=$work/$file
-    say "downloading $url/$file"
-    fetch "$file"
-  fi
+  fetch "$file"
   check_download
-  gzip -dc "$packed" >"$work/skerry" || fail "can not unpack $file into $work: is the disk full?"
-  [ "$packed" != "$work/$file" ] || rm -f "$packed"
+  gzip -dc "$work/$file" >"$work/skerry" || fail "can not unpack $file into $work: is the disk full?"
+  rm -f "$work/$file"
   chmod 755 "$work/skerry"
   "$work/skerry" install "$@" </dev/null
 }
 
 usage() {
-  cat >&2 <<END
-usage: install.sh server [flags of \`skerry install server\`]
-       install.sh agent --server URL --token-file FILE [flags of \`skerry install agent\`]
+  cat <<END
+usage: install.sh server [flags]
+       install.sh agent --server URL --token-file FILE [flags]
        with --offline DIR all comes from that folder
+
+flags of server: $(flags_of server)
+flags of agent: $(flags_of agent)
+What they mean is told by skerry install server|agent --help, once it is installed.
 END
-  exit 2
+}
+
+# What `skerry install` takes; of this version.
+flags_of() {
+  case $1 in
+    server) printf '%s' '@FLAGS_SERVER@' ;;
+    agent) printf '%s' '@FLAGS_AGENT@' ;;
+  esac
+}
+
+# A slip of the pen is better told before the download than after it.
+check_flags() {
+  known=$(flags_of "$1")
+  for word in "$@"; do
+    case $word in --?*) ;; *) continue ;; esac
+    case " $known " in
+      *" ${word%%=*} "*) ;;
+      *)
+        say "$1 has no flag ${word%%=*}; it has: $known"
+        exit 2
+        ;;
+    esac
+  done
+}
+
+# What earlier runs left when they were cut off: of processes that are no more.
+sweep() {
+  for left in "$works".*; do
+    if [ "$left" = "$work" ] || ! kill -0 "${left##*.}" 2>/dev/null; then rm -rf "$left"; fi
+  done
 }
 
 say() {
@@ -191,8 +226,14 @@ check_room() {
     fail "$lib has $((free_kb / 1024)) MB free, and $free_mb_min MB are needed: make room and run this again"
 }
 
-# fetch NAME: from the place of the release into the work folder.
+# fetch NAME: from the place of the release into the work folder. From a stick too: what is checked has to be what is used.
 fetch() {
+  if [ -n "$offline" ]; then
+    [ -f "$offline/$1" ] || fail "there is no $1 in $offline: nothing was installed. Copy the whole release there"
+    cp "$offline/$1" "$work/$1" || fail "can not copy $offline/$1 to $work: is the stick damaged, or the disk full?"
+    return
+  fi
+  say "downloading $url/$1"
   if command -v curl >/dev/null; then
     if [ -t 2 ]; then look=-#; else look=-sS; fi
     curl -fL "$look" --connect-timeout 20 --retry 3 --retry-delay 2 -o "$work/$1" "$url/$1" || fail "can not download $url/$1"
@@ -205,7 +246,7 @@ fetch() {
 
 check_download() {
   say "checking $file"
-  is=$(sum_of "$packed")
+  is=$(sum_of "$work/$file")
   if [ "$version" = "$baked_version" ]; then
     [ "$is" = "$(baked_sum packed)" ] || wrong_sum "$is" "$(baked_sum packed)"
     if can_verify; then
@@ -235,18 +276,13 @@ can_verify() {
 
 # The signature is over all sums of a release, and those name version and architecture.
 check_signature() {
-  sums=${offline:-$work}
-  if [ -z "$offline" ]; then
-    fetch SHA256SUMS
-    fetch SHA256SUMS.sig
-  fi
-  if [ ! -f "$sums/SHA256SUMS" ] || [ ! -f "$sums/SHA256SUMS.sig" ]; then
-    fail "SHA256SUMS and SHA256SUMS.sig are missing in $sums: nothing was installed. Copy them there with the rest of the release"
-  fi
+  sums=$work/SHA256SUMS
+  fetch SHA256SUMS
+  fetch SHA256SUMS.sig
   printf '%s\n' "$public_key" >"$work/key.pem"
-  openssl pkeyutl -verify -pubin -inkey "$work/key.pem" -rawin -in "$sums/SHA256SUMS" -sigfile "$sums/SHA256SUMS.sig" >/dev/null 2>&1 ||
+  openssl pkeyutl -verify -pubin -inkey "$work/key.pem" -rawin -in "$sums" -sigfile "$sums.sig" >/dev/null 2>&1 ||
     fail 'the signature of SHA256SUMS is not good: nothing was installed. These are not the files of a release, or they were changed'
-  signed=$(awk -v name="$file" '$2 == name { print $1 }' "$sums/SHA256SUMS")
+  signed=$(awk -v name="$file" '$2 == name { print $1 }' "$sums")
   [ -n "$signed" ] || fail "SHA256SUMS names no $file: is version $version at $url?"
   [ "$is" = "$signed" ] || wrong_sum "$is" "$signed"
   say 'sum and signature are good'

@@ -9,6 +9,8 @@ export type ReleaseFacts = {
   readonly packed: PerArchitecture;
   /** SHA-256, hex, of the executable in it: by that one that is installed already is recognised. */
   readonly program: PerArchitecture;
+  /** Long flags of `skerry install`: the script refuses others before it downloads anything. */
+  readonly flags: Readonly<Record<'server' | 'agent', readonly string[]>>;
   /** PEM, Ed25519. */
   readonly publicKey: string;
 };
@@ -24,6 +26,8 @@ export function installScript(template: string, facts: ReleaseFacts): string {
     SHA256_ARM64: checked('sum', facts.packed.arm64, SHA256),
     SHA256_PROGRAM_X64: checked('sum', facts.program.x64, SHA256),
     SHA256_PROGRAM_ARM64: checked('sum', facts.program.arm64, SHA256),
+    FLAGS_SERVER: checked('flags', facts.flags.server.join(' '), FLAGS),
+    FLAGS_AGENT: checked('flags', facts.flags.agent.join(' '), FLAGS),
     PUBLIC_KEY: publicKey(facts.publicKey),
   };
   const used = new Set<string>();
@@ -39,6 +43,12 @@ export function installScript(template: string, facts: ReleaseFacts): string {
 }
 
 const SHA256 = /^[0-9a-f]{64}$/;
+const FLAGS = /^--[a-z-]+( --[a-z-]+)*$/;
+
+/** Of the help of a verb: there they stand as commander knows them. */
+export function flagsIn(help: string): readonly string[] {
+  return [...help.matchAll(/^ {2}(?:-\w, )?(--[a-z][a-z-]*)/gm)].flatMap(([, flag]) => flag ?? []);
+}
 
 /** Each stands between single quotes or in a comment: what could end those never gets in. */
 function checked(what: string, value: string, pattern: RegExp): string {

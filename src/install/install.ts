@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { parseJoinToken } from '#api/join-token.ts';
 import type { Clock } from '#lib/clock.ts';
 import { readFileIfThere } from '#lib/durable-file.ts';
@@ -85,7 +85,7 @@ async function installIn(
   const wanted: Wanted = {
     mode,
     version,
-    executable: { path: executable, how: executable.startsWith(`${layout.download}/`) ? 'move' : 'copy' },
+    executable: { path: executable, how: isDownload(layout, executable) ? 'move' : 'copy' },
     launch: LAUNCH_SCRIPT,
     config,
     units: { server: unitText('server', layoutIn('/').launch), agent: unitText('agent', layoutIn('/').launch) },
@@ -108,6 +108,12 @@ async function installIn(
     layout,
     dataDir,
   };
+}
+
+/** By install.sh, which makes a folder of its own for each of its runs. */
+function isDownload({ slots }: Layout, executable: string): boolean {
+  const folder = dirname(executable);
+  return dirname(folder) === slots && basename(folder).startsWith('.install.');
 }
 
 /** It is ready then, too: where the server comes up after it, nobody should have to start it again. */

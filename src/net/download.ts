@@ -51,7 +51,6 @@ export function createDownloads(
       } catch (cause) {
         if (cause instanceof SkerryError) throw cause;
         if (signal.aborted) throw new SkerryError('Aborted', what, { cause });
-        if (tries >= TRIES_MAX)
         const reason = cause instanceof Error ? tlsFailure(cause, clock.now()) : cause;
         if (tries >= TRIES_MAX)
           throw new SkerryError('Unreachable', `${what} (tried ${TRIES_MAX} times; is the address right, or a proxy needed?)`, {

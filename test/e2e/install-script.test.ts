@@ -97,7 +97,10 @@ test.each([['dash'], ['bash', '--posix'], ['/usr/local/bin/busybox', 'sh']])(
   async (...shell) => {
     await forget(bare);
     const { code, stdout, stderr } = await install(bare, ['agent', '--node-name', 'a b', '--labels', "x='y"], { shell });
-    expect([code, stdout]).toEqual([0, `called ${SLOTS}/.download/skerry 6: install agent --node-name a b --labels x='y`]);
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(`^called ${SLOTS}/.install.[0-9]+/skerry 6: install agent --node-name a b --labels x='y$`),
+    ]);
     expect(stderr).toContain('not by its signature, as there is no openssl 3 here');
     expect(slotsOf(bare)).toEqual(['1.2.3']);
   },
@@ -108,7 +111,7 @@ test('what is there already is not fetched again, and what was changed is', asyn
   expect(await install(bare, ['server'])).toMatchObject({ code: 0, stdout: `called ${SLOTS}/1.2.3/skerry 2: install server` });
   expect(server.requests).toHaveLength(asked);
   writeFileSync(join(bare.folder, SLOTS, '1.2.3/skerry'), '#!/bin/sh\necho other\n');
-  expect(await install(bare, ['server'])).toMatchObject({ code: 0, stdout: expect.stringContaining('.download/skerry') });
+  expect(await install(bare, ['server'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/\.install\.\d+\/skerry/) });
 });
 
 test('with curl and openssl 3 the signature is looked at too', async () => {
@@ -143,10 +146,28 @@ test('a download that is cut off leaves nothing in the way, by curl and by wget'
     await refused;
   }
   // What a power cut left behind.
-  mkdirSync(join(bare.folder, SLOTS, '.download'), { recursive: true });
-  writeFileSync(join(bare.folder, SLOTS, '.download/skerry'), 'half');
+  mkdirSync(join(bare.folder, SLOTS, '.install.4194305'), { recursive: true });
+  writeFileSync(join(bare.folder, SLOTS, '.install.4194305/skerry'), 'half');
   expect(await install(bare, ['server'])).toMatchObject({ code: 0 });
   expect(slotsOf(bare)).toEqual(['1.2.3']);
+});
+
+test('two at once do not get in the way of each other, nor of an upgrade', async () => {
+  await forget(bare);
+  const upgrade = join(bare.folder, SLOTS, '.download');
+  mkdirSync(upgrade, { recursive: true });
+  // The first one is held up, with half of its download there, until the second one is through.
+  const script = readFileSync(join(release.folder, 'install.sh'), 'utf8');
+  const first = `${script.replace(/main "\$@"\n$/, '')}
+check_download() { : >/first; while [ ! -e /second ]; do sleep 0.1; done; }
+(main server) &
+while [ ! -e /first ]; do sleep 0.1; done
+sh /second.sh server && : >/second && wait $!
+`;
+  writeFileSync(join(bare.folder, 'second.sh'), script);
+  const { code, stdout } = await install(bare, ['server'], { script: first });
+  expect([code, stdout.match(/called /g)]).toEqual([0, ['called ', 'called ']]);
+  expect(slotsOf(bare).toSorted()).toEqual(['.download', '1.2.3']);
 });
 
 test('a disk without room is told before, and one that fills up leaves nothing', async () => {
@@ -172,7 +193,11 @@ test('from a stick, with no network', async () => {
     stdout: expect.stringContaining('server --offline /media/a stick --no-agent'),
   });
   await checkRefused(bare, /there is no such folder/, {}, ['server', '--offline=/nowhere']);
-  await checkRefused(bare, /there is no skerry-1.2.3-linux-x64.gz in \/usr/, {}, ['server', '--offline', '/usr']);
+  await checkRefused(bare, /there is no skerry-1.2.3-linux-x64.gz in \/usr: nothing was installed/, {}, [
+    'server',
+    '--offline',
+    '/usr',
+  ]);
 });
 
 test('through a proxy, which alone knows the name', async () => {
@@ -231,7 +256,8 @@ test('machines that it can not run on are told so', async () => {
   await checkRefused(bare, /glibc 2.28: Skerry needs 2.31/, pretend(bare, { getconf: 'echo glibc 2.28' }));
   await checkRefused(bare, /root is needed/, pretend(bare, { id: 'echo 1000' }));
   await checkRefused(bare, /neither curl nor wget/, { env: { PATH: '/usr/bin:/bin' } });
-  await checkRefused(bare, /usage: install.sh/, {}, ['--help']);
+  await checkRefused(bare, /usage: install.sh/, {}, []);
+  await checkRefused(bare, /server has no flag --lable;/, {}, ['server', '--lable=x']);
 });
 
 test('a 32-bit system on a 64-bit kernel is told so', async () => {

@@ -14,10 +14,14 @@ export function writeInstallable(
   const packed = sha256(readFileSync(join(folder, `skerry-${version}-linux-x64.gz`)));
   const both = (value: string) => ({ x64: value, arm64: value });
   const template = readFileSync('scripts/install.sh', 'utf8');
-  const facts = { version, baseUrl, packed: both(packed), program: both(sha256(program)), publicKey: key.pem };
+  const flags = { server: [...FLAGS, '--no-agent'], agent: FLAGS };
+  const facts = { version, baseUrl, packed: both(packed), program: both(sha256(program)), flags, publicKey: key.pem };
   writeFileSync(join(folder, 'install.sh'), installScript(template, facts), { mode: 0o755 });
   return packed;
 }
+
+/** Those that tests use; a release puts in what its program has. */
+const FLAGS = ['--server', '--token-file', '--node-name', '--labels', '--offline'];
 
 function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
