@@ -194,7 +194,6 @@ async function runOwnAgent(
       ...flags,
       server: server.url,
       token: server.ownNode.token,
-      tokenFirst: true,
       keepaliveMs: OWN_KEEPALIVE_MS,
       labels: { ...flags.labels, ...server.ownNode.labels },
     },
@@ -216,7 +215,7 @@ async function runAgent(flags: AgentFlags, log: Log, signal: AbortSignal): Promi
 
 async function runAgentIn(
   service: Service,
-  flags: Omit<AgentFlags, 'token' | 'logLevel'> & Pick<AgentOptions, 'token' | 'tokenFirst'>,
+  flags: Omit<AgentFlags, 'token' | 'logLevel'> & Pick<AgentOptions, 'token'>,
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {

@@ -30,8 +30,6 @@ export type AgentOptions = {
   readonly server?: string;
   /** A function is asked only if there is a join to make. */
   readonly token?: NonNullable<IdentityOptions['token']>;
-  /** See rejoin.ts. */
-  readonly tokenFirst?: boolean;
   /** In place of a token: where one is, to be deleted after the join. */
   readonly tokenFile?: string;
   readonly dataDir: string;

@@ -11,8 +11,6 @@ import { joinAgain, rejoin, type Identity, type IdentityOptions } from './identi
  * that says no again and again is asked more and more rarely.
  */
 export type RejoinOptions = Pick<IdentityOptions, 'dataDir' | 'labels' | 'release' | 'clock' | 'token' | 'onJoined'> & {
-  /** There is always a token that is good, and lets in as more than the membership does. */
-  readonly tokenFirst?: boolean;
   readonly ids: Pick<Ids, 'random'>;
   readonly log: Log;
 };
@@ -28,16 +26,14 @@ export function withRejoin(transport: AgentTransport, identity: Identity, option
 
   /** Rejects with why the server does not let this node in. */
   const letIn = async (signal: AbortSignal): Promise<void> => {
-    const { token, tokenFirst = false } = options;
+    const { token } = options;
     let removed: unknown;
-    if (!tokenFirst || token === undefined) {
-      try {
-        await rejoin(identity, options, signal);
-        return;
-      } catch (error) {
-        if (!hasCode(error, 'Forbidden', 'Unauthorized') || token === undefined) throw error;
-        removed = error;
-      }
+    try {
+      await rejoin(identity, options, signal);
+      return;
+    } catch (error) {
+      if (!hasCode(error, 'Forbidden', 'Unauthorized') || token === undefined) throw error;
+      removed = error;
     }
     const text =
       typeof token === 'string'

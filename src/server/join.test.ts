@@ -1,12 +1,12 @@
 import { createPrivateKey } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { ADMIN, startJoinWorld, type JoinWorld } from '../../test/support/join-world.ts';
-import { joinAgain, loadOrJoin, rejoin, type Identity, type IdentityOptions } from '../agent/identity.ts';
+import { loadOrJoin, rejoin, type Identity, type IdentityOptions } from '../agent/identity.ts';
 import { withRejoin } from '../agent/rejoin.ts';
 import { tokenFile } from '../agent/token-file.ts';
 import { CLIENT_CERTIFICATE_PATH } from '../api/client-certificate.ts';
@@ -290,23 +290,23 @@ test('labels that are reserved come with no join but that of the server’s own 
   const identity = await joinNode(world, { labels, token: await ownToken(world) });
   expect(node(world)?.metadata.labels).toMatchObject(labels);
 
-  // A membership lets in, as the plain node that it tells of; the server's own node goes by a token again.
-  const more = { dataDir: identityFolder(), labels, release: '0', clock: systemClock };
-  for (const [expected, letIn] of [
-    [undefined, async (_: JoinWorld, moved: Identity) => rejoin(moved, more, never)],
-    ['', async (empty: JoinWorld, moved: Identity) => joinAgain(moved, await ownToken(empty), more, never)],
-  ] as const) {
-    const empty = await start({ dataDir, confirmed: false });
-    await letIn(empty, { ...identity, server: { host: '127.0.0.1', port: Number(new URL(empty.url).port) } });
-    expect(node(empty)?.metadata.labels).toMatchObject({ site: 'harbour' });
-    expect(node(empty)?.metadata.labels?.[OWN_NODE_LABEL]).toBe(expected);
-  }
-
-  function identityFolder(): string {
-    const made = world.folder();
-    mkdirSync(join(made, 'agent'));
-    return made;
-  }
+  // A membership says the same, and nobody can make it say more.
+  const plain = await joinNode(world, { nodeName: 'n2' });
+  const { membership, signature } = plain.joined.membership;
+  const forged = {
+    ...plain,
+    joined: { ...plain.joined, membership: { membership: { ...membership, own: true as const }, signature } },
+  };
+  const empty = await start({ dataDir, confirmed: false });
+  const there = { host: '127.0.0.1', port: Number(new URL(empty.url).port) };
+  const come = (who: Identity) => rejoin({ ...who, server: there }, { labels, release: '0', clock: systemClock }, never);
+  expect(await failure(come(forged))).toMatchObject({ code: 'Unauthorized' });
+  await come(plain);
+  await come(identity);
+  expect([node(empty, 'n2')?.metadata.labels, node(empty)?.metadata.labels]).toEqual([
+    { site: 'harbour', 'kubernetes.io/hostname': 'n2' },
+    { ...labels, 'kubernetes.io/hostname': 'n1' },
+  ]);
 });
 
 test('the server lets its own node in again when that has lost its data, and never into another machine’s place', async () => {

@@ -103,7 +103,7 @@ async function join(request: JoinRequest, keyHash: string, options: JoinParts, s
   if ('node' in holder && holder.node !== node)
     throw apiError('Forbidden', `join node "${node}": its key is that of node "${holder.node}"`);
 
-  await pin(request, keyHash, options, signal);
+  const { own } = await pin(request, keyHash, options, signal);
   await known(keyHash, options, signal);
   return {
     cluster: pki.cluster,
@@ -112,20 +112,20 @@ async function join(request: JoinRequest, keyHash: string, options: JoinParts, s
     serverKeyHashes: [pki.serverKeyHash],
     signingKey: pki.signingPublicKey,
     recoveryKey: pki.recoveryPublicKey,
-    membership: signMembership({ cluster: pki.cluster, node, publicKey }, pki.signingKey),
+    membership: signMembership({ cluster: pki.cluster, node, publicKey, ...(own ? { own } : {}) }, pki.signingKey),
     ca: new X509Certificate(pki.ca.certificate).toString(),
   };
 }
 
-/** Until the name is pinned to this key, by this join or by one before. */
-async function pin(request: JoinRequest, keyHash: string, options: JoinParts, signal: AbortSignal): Promise<void> {
+/** Until the name is pinned to this key, by this join or by one before; gives who vouched for it. */
+async function pin(request: JoinRequest, keyHash: string, options: JoinParts, signal: AbortSignal): Promise<Voucher> {
   const { node, publicKey, release } = request;
   let created: KubeObject | undefined;
   for (let attempt = 1; ; attempt += 1) {
     try {
       const voucher = await voucherOf(request, keyHash, options);
       const pinned = await pinOf(node, options.storage);
-      if (pinned.isValid && pinned.keyHash === keyHash) return;
+      if (pinned.isValid && pinned.keyHash === keyHash) return voucher;
       if (pinned.isValid && voucher.replaces !== node) throw pinnedError(node);
       // No Node is made for what is good no more.
       voucher.spend();
@@ -140,7 +140,7 @@ async function pin(request: JoinRequest, keyHash: string, options: JoinParts, si
         const { by } = voucher;
         options.log.warn({ node, keyHash, before: pinned.keyHash, release, by }, 'a machine has taken the place of a node');
       } else options.log.info({ node, keyHash, release, by: voucher.by }, 'a node has joined');
-      return;
+      return voucher;
     } catch (error) {
       const isRace = isConflict(error) || isAlreadyExists(error) || isNotFound(error);
       if (isRace && attempt < ATTEMPTS_MAX) continue;
@@ -231,7 +231,7 @@ function membershipVoucher(node: string, signed: SignedMembership, keyHash: stri
   return {
     by: 'membership',
     replaces: undefined,
-    own: false,
+    own: membership.own === true,
     spend: () => {
       if (incarnation().confirmed)
         throw apiError('Forbidden', `join node "${node}": it was removed from this cluster; join it with a new token`);

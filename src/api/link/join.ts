@@ -83,7 +83,12 @@ function signedMembership(value: unknown): SignedMembership {
   const root = record(value, 'membership');
   const inner = record(root.membership, 'membership.membership');
   return {
-    membership: { cluster: text(inner, 'cluster'), node: text(inner, 'node'), publicKey: text(inner, 'publicKey') },
+    membership: {
+      cluster: text(inner, 'cluster'),
+      node: text(inner, 'node'),
+      publicKey: text(inner, 'publicKey'),
+      ...(inner.own === true ? { own: true } : {}),
+    },
     signature: text(root, 'signature'),
   };
 }

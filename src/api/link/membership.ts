@@ -10,6 +10,8 @@ export type Membership = {
   readonly node: string;
   /** PEM, SubjectPublicKeyInfo. */
   readonly publicKey: string;
+  /** It is the server's own node, which may have labels that are reserved. */
+  readonly own?: true;
 };
 
 export type SignedMembership = { readonly membership: Membership; /** base64, Ed25519 */ readonly signature: string };
@@ -27,6 +29,7 @@ export function isSignedMembership({ membership, signature }: SignedMembership, 
   }
 }
 
-function membershipBytes({ cluster, node, publicKey }: Membership): Uint8Array {
-  return Buffer.concat([Buffer.from('skerry membership 1\n', 'utf8'), canonicalBytes({ cluster, node, publicKey })]);
+function membershipBytes({ cluster, node, publicKey, own }: Membership): Uint8Array {
+  const said = { cluster, node, publicKey, ...(own === true ? { own } : {}) };
+  return Buffer.concat([Buffer.from('skerry membership 1\n', 'utf8'), canonicalBytes(said)]);
 }
