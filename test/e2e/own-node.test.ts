@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import type { ChildProcess } from 'node:child_process';
@@ -95,6 +95,31 @@ test('its node that has lost its data has its name back at the start of the serv
   expect(await nodeUid()).toBe(uid);
   await server.end(running, 'SIGTERM');
   expect(running.exitCode).toBe(0);
+});
+
+test('a server that has lost its database has its own node back as that, twice started too, and nothing that runs on it goes unconfirmed', async () => {
+  const { server } = stage.lab;
+  const runningCount = async () => (await appContainers(server)).filter(({ running: runs }) => runs).length;
+  // Of the life of the database that it trusts to take pods away.
+  const joined = () =>
+    /"incarnation": "[^"]+"/.exec(readFileSync(join(server.disk, 'skerry', 'agent', 'identity.json'), 'utf8'))?.[0];
+  const before = joined();
+  expect(before).toBeDefined();
+  launch();
+  await waitForNode(stage, 'pier-1', 'True');
+  await waitFor('its pods to run', async () => ((await runningCount()) === 3 ? true : undefined));
+  await server.end(running, 'SIGKILL');
+  for (const file of readdirSync(join(server.disk, 'skerry', 'server')))
+    if (file.startsWith('state.db')) rmSync(join(server.disk, 'skerry', 'server', file));
+  for (let start = 1; start <= 2; start += 1) {
+    launch();
+    await waitForNode(stage, 'pier-1', 'True');
+    const labels = await stage.kubectl('get', 'node', 'pier-1', '-o', 'jsonpath={.metadata.labels}');
+    expect(labels).toContain('"node-role.kubernetes.io/control-plane":""');
+    expect([await runningCount(), joined()]).toEqual([3, before]);
+    await server.end(running, 'SIGTERM');
+  }
+  expect(await runningCount()).toBe(3);
 });
 
 test('its certificate names its host, its addresses, the service and what was asked for', async () => {
