@@ -77,6 +77,31 @@ describe('what is read of a machine, and where', () => {
       },
       /warning: firewalld .*lets nobody in.*\nwarning: firewalld .*stops the traffic of pods/s,
     ],
+    ...(['1', '0'] as const).map((service): [string, string, FakeMachine, RegExp] => [
+      `firewalld with the service of that name: ${service}`,
+      'firewall',
+      {
+        files: process(9, 'firewalld'),
+        programs: {
+          'firewall-cmd --query-port=6443/tcp': 1,
+          'firewall-cmd --query-service=kube-apiserver': service === '0' ? '' : 1,
+          'firewall-cmd --zone=trusted --list-sources': '10.32.0.0/11\n',
+        },
+      },
+      service === '0' ? /^ok: firewalld/ : /^warning: firewalld .*lets nobody in/,
+    ]),
+    [
+      'ufw that lets everybody in',
+      'firewall',
+      {
+        files: {
+          '/etc/ufw/ufw.conf': 'ENABLED=yes\n',
+          '/etc/ufw/user.rules': '',
+          '/etc/default/ufw': '# x\nDEFAULT_INPUT_POLICY="ACCEPT"\n',
+        },
+      },
+      /^ok: ufw is active/,
+    ],
     [
       'ufw whose rules are not ours to read',
       'firewall',

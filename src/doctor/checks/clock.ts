@@ -53,7 +53,7 @@ export function judgeClock({ nowMs, synchronised, serverAheadMs }: ClockFacts): 
       ? [
           warning(
             `the clock is ${Math.round(Math.abs(serverAheadMs) / 1000)} s ${serverAheadMs > 0 ? 'behind' : 'ahead of'} the server's`,
-            `One of the two is wrong; pods run regardless. ${SET}`,
+            `One of the two is wrong; pods run regardless.\n${SET}`,
           ),
         ]
       : []),
@@ -67,4 +67,5 @@ export function judgeClock({ nowMs, synchronised, serverAheadMs }: ClockFacts): 
   ];
 }
 
-const SET = 'Keep it right: apt-get install systemd-timesyncd (or chrony), then timedatectl set-ntp true';
+const SET =
+  'Where chrony runs, see which of its sources answers: chronyc sources\nElse have the clock set: timedatectl set-ntp true\nWhere that finds nothing to do it with, install one first: apt-get install -y systemd-timesyncd';

@@ -13,7 +13,7 @@ export function judgeEngine(facts: EngineFacts): readonly Verdict[] {
   const { about } = facts;
   return [
     ok(
-      `${about.name} ${about.version}, API ${about.apiVersion}; storage ${about.storageDriver}, cgroup driver ${about.cgroupDriver} (v${about.cgroupVersion}), logs ${about.loggingDriver}; ${about.cpus} CPUs, ${Math.round(about.memoryBytes / 1024 ** 2)} MB`,
+      `${about.name} ${about.version}, API ${about.apiVersion}; storage ${about.storageDriver}, cgroup driver ${about.cgroupDriver} (v${about.cgroupVersion}), logs ${about.loggingDriver === '' ? 'its own' : about.loggingDriver}; ${about.cpus} CPUs, ${Math.round(about.memoryBytes / 1024 ** 2)} MB`,
     ),
     ...judgeVersion(about),
     ...judgeLiveRestore(about),
@@ -51,12 +51,12 @@ function noEngine({ socketPath, why, words, installed, hasSystemd }: Extract<Eng
   if (installed.includes('podman'))
     return problem(
       message,
-      'Start its socket: systemctl enable --now podman.socket\nThen: --docker unix:///run/podman/podman.sock',
+      'Start its socket: systemctl enable --now podman.socket\nThen name it in /etc/skerry/config.yaml: docker: unix:///run/podman/podman.sock',
     );
-  return problem(message, 'Install one: skerry install --install-engine … does, or: apt-get install docker.io');
+  return problem(message, 'Install one (so does skerry install, with --install-engine): apt-get install -y docker.io');
 }
 
-const OTHER_SOCKET = 'If the engine has another socket, name it: --docker unix:///…';
+const OTHER_SOCKET = 'If the engine has another socket, name it in /etc/skerry/config.yaml: docker: unix:///…';
 
 function judgeVersion({ name, apiVersion, osType, rootless }: EngineAbout): readonly Verdict[] {
   return [
@@ -96,12 +96,12 @@ function judgeLiveRestore({ name, liveRestore, swarm }: EngineAbout): readonly V
   return [
     warning(
       'live-restore is off: every restart or upgrade of the engine stops every pod',
-      'Put "live-restore": true into /etc/docker/daemon.json ({ "live-restore": true } where there is no such file)\nThen, which restarts nothing: systemctl reload docker',
+      `Where there is no /etc/docker/daemon.json: echo '{ "live-restore": true }' | sudo tee /etc/docker/daemon.json\nElse put "live-restore": true into it.\nThen, which restarts nothing: sudo systemctl reload docker`,
     ),
   ];
 }
 
-function judgeSettings({ storageDriver, cgroupDriver }: EngineAbout): readonly Verdict[] {
+function judgeSettings({ name, storageDriver, cgroupDriver }: EngineAbout): readonly Verdict[] {
   return [
     ...(COPYING_DRIVERS.includes(storageDriver)
       ? [
@@ -111,7 +111,8 @@ function judgeSettings({ storageDriver, cgroupDriver }: EngineAbout): readonly V
           ),
         ]
       : []),
-    ...(DEAD_DRIVERS.includes(storageDriver)
+    // Podman's "overlay" is what Docker calls overlay2.
+    ...(name === 'Docker' && DEAD_DRIVERS.includes(storageDriver)
       ? [
           warning(
             `storage driver ${storageDriver} is no longer part of current engines`,

@@ -23,9 +23,10 @@ const PODS = '10.32.0.0/11';
 export async function gatherFirewall(scene: Scene, signal: AbortSignal): Promise<FirewallFacts> {
   const { outside, asked } = scene;
   const port = asked.port;
-  const [role, ufwConf, ufwRules, processes] = await Promise.all([
+  const [role, ufwConf, ufwDefaults, ufwRules, processes] = await Promise.all([
     roleOf(scene),
     textOf(outside.read('/etc/ufw/ufw.conf')),
+    textOf(outside.read('/etc/default/ufw')),
     outside.read('/etc/ufw/user.rules'),
     processNames(outside),
   ]);
@@ -33,7 +34,7 @@ export async function gatherFirewall(scene: Scene, signal: AbortSignal): Promise
   const ufw: Gate = {
     active: /^ENABLED=yes$/im.test(ufwConf),
     pods: true,
-    ...(rules === undefined ? {} : { server: ufwAllows(rules, port) }),
+    ...(rules === undefined ? {} : { server: /^DEFAULT_INPUT_POLICY="?ACCEPT/m.test(ufwDefaults) || ufwAllows(rules, port) }),
   };
   return {
     role,
@@ -43,14 +44,19 @@ export async function gatherFirewall(scene: Scene, signal: AbortSignal): Promise
   };
 }
 
-/** ufw writes each rule as a comment: `### tuple ### allow tcp 6443 0.0.0.0/0 any 0.0.0.0/0 in`. */
+/**
+ * ufw writes each rule as a comment: `### tuple ### allow tcp 6443 0.0.0.0/0 any 0.0.0.0/0 in`; also `allow_log`, `in_eth0`, and behind it the names of
+ * applications (`Nginx - in`) and a comment (`comment=6170`). `limit` lets a node in, which does not connect six times in half a minute.
+ */
 export function ufwAllows(rules: string, port: number): boolean {
   return rules.split('\n').some((line) => {
-    const [, action = '', protocol = '', ports = '', ...rest] = /^### tuple ### (\S+) (\S+) (\S+) (.*)$/.exec(line) ?? [];
-    const isIn = rest.join(' ').split(' ').at(-1)?.startsWith('in') === true;
-    return action === 'allow' && isIn && ['tcp', 'any'].includes(protocol) && (ports === 'any' || coversPort(ports, port));
+    const [, action = '', protocol = '', ports = '', rest = ''] = UFW_RULE.exec(line) ?? [];
+    const isIn = rest.split(' ').some((word) => word === 'in' || word.startsWith('in_'));
+    return action !== '' && isIn && ['tcp', 'any'].includes(protocol) && (ports === 'any' || coversPort(ports, port));
   });
 }
+
+const UFW_RULE = /^### tuple ### ((?:allow|limit)(?:_log(?:-all)?)?) (\S+) (\S+) \S+ \S+ \S+ (.*)$/;
 
 const coversPort = (ports: string, port: number): boolean =>
   ports.split(',').some((range) => {
@@ -60,11 +66,17 @@ const coversPort = (ports: string, port: number): boolean =>
 
 async function firewalldOf({ outside }: Scene, port: number, signal: AbortSignal): Promise<Gate> {
   const ask = async (...words: readonly string[]) => outside.run(['firewall-cmd', ...words], signal);
-  const [portAnswer, sources] = await Promise.all([ask(`--query-port=${port}/tcp`), ask('--zone=trusted', '--list-sources')]);
+  const [portAnswer, service, sources] = await Promise.all([
+    ask(`--query-port=${port}/tcp`),
+    // Its own name for 6443.
+    port === 6443 ? ask('--query-service=kube-apiserver') : undefined,
+    ask('--zone=trusted', '--list-sources'),
+  ]);
   const listed = outputOf(sources);
+  const isOpen = [portAnswer, service].some((answer) => answer?.type === 'ended' && answer.code === 0);
   return {
     active: true,
-    ...(portAnswer.type === 'ended' && portAnswer.code <= 1 ? { server: portAnswer.code === 0 } : {}),
+    ...(portAnswer.type === 'ended' && portAnswer.code <= 1 ? { server: isOpen } : {}),
     ...(listed === undefined ? {} : { pods: listed.split(/\s+/).includes(PODS) }),
   };
 }
