@@ -231,6 +231,18 @@ test('a program that hangs costs its own checks only, and those for a limited ti
   expect(waits.at(-1)).toEqual([]);
 });
 
+test('what programs read: these names, and no others', async () => {
+  const report = await doctor({ files: { '/proc/cgroups': 'memory\t0\t1\t0\n' } });
+  expect(Object.keys(report)).toEqual(['healthy', 'findings']);
+  for (const finding of report.findings) {
+    expect(['check,status,message', 'check,status,message,advice']).toContain(Object.keys(finding).join(','));
+    expect(['ok', 'warning', 'error', 'unknown']).toContain(finding.status);
+  }
+  expect([...new Set(report.findings.map(({ check }) => check))].join(' ')).toBe(
+    'machine settings architecture engine cgroups kernel programs clock disk disk-speed ports orchestrators firewall server node installation service',
+  );
+});
+
 test('a check that fails is told as that, and ends no other', async () => {
   const outside = { ...fakeOutside({}), timeSyncs: () => Promise.reject(new Error('a bug')) };
   const report = await runDoctor(outside, ASKED, () => undefined, NEVER);

@@ -97,6 +97,27 @@ test('a server elsewhere: nobody there, no such name, something else; a stranger
   }
 });
 
+test('what no flag says it has from the settings; those that are no YAML are told, and stop nothing', async () => {
+  const config = join(edge().disk, 'config.yaml');
+  const settings = `data-dir: ${dataDir(edge())}\ndocker: unix:///run/docker.sock\nserver: https://127.0.0.1:1\n`;
+  writeFileSync(config, settings, { mode: 0o600 });
+  const report = await doctorOn(edge(), '--config', config);
+  expect(told(report, 'settings')).toBe(`ok: ${config}: nothing is wrong → `);
+  expect(told(report, 'node')).toMatch(/ok: node "edge-1"/);
+  expect(told(report, 'engine')).toMatch(/^ok: Docker/);
+  expect(told(report, 'server')).toMatch(/error: no connection to 127\.0\.0\.1:1: /);
+  const named = await doctorOn(edge(), '--config', config, '--server', world.lab.serverUrl);
+  expect(told(named, 'server')).toMatch(/ok: .* with the key that was pinned/);
+  expect(named.code).toBe(0);
+  writeFileSync(config, `${settings}labels {}\n`);
+  const broken = await doctorOn(edge(), '--config', config, '--data-dir', dataDir(edge()));
+  expect(told(broken, 'settings')).toBe(
+    `error: ${config}:4:1: no ": " on this line: expected a line such as "data-dir: /var/lib/skerry" → No service starts with it. Mend it; then: skerry config check --config ${config}`,
+  );
+  expect(told(broken, 'node')).toMatch(/ok: node "edge-1"/);
+  expect(broken.code).toBe(1);
+});
+
 test('a small disk that is full: too little room, memory for a disk, and nothing can be written', async () => {
   const small = join(edge().disk, 'small');
   await edge().exec('mkdir', '-p', small);

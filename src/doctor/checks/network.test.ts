@@ -134,6 +134,14 @@ describe('server', () => {
       ],
     ],
     [
+      'a proxy that wants a login',
+      tried({ proxied: { name: 'p:3128', probe: { type: 'failed', step: 'proxy', why: 'it answers HTTP/1.1 407 Who?' } } }),
+      [
+        ['ok', /answers/],
+        ['warning', /407 Who\? → .*USER:PASSWORD@/],
+      ],
+    ],
+    [
       'a proxy that is none',
       tried({ proxied: { name: 'HTTPS_PROXY', probe: { type: 'unusable', why: 'it is socks5://' } } }),
       [

@@ -75,7 +75,9 @@ function judgeProxy({ name, probe }: Proxied, direct: ServerProbe): readonly Ver
   return [
     warning(
       `through the proxy ${name} the server is not reached: ${probe.why}`,
-      'Downloads of skerry (install, upgrade) use the proxy: allow CONNECT to the server there, or name it in NO_PROXY.',
+      / 407\b/.test(probe.why)
+        ? 'It wants a user and a password: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT'
+        : 'Downloads of skerry (install, upgrade) use the proxy: allow CONNECT to the server there, or name it in NO_PROXY.',
     ),
   ];
 }
