@@ -112,7 +112,7 @@ test('what no flag says it has from the settings; those that are no YAML are tol
   writeFileSync(config, `${settings}labels {}\n`);
   const broken = await doctorOn(edge(), '--config', config, '--data-dir', dataDir(edge()));
   expect(told(broken, 'settings')).toBe(
-    `error: ${config}:4:1: no ": " on this line: expected a line such as "data-dir: /var/lib/skerry" → No service starts with it. Mend it; then: skerry config check --config ${config}`,
+    `error: ${config}:4:1: something is missing: expected ": " behind a key, a space before "#", or the closing quote → No service starts with it. Mend it; then: skerry config check --config ${config}`,
   );
   expect(told(broken, 'node')).toMatch(/ok: node "edge-1"/);
   expect(broken.code).toBe(1);

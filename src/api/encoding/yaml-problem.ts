@@ -19,7 +19,7 @@ const WHY: Readonly<Partial<Record<YAMLParseError['code'], string>>> = {
   BAD_SCALAR_START: 'a sign that no value begins with: expected quotes around the value',
   BLOCK_AS_IMPLICIT_KEY:
     'a key within a value: expected each key on a line of its own, in one column, and quotes around a value with ": " in it',
-  MISSING_CHAR: 'something does not end, or is not parted: expected the closing quote, or a space behind ":" and before "#"',
+  MISSING_CHAR: 'something is missing: expected ": " behind a key, a space before "#", or the closing quote',
   MULTILINE_IMPLICIT_KEY: `no ": " on this line: expected ${A_LINE}`,
   MULTIPLE_DOCS: 'a second document: expected no "---" but in front of all keys',
   TAB_AS_INDENT: 'a tab in front: expected spaces, or nothing',

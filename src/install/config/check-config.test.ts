@@ -75,9 +75,7 @@ test.each([
   ],
   [
     'token: "secret\n',
-    [
-      'Unreadable F:2:1: something does not end, or is not parted: expected the closing quote, or a space behind ":" and before "#"',
-    ],
+    ['Unreadable F:2:1: something is missing: expected ": " behind a key, a space before "#", or the closing quote'],
   ],
   ['a: b\n] secret\n', ['Unreadable F:2:1: this can not stand here: expected a line such as "data-dir: /var/lib/skerry"']],
   [`a: ${'x'.repeat(300_000)}\n`, ['Unreadable read the configuration F: it is larger than 256 KiB']],
