@@ -47,7 +47,13 @@ export async function takeRelease(options: TakeOptions, signal: AbortSignal): Pr
       rmSync(packed, { force: true });
     throw error;
   }
-  await tryOut(unpacked, file.version, layout, run, signal);
+  try {
+    await tryOut(unpacked, file.version, layout, run, signal);
+  } catch (error) {
+    // A hundred megabytes that nobody goes on with.
+    rmSync(unpacked, { force: true });
+    throw error;
+  }
   performSteps(putSlotSteps(layout, unpacked, file.version, 'move'));
   if (!canRun(layout, file.version)) throw new SkerryError('Bug', `put ${file.version} into its slot: it is not there`);
   rmSync(layout.download, { recursive: true, force: true });

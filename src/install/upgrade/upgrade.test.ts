@@ -178,6 +178,7 @@ test('nothing is changed by a release that does not run here, calls itself other
   writeFileSync(world.layout.config, 'no-such-key: 1\n');
   writeRelease(release, { '0.2.0': executable('0.2.0', `echo "$4: no-such-key: is no setting"; exit 2`) }, KEY);
   await checkUntouched(run(release), 'BadSettings', /config\.yaml with 0\.2\.0.*no-such-key: is no setting/s);
+  expect(readdirSync(world.layout.download)).toEqual([]);
 });
 
 test('a download that breaks off goes on where it was, in the same run and in the next', async () => {
