@@ -99,7 +99,7 @@ async function installIn(
   const troubles: string[] = [];
   const note = (text: string) => void troubles.push(text);
   const rereadEngine = (file: string) => takeLiveRestore({ socket: request.engineSocket, file, pid: daemonPid() }, clock, signal);
-  await runSteps(steps, createRunners({ layout, run, rereadEngine, note }, signal), tell, signal);
+  await runSteps(steps, createRunners({ layout, run, rereadEngine, note, tell }, signal), tell, signal);
   const waits = steps.some((step) => step.do === 'start' && step.mode === 'agent') && !isJoined(root, dataDir);
   return {
     changed: steps.length > 0,

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, readSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readFileIfThere } from '#lib/durable-file.ts';
-import { broughtPackages } from './brought-packages.ts';
+import { broughtPackages, halfInstalled } from './dpkg.ts';
 import { architectureOf } from './elf.ts';
 import { observeEngine } from './observe-engine.ts';
 import type { Layout, Mode } from './layout.ts';
@@ -33,11 +33,7 @@ export async function observe(request: Request, run: RunProgram, signal: AbortSi
   const { root, layout, version, executable, runsPods } = request;
   const supervisor = root !== '/' ? 'image' : existsSync('/run/systemd/system') ? 'systemd' : 'none';
   const up = async (mode: Mode) => supervisor === 'systemd' && (await isRunning(mode, run, signal));
-  const missing = missingIn(request);
-  const manager = root === '/' ? MANAGERS.find((name) => isProgramIn(root, name)) : undefined;
-  const architecture = architectureOf(executable);
-  const isFromStick = request.offline !== undefined && manager !== undefined && missing.length > 0 && architecture !== undefined;
-  const brought = isFromStick ? await broughtPackages(request.offline, manager, architecture, run, signal) : [];
+  const packages = await observePackages(request, run, signal);
   const engineThere = isProgramIn(root, ENGINE.program);
   return {
     layout,
@@ -53,10 +49,10 @@ export async function observe(request: Request, run: RunProgram, signal: AbortSi
     token: readFileIfThere(join(root, request.tokenPath)),
     memory: readMemory(layout),
     runsPods,
-    packages: { missing, manager, brought },
+    packages,
     engine: await observeEngine(
       root,
-      { there: engineThere, coming: request.installEngine && manager !== undefined, ours: runsPods },
+      { there: engineThere, coming: request.installEngine && packages.manager !== undefined, ours: runsPods },
       run,
       signal,
     ),
@@ -68,10 +64,31 @@ export function isJoined(root: string, dataDir: string): boolean {
   return existsSync(join(root, dataDir, 'agent/identity.json'));
 }
 
-function missingIn({ root, runsPods, installEngine }: Request): readonly Requirement[] {
+async function observePackages(request: Request, run: RunProgram, signal: AbortSignal): Promise<Seen['packages']> {
+  const { root, executable, offline } = request;
+  const manager = root === '/' ? MANAGERS.find((name) => isProgramIn(root, name)) : undefined;
+  const wanted = requirementsOf(request);
+  const halfway =
+    manager === 'apt-get'
+      ? await halfInstalled(
+          wanted.map(({ packages }) => packages[manager]),
+          run,
+          signal,
+        )
+      : [];
+  const missing = wanted.filter(
+    ({ program, packages }) => !isProgramIn(root, program) || (manager !== undefined && halfway.includes(packages[manager])),
+  );
+  if (offline === undefined || manager === undefined || missing.length === 0) return { missing, manager, brought: [] };
+  const architecture = architectureOf(executable);
+  const brought = architecture === undefined ? [] : await broughtPackages(offline, manager, architecture, run, signal);
+  // All is to come from there: what is not is asked of nobody else.
+  return { missing, manager: brought.length > 0 ? manager : undefined, brought };
+}
+
+function requirementsOf({ root, runsPods, installEngine }: Request): readonly Requirement[] {
   const appArmor = root === '/' && existsSync('/sys/kernel/security/apparmor');
-  const wanted = [...(runsPods ? NETWORK_TOOLS : []), ...(installEngine ? [ENGINE, ...(appArmor ? [APPARMOR] : [])] : [])];
-  return wanted.filter(({ program }) => !isProgramIn(root, program));
+  return [...(runsPods ? NETWORK_TOOLS : []), ...(installEngine ? [ENGINE, ...(appArmor ? [APPARMOR] : [])] : [])];
 }
 
 const PROGRAM_FOLDERS = ['usr/local/sbin', 'usr/local/bin', 'usr/sbin', 'usr/bin', 'sbin', 'bin'];

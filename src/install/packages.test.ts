@@ -1,12 +1,14 @@
 import { expect, test } from 'vitest';
 import { ENGINE, MANAGERS, NETWORK_TOOLS, fetching, isPackageFile, type Manager } from './packages.ts';
 
-const told = (manager: Manager, brought: readonly string[] = []) =>
-  fetching(manager, [...NETWORK_TOOLS, ENGINE], brought).commands.map((argv) => argv.join(' '));
+const told = (manager: Manager, brought: readonly string[] = []) => {
+  const { refresh, install } = fetching(manager, [...NETWORK_TOOLS, ENGINE], brought);
+  return [...(refresh === undefined ? [] : [refresh]), install].map((argv) => argv.join(' '));
+};
 
 test('from the distribution', () => {
   expect(told('apt-get')).toEqual([
-    'apt-get -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 update -q',
+    'apt-get -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 -o APT::Update::Error-Mode=any update -q',
     'apt-get -o DPkg::Lock::Timeout=120 -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 install -y -q --no-install-recommends --no-remove iproute2 nftables docker.io',
   ]);
   expect(told('dnf')).toEqual(['dnf install -y iproute nftables moby-engine']);

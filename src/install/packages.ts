@@ -40,15 +40,19 @@ function named(name: string, other: Partial<Record<Manager, string>> = {}): Read
 }
 
 export type Fetching = {
-  /** What to run, in this order; each is argv. */
-  readonly commands: readonly (readonly string[])[];
+  /** Has the manager learn what there is; where that fails it may know enough of it already. Each is argv. */
+  readonly refresh: readonly string[] | undefined;
+  readonly install: readonly string[];
   readonly names: readonly string[];
+  /** What has to be there afterwards. */
+  readonly programs: readonly string[];
 };
 
 /** `brought`: files of packages from the stick that is installed from, of this machine's architecture; with any, no network is used. */
 export function fetching(manager: Manager, missing: readonly Requirement[], brought: readonly string[]): Fetching {
   const names = missing.map(({ packages }) => packages[manager]);
   const what = brought.length > 0 ? brought : names;
+  const rest = { names, programs: missing.map(({ program }) => program), refresh: undefined };
   const alone = brought.length > 0;
   switch (manager) {
     case 'apt-get': {
@@ -67,18 +71,20 @@ export function fetching(manager: Manager, missing: readonly Requirement[], brou
         '--no-install-recommends',
         '--no-remove',
       ];
-      return { names, commands: [...(alone ? [] : [['apt-get', ...APT_GIVES_UP, 'update', '-q']]), [...install, ...what]] };
+      // Of itself it takes a server that is away for no failure.
+      const refresh = ['apt-get', ...APT_GIVES_UP, '-o', 'APT::Update::Error-Mode=any', 'update', '-q'];
+      return { ...rest, refresh: alone ? undefined : refresh, install: [...install, ...what] };
     }
     case 'dnf':
     case 'yum':
-      return { names, commands: [[manager, 'install', '-y', ...(alone ? ['--disablerepo=*'] : []), ...what]] };
+      return { ...rest, install: [manager, 'install', '-y', ...(alone ? ['--disablerepo=*'] : []), ...what] };
     case 'zypper':
       return {
-        names,
-        commands: [['zypper', '--non-interactive', ...(alone ? ['--no-remote'] : []), 'install', '--no-recommends', ...what]],
+        ...rest,
+        install: ['zypper', '--non-interactive', ...(alone ? ['--no-remote'] : []), 'install', '--no-recommends', ...what],
       };
     case 'pacman':
-      return { names, commands: [['pacman', '--noconfirm', ...(alone ? ['-U'] : ['-Sy', '--needed']), ...what]] };
+      return { ...rest, install: ['pacman', '--noconfirm', ...(alone ? ['-U'] : ['-Sy', '--needed']), ...what] };
   }
 }
 

@@ -10,7 +10,13 @@ export type Ran =
   /** Too long, too much, or no longer wanted. */
   | { readonly type: 'stopped'; readonly why: string };
 
-export type RunProgram = (argv: readonly string[], msMax: number, signal: AbortSignal, input?: string) => Promise<Ran>;
+/** `hear`: gets each line while it works. */
+export type RunProgram = (
+  argv: readonly string[],
+  msMax: number,
+  signal: AbortSignal,
+  more?: { readonly input?: string; readonly hear?: (line: string) => void },
+) => Promise<Ran>;
 
 const OUTPUT_BYTES_MAX = 16 * 1024 ** 2;
 const SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -31,7 +37,7 @@ export function programRunner(environment: Readonly<Record<string, string | unde
     ),
   );
   const env = { ...FIXED, ...proxies, PATH: SEARCH_PATH };
-  return ([file = '', ...args], msMax, signal, input = '') =>
+  return ([file = '', ...args], msMax, signal, { input = '', hear } = {}) =>
     new Promise((resolve) => {
       const options = { timeout: msMax, killSignal: 'SIGKILL', maxBuffer: OUTPUT_BYTES_MAX, signal, env } as const;
       const child = execFile(file, args, options, (error, stdout, stderr) => {
@@ -40,10 +46,21 @@ export function programRunner(environment: Readonly<Record<string, string | unde
         if (typeof error.code === 'number') return resolve({ type: 'ended', code: error.code, stdout, stderr });
         resolve({ type: 'stopped', why: error.killed === true ? `no end within ${msMax / 1000} s` : error.message });
       });
+      if (hear !== undefined) for (const stream of [child.stdout, child.stderr]) stream?.on('data', linesTo(hear));
       // A program that ends before it has read everything says why by its exit.
       child.stdin?.on('error', () => undefined);
       child.stdin?.end(input);
     });
+}
+
+/** What ends without an end of line is in the result only. */
+function linesTo(hear: (line: string) => void): (chunk: string | Buffer) => void {
+  let begun = '';
+  return (chunk) => {
+    const lines = `${begun}${chunk.toString()}`.split(/[\r\n]+/);
+    begun = lines.pop() ?? '';
+    for (const line of lines) if (line.trim() !== '') hear(line);
+  };
 }
 
 /** Why it did not do what it was to do, in its own last words; undefined where it did. */

@@ -4,6 +4,7 @@ import { makePrivateFolder, syncFolder, writeDurableFile } from '#lib/durable-fi
 import { SkerryError } from '#lib/error.ts';
 import { performSteps } from './file-steps.ts';
 import type { Layout, Mode } from './layout.ts';
+import { installPackages } from './install-packages.ts';
 import { memoryFile, memoryText } from './memory.ts';
 import { SYSTEMCTL_MS_MAX } from './observe.ts';
 import { failureOf, type Ran, type RunProgram } from './run-program.ts';
@@ -12,7 +13,6 @@ import { tellStep, type Runners, type Step } from './step.ts';
 import { unitName } from './units.ts';
 
 /** Does what was planned: one small, repeatable act a step. Each throws with what it tried and what is to be done about it. */
-const PACKAGES_MS_MAX = 30 * 60_000;
 /** A board may need a minute for its first start; what takes longer goes on without anybody waiting. */
 const READY_MS_MAX = 120_000;
 const FOLDER_MODE = 0o755;
@@ -25,9 +25,14 @@ export type RunnerTools = {
   readonly rereadEngine: (file: string) => Promise<string | undefined>;
   /** What went otherwise than it should and stops nothing, for people. */
   readonly note: (text: string) => void;
+  /** What a step is doing, for people who wait. */
+  readonly tell: (text: string) => void;
 };
 
-export function createRunners({ layout, run, rereadEngine, note }: RunnerTools, signal: AbortSignal): Runners<Promise<void>> {
+export function createRunners(
+  { layout, run, rereadEngine, note, tell }: RunnerTools,
+  signal: AbortSignal,
+): Runners<Promise<void>> {
   const systemctl = async (what: string, ...args: readonly string[]) => {
     const why = failureOf(await run(['systemctl', ...args], SYSTEMCTL_MS_MAX, signal));
     if (why !== undefined) throw new SkerryError('SystemdFailed', `${what}: systemctl ${args.join(' ')}: ${why}`);
@@ -43,16 +48,7 @@ export function createRunners({ layout, run, rereadEngine, note }: RunnerTools, 
       if (text === undefined) remove(file);
       else writeDurableFile(file, text, modeOf(file));
     },
-    packages: async ({ names, commands }) => {
-      for (const argv of commands) {
-        const why = failureOf(await run(argv, PACKAGES_MS_MAX, signal));
-        if (why !== undefined)
-          throw new SkerryError(
-            'PackagesFailed',
-            `install ${names.join(', ')}: ${argv.join(' ')}:\n  ${why}\n${PACKAGES_ADVICE}`,
-          );
-      }
-    },
+    packages: (fetching) => installPackages(fetching, run, tell, signal),
     slot: async ({ version, executable, how }) => {
       makeFolder(dirname(layout.lib));
       putSlot(layout, executable, version, how);
@@ -80,8 +76,6 @@ export function createRunners({ layout, run, rereadEngine, note }: RunnerTools, 
     },
   };
 }
-
-const PACKAGES_ADVICE = '(install them yourself, or bring their packages along and use --offline DIR, and run this again)';
 
 /** In their order; what fails keeps all after it from being done. `tell`: what is about to be done, for people who wait. */
 export async function runSteps(

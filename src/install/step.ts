@@ -1,6 +1,7 @@
 import { unitName } from './units.ts';
 import type { Mode } from './layout.ts';
 import type { Memory } from './memory.ts';
+import type { Fetching } from './packages.ts';
 
 /** All that an installation does to a machine, as data: what is planned, told to whoever watches, and run from one table (runners.ts). */
 export type Step =
@@ -11,7 +12,7 @@ export type Step =
   | { readonly do: 'engine-reread'; readonly file: string }
   /** `text` undefined: there is to be no such file. An engine that runs goes on as it is: it reads what is no longer said at its next start only. */
   | { readonly do: 'engine-settings-back'; readonly file: string; readonly text: string | undefined }
-  | { readonly do: 'packages'; readonly names: readonly string[]; readonly commands: readonly (readonly string[])[] }
+  | ({ readonly do: 'packages' } & Fetching)
   | { readonly do: 'slot'; readonly version: string; readonly executable: string; readonly how: 'copy' | 'move' }
   | { readonly do: 'current'; readonly version: string }
   | { readonly do: 'link'; readonly path: string; readonly target: string }

@@ -33,9 +33,9 @@ test('the program goes, the data stays, but for a token that was not used', () =
     ...UNITS,
     ENGINE,
     'remove /data/join-token',
-    'remove /usr/local/bin/skerry',
     'remove /run/skerry',
     'remove /usr/local/lib/skerry',
+    'remove /usr/local/bin/skerry',
   ]);
 });
 

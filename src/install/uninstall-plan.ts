@@ -39,12 +39,12 @@ export function planAfter(leftovers: Leftovers): readonly Step[] {
     ...(systemd && units.length > 0 ? [{ do: 'reload-units' } as const] : []),
     ...engineSteps(leftovers),
     ...remove(join(dataDir, 'join-token')),
-    ...(command === COMMAND_TARGET ? [{ do: 'remove', path: layout.command } as const] : []),
     ...(purge
       ? remove(...dataPaths(dataDir).filter((path) => path !== join(dataDir, 'join-token')), dirname(layout.config))
       : []),
-    // Last of all: it holds what tells the next attempt what is ours.
+    // Last: it holds what tells the next attempt what is ours. And after it the name by which that is started.
     ...remove(layout.run, layout.lib),
+    ...(command === COMMAND_TARGET ? [{ do: 'remove', path: layout.command } as const] : []),
   ];
 }
 

@@ -58,7 +58,7 @@ async function uninstallFrom(
   { clearNode, run, tell }: UninstallTools,
   signal: AbortSignal,
 ): Promise<Uninstalled> {
-  const runners = createRunners({ layout, run, rereadEngine: async () => undefined, note: tell }, signal);
+  const runners = createRunners({ layout, run, rereadEngine: async () => undefined, note: tell, tell }, signal);
   const leftovers = await look(layout, { dataDir, purge }, run, signal);
   const before = planBefore(leftovers);
   await runSteps(before, runners, tell, signal);

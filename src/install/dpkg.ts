@@ -6,7 +6,7 @@ import type { Architecture } from './release/release-files.ts';
 import type { Ran, RunProgram } from './run-program.ts';
 
 /**
- * Which packages of a stick are of use here. Sticks get old: what this system has in the same version or a newer one is left out, since a package
+ * What dpkg knows: which packages were begun and not finished here, and which of a stick are of use. Sticks get old: what this system has in the same version or a newer one is left out, since a package
  * manager would refuse all of them for the sake of the one that it had to downgrade.
  */
 const DPKG_MS_MAX = 60_000;
@@ -40,6 +40,15 @@ export async function broughtPackages(
   }
   return wanted;
 }
+
+/** Of these; their programs may be there, but nobody has set them up. */
+export async function halfInstalled(names: readonly string[], run: RunProgram, signal: AbortSignal): Promise<readonly string[]> {
+  const argv = ['dpkg-query', '-W', '-f', '${Package}\t${db:Status-Status}\n', ...names];
+  const states = linesOf(await run(argv, DPKG_MS_MAX, signal)).map((line) => line.split('\t'));
+  return states.flatMap(([name = '', state = '']) => (HALFWAY.includes(state) ? [name] : []));
+}
+
+const HALFWAY = ['half-installed', 'unpacked', 'half-configured'];
 
 function packageFiles(folder: string, manager: Manager, architecture: Architecture): readonly string[] {
   try {

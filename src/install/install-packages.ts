@@ -1,0 +1,46 @@
+import { SkerryError } from '#lib/error.ts';
+import { isProgramIn } from './observe.ts';
+import type { Fetching } from './packages.ts';
+import { failureOf, type RunProgram } from './run-program.ts';
+
+/** Has the distribution's package manager do what was planned (packages.ts), and shows what it says meanwhile: it may take minutes. */
+const PACKAGES_MS_MAX = 30 * 60_000;
+/** What apt says of each list that it could ask for. */
+const REACHED = /^(?:Hit|Get):/;
+/** Nothing that anybody waits for. */
+const NOISE = /^(?:\(?Reading|Building|Selecting|Preparing|Ign:)/;
+/** What dpkg asks for when it was cut off: by a power cut in an installation of ours, too. */
+const DPKG_GOES_ON = ['dpkg', '--configure', '-a'];
+const ADVICE = '(mend that, or install them yourself, or bring their packages along and use --offline DIR; then run this again)';
+
+/** Throws PackagesFailed. */
+export async function installPackages(
+  { names, programs, refresh, install }: Fetching,
+  run: RunProgram,
+  tell: (text: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  let isReached = false;
+  const hear = (line: string) => {
+    isReached ||= REACHED.test(line);
+    if (!NOISE.test(line)) tell(`  ${line}`);
+  };
+  const failure = async (argv: readonly string[]) => failureOf(await run(argv, PACKAGES_MS_MAX, signal, { hear }));
+  const stale = refresh === undefined ? undefined : await failure(refresh);
+  signal.throwIfAborted();
+  // Each package would be waited for in turn: many minutes, where names are not resolved.
+  if (refresh !== undefined && stale !== undefined && !isReached)
+    throw new SkerryError('PackagesFailed', `install ${names.join(', ')}: ${refresh.join(' ')}:\n  ${stale}\n${ADVICE}`);
+  let why = await failure(install);
+  if (why?.includes(DPKG_GOES_ON.join(' ')) === true) {
+    // It fails where something lacks what had not come so far: that is brought by the installation.
+    await failure(DPKG_GOES_ON);
+    why = await failure(install);
+  }
+  const what = `install ${names.join(', ')}: ${install.join(' ')}`;
+  const before = refresh === undefined || stale === undefined ? '' : `\nand before that ${refresh.join(' ')}:\n  ${stale}`;
+  if (why !== undefined) throw new SkerryError('PackagesFailed', `${what}:\n  ${why}${before}\n${ADVICE}`);
+  const missing = programs.filter((program) => !isProgramIn('/', program));
+  if (missing.length > 0)
+    throw new SkerryError('PackagesFailed', `${what}: it has brought no ${missing.join(' and no ')}${before}\n${ADVICE}`);
+}
