@@ -148,9 +148,16 @@ test('what launch counts and changes is synced before it gets its name, and its 
     ];
     expect(lines).toEqual([
       ...[1, 2, 3].flatMap(() => counted),
-      ...['cat ', 'sync gone-back.new', 'mv -f gone-back.new gone-back', `sync ${world.layout.lib}`],
-      ...['rm -f current.new', 'ln -s slots/0.1.0 current.new', 'mv -fT current.new current', `sync ${world.layout.lib}`],
-      ...['rm -f trial.server', `sync ${world.layout.lib}`],
+      'cat ',
+      'sync gone-back.new',
+      'mv -f gone-back.new gone-back',
+      `sync ${world.layout.lib}`,
+      'rm -f current.new',
+      'ln -s slots/0.1.0 current.new',
+      'mv -fT current.new current',
+      `sync ${world.layout.lib}`,
+      'rm -f trial.server',
+      `sync ${world.layout.lib}`,
     ]);
   }));
 
