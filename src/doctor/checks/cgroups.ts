@@ -11,18 +11,21 @@ export type CgroupFacts = {
   readonly model: string;
   /** What the firmware hands to the kernel, if there is such a file. */
   readonly cmdline: { readonly file: string; readonly text: string } | undefined;
+  readonly hasGrub: boolean;
   /** What the kernel was booted with. */
   readonly booted: string;
 };
 
+const GRUB = '/etc/default/grub';
 const CMDLINE_FILES = ['/boot/firmware/cmdline.txt', '/boot/cmdline.txt'] as const;
 
 export async function gatherCgroups({ outside }: Scene): Promise<CgroupFacts> {
-  const [unified, table, model, booted] = await Promise.all([
+  const [unified, table, model, booted, hasGrub] = await Promise.all([
     outside.read('/sys/fs/cgroup/cgroup.controllers'),
     textOf(outside.read('/proc/cgroups')),
     textOf(outside.read('/proc/device-tree/model')),
     textOf(outside.read('/proc/cmdline')),
+    outside.exists(GRUB),
   ]);
   const files = await Promise.all(CMDLINE_FILES.map(async (file) => ({ file, text: await textOf(outside.read(file)) })));
   const isUnified = unified.type === 'text';
@@ -32,6 +35,7 @@ export async function gatherCgroups({ outside }: Scene): Promise<CgroupFacts> {
     model: model.replaceAll('\0', '').trim(),
     // Raspberry Pi OS keeps a file at the old place that only says where the new one is.
     cmdline: files.find(({ text }) => /\broot=/.test(text)),
+    hasGrub,
     booted,
   };
 }
@@ -65,7 +69,7 @@ export function judgeCgroups(facts: CgroupFacts): readonly Verdict[] {
 
 const CONFIG: Readonly<Record<string, string>> = { cpu: 'CONFIG_CGROUP_SCHED', pids: 'CONFIG_CGROUP_PIDS' };
 
-function withoutMemory({ cmdline, model, booted }: CgroupFacts): Verdict {
+function withoutMemory({ cmdline, model, hasGrub, booted }: CgroupFacts): Verdict {
   const what = 'the memory control group is off: memory limits of pods do not hold, and one leak takes the whole machine';
   if (cmdline !== undefined) {
     if (cmdline.text.includes('cgroup_enable=memory'))
@@ -77,8 +81,13 @@ function withoutMemory({ cmdline, model, booted }: CgroupFacts): Verdict {
   }
   const off = /cgroup_disable=\S*memory/.exec(booted)?.[0];
   const cause = off === undefined ? '' : ` (it was booted with ${off})`;
+  if (hasGrub)
+    return problem(
+      `${what}${cause}`,
+      `Add it to the kernel's command line${off === undefined ? '' : `, and take ${off} out of it where it stands in ${GRUB}`}:\n  sudo sed -i '/^GRUB_CMDLINE_LINUX=/ s/"$/ ${MEMORY_WORDS}"/' ${GRUB} && sudo update-grub\nThen reboot.`,
+    );
   const where = model.startsWith('Raspberry Pi')
     ? 'in cmdline.txt on the boot partition, on its one line'
-    : "to the kernel's command line: on most systems GRUB_CMDLINE_LINUX in /etc/default/grub, then update-grub; on boards the append line of extlinux.conf, or extraargs in armbianEnv.txt";
+    : "to the kernel's command line: on boards the append line of extlinux.conf, or extraargs in armbianEnv.txt";
   return problem(`${what}${cause}`, `Add ${MEMORY_WORDS}\n${where}.\nThen reboot.`);
 }

@@ -52,7 +52,14 @@ describe('machine', () => {
 });
 
 describe('cgroups', () => {
-  const v2: CgroupFacts = { version: 2, controllers: ['cpu', 'memory', 'pids', 'io'], model: '', cmdline: undefined, booted: '' };
+  const v2: CgroupFacts = {
+    version: 2,
+    controllers: ['cpu', 'memory', 'pids', 'io'],
+    model: '',
+    cmdline: undefined,
+    hasGrub: false,
+    booted: '',
+  };
   const pi = { model: 'Raspberry Pi 4 Model B Rev 1.4', controllers: ['cpu', 'pids'] };
   const file = '/boot/firmware/cmdline.txt';
   test.each<[string, Partial<CgroupFacts>, Expected]>([
@@ -72,7 +79,17 @@ describe('cgroups', () => {
     [
       'another board',
       { controllers: ['cpu', 'pids'], booted: 'cgroup_disable=memory quiet' },
-      [['error', /booted with cgroup_disable=memory.*GRUB/s]],
+      [['error', /booted with cgroup_disable=memory.*extlinux/s]],
+    ],
+    [
+      'where GRUB boots it',
+      { controllers: ['cpu', 'pids'], hasGrub: true },
+      [
+        [
+          'error',
+          /sudo sed -i '\/\^GRUB_CMDLINE_LINUX=.* cgroup_memory=1"\/' \/etc\/default\/grub && sudo update-grub\nThen reboot/,
+        ],
+      ],
     ],
     ['no pids', { controllers: ['cpu', 'memory'] }, [['warning', /no control group for pids.*CONFIG_CGROUP_PIDS/s]]],
     ['nothing to be seen', { version: undefined }, [['unknown', /can not be seen/]]],
