@@ -5,8 +5,9 @@ import { failureOf, type RunProgram } from './run-program.ts';
 
 /** Has the distribution's package manager do what was planned (packages.ts), and shows what it says meanwhile: it may take minutes. */
 const PACKAGES_MS_MAX = 30 * 60_000;
-/** What apt says of each list that it could ask for. */
+/** What apt says of each list that it could ask for, and of each that it could not. */
 const REACHED = /^(?:Hit|Get):/;
+const UNREACHED = /^Err:/;
 /** Nothing that anybody waits for. */
 const NOISE = /^(?:\(?Reading|Building|Selecting|Preparing|Ign:)/;
 /** What dpkg asks for when it was cut off: by a power cut in an installation of ours, too. */
@@ -20,16 +21,17 @@ export async function installPackages(
   tell: (text: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  let isReached = false;
+  const heard = { reached: false, unreached: false };
   const hear = (line: string) => {
-    isReached ||= REACHED.test(line);
+    heard.reached ||= REACHED.test(line);
+    heard.unreached ||= UNREACHED.test(line);
     if (!NOISE.test(line)) tell(`  ${line}`);
   };
   const failure = async (argv: readonly string[]) => failureOf(await run(argv, PACKAGES_MS_MAX, signal, { hear }));
   const stale = refresh === undefined ? undefined : await failure(refresh);
   signal.throwIfAborted();
-  // Each package would be waited for in turn: many minutes, where names are not resolved.
-  if (refresh !== undefined && stale !== undefined && !isReached)
+  // Each package would be waited for in turn: many minutes, where names are not resolved. Another apt that holds the lists is no reason to end.
+  if (refresh !== undefined && stale !== undefined && heard.unreached && !heard.reached)
     throw new SkerryError('PackagesFailed', `install ${names.join(', ')}: ${refresh.join(' ')}:\n  ${stale}\n${ADVICE}`);
   let why = await failure(install);
   if (why?.includes(DPKG_GOES_ON.join(' ')) === true) {
