@@ -153,17 +153,20 @@ const machines = fc
       files[enablement(layout, mode).path] = `${LINKED}${enablement(layout, mode).target}`;
     }
     if (engine === 'ours' || engine === 'theirs') files[DAEMON_JSON] = '{"live-restore":true}';
+    const running = runs && supervisor === 'systemd' ? mode : undefined;
+    // One that runs has joined with what it found, and deleted it.
+    if (running === 'agent') delete files[TOKEN];
     const services = { server: undefined, agent: undefined };
     const added = { engine: { file: DAEMON_JSON, added: ['live-restore'], made: true } };
     return {
       supervisor,
       files,
       memory: { ...(engine === 'ours' ? added : {}), ...(tokenHash === undefined ? {} : { tokenHash }) },
-      joined,
+      joined: joined || running === 'agent',
       packages: packages || engine !== undefined,
       engine: engine === undefined ? undefined : (files[DAEMON_JSON] ?? ''),
       systemd: textsOf(files, unitPaths),
-      services: mode !== undefined && runs && supervisor === 'systemd' ? { ...services, [mode]: goesBy(files) } : services,
+      services: running === undefined ? services : { ...services, [running]: goesBy(files) },
     };
   });
 
