@@ -64,6 +64,7 @@ test('it is up when it says so, and its watchdog hears of it', async () => {
   const first = Number(await show('WatchdogTimestampMonotonic'));
   await waitFor('the watchdog to hear of it', async () => Number(await show('WatchdogTimestampMonotonic')) > first || undefined);
   expect(await show('NRestarts')).toBe('0');
+  expect(await machine.must('systemctl', 'status', 'skerry-server')).toMatch(/Main PID: \d+ \(skerry\)/);
 });
 
 test('one that hangs is ended by the watchdog and started again', async () => {
@@ -87,6 +88,46 @@ test('settings that the new release does not take are told before anything is ch
   ]);
   expect([currentVersion(layout), readTrial(layout, 'server')]).toEqual(['0.1.0', undefined]);
   writeFileSync(layout.config, 'log-level: debug\n', { mode: 0o600 });
+});
+
+/** Gives a folder of the machine a small disk of its own, with what is in it, as long as `work` goes on. */
+async function onSmallDisk(folder: string, megabytes: number, work: () => Promise<void>): Promise<void> {
+  const script = 'mkdir -p "$0" && mount -t tmpfs -o size="$1"M none /mnt && cp -a "$0/." /mnt && mount --bind /mnt "$0"';
+  await machine.must('sh', '-c', script, folder, String(megabytes));
+  try {
+    await work();
+  } finally {
+    await machine.must('umount', folder, '/mnt');
+  }
+}
+
+test.each([
+  {
+    folder: '/usr/local/lib/skerry',
+    megabytes: 300,
+    says: /make room for a release in .*: \d+ MB are free and 300 MB are needed/,
+  },
+  {
+    folder: '/usr/local/lib/skerry/slots/.download',
+    megabytes: 20,
+    says: /no space left on device.*\(the disk is full: make room/s,
+  },
+])('a full disk is told, and changes nothing: $folder of $megabytes MB', async ({ folder, megabytes, says }) => {
+  const pid = await show('MainPID');
+  await onSmallDisk(folder, megabytes, async () => {
+    const { code, stderr } = await skerry('upgrade', '--from', '/release');
+    expect([code, stderr]).toEqual([1, expect.stringMatching(says)]);
+    const installed = await machine.must(
+      'sh',
+      '-c',
+      'cd /usr/local/lib/skerry && readlink current && ls -d trial.* 2>&1 || true',
+    );
+    expect([installed.split('\n')[0], installed.includes('trial.server'), await show('MainPID')]).toEqual([
+      'slots/0.1.0',
+      false,
+      pid,
+    ]);
+  });
 });
 
 test('upgrade restarts it, waits until it is healthy, and says so', async () => {

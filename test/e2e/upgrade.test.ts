@@ -116,3 +116,19 @@ test('a release that has its engine but not the link that there was is not taken
   await world.lab.startServer();
   await untilRuns('0.1.0');
 });
+
+test('one that was offline before the upgrade needs no server to stay', async () => {
+  await world.lab.stopServer();
+  await waitFor(
+    'the agent to say that it has no link',
+    () => (readHealth(layout, 'agent')?.join() === 'engine' ? true : undefined),
+    60_000,
+  );
+  expect(await skerry('upgrade', '--from', releases.release)).toMatch(/0\.2\.0 is in place, on trial/);
+  expect(readTrial(layout, 'agent')).toMatchObject({ to: '0.2.0', needs: ['engine'] });
+  await restart('TERM');
+  await waitFor('0.2.0 to stay', () => (readTrial(layout, 'agent') === undefined ? true : undefined), 60_000);
+  expect([currentVersion(layout), await idsOf()]).toEqual(['0.2.0', before]);
+  await world.lab.startServer();
+  await untilRuns('0.2.0');
+});
