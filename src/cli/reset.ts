@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { SwitchedOff } from '#install/switch-off.ts';
 import { SkerryError } from '#lib/error.ts';
 import { ask } from './ask.ts';
 import { DATA_DIR, type Context, type ResetDone, type ResetFlags } from './context.ts';
@@ -23,7 +24,8 @@ Examples:
 
 Stop the agent first. The server is told, and deletes the Node and its key: its pods are replaced elsewhere. Then the containers
 of this node are stopped (with their grace, up to 30 s) and removed with their links, rules, mounts and emptyDir volumes, and the
-node's key and ledger are deleted. Containers that skerry did not make, images that were pulled, and hostPath folders stay.
+node's key and ledger are deleted, and its unit is switched off until \`skerry install agent\`. Containers that skerry did not make,
+images that were pulled, and hostPath folders stay.
 
 Where the server does not answer nothing is done, unless with --force: then the Node stays there, NotReady, until
   kubectl delete node NAME
@@ -34,7 +36,8 @@ On a server's machine this resets its own node only, not the server: start \`ske
       const question = `This removes the node in ${flags.dataDir} from its cluster, and all containers and emptyDir volumes that it runs.`;
       if (yes !== true) await ask(context, 'reset', question);
       const done = await context.resetNode({ ...flags, force });
-      context.stdout(told(done, flags.dataDir));
+      const unit = done.forgotten ? await switchOffAgent(context, flags.dataDir) : undefined;
+      context.stdout(told(done, unit, flags.dataDir));
       if (!done.forgotten)
         throw new SkerryError(
           'Incomplete',
@@ -43,15 +46,36 @@ On a server's machine this resets its own node only, not the server: start \`ske
     });
 }
 
-function told({ node, server, cleared, forgotten }: ResetDone, dataDir: string): string {
+/** The unit of the node that was reset: with neither key nor token it would fail at each boot. */
+async function switchOffAgent({ executable, environment }: Context, dataDir: string): Promise<SwitchedOff | undefined> {
+  const { installedSlot } = await import('#install/slots.ts');
+  const { readConfigFile } = await import('#install/config/config-file.ts');
+  const layout = executable === undefined ? undefined : installedSlot(executable.path)?.layout;
+  if (layout === undefined) return undefined;
+  const config = await readConfigFile({ path: layout.config, mustExist: false }, ['data-dir']);
+  if (dataDir !== (config?.settings.find(({ key }) => key === 'data-dir')?.value ?? DATA_DIR)) return undefined;
+  const { programRunner } = await import('#install/run-program.ts');
+  const { switchOff } = await import('#install/switch-off.ts');
+  return switchOff(layout, 'agent', programRunner(environment), new AbortController().signal);
+}
+
+function told({ node, server, cleared, forgotten }: ResetDone, unit: SwitchedOff | undefined, dataDir: string): string {
   const lines = [
     ...cleared.removed.map((what) => `removed ${what}`),
     ...cleared.left.map(({ what, why }) => `left ${what}: ${why}`),
     ...(node === undefined ? [`no node had joined in ${dataDir}`] : [SERVER_TOLD[server](node)]),
-    ...(forgotten ? ['this machine can join anew, with a new token'] : []),
+    ...(unit === undefined ? [] : [switchedOff(unit)]),
+    ...(forgotten ? [`this machine can join anew, with a new token${unit === undefined ? '' : JOIN_ANEW}`] : []),
   ];
   return lines.map((line) => `${line}\n`).join('');
 }
+
+const switchedOff = ({ unit, trouble }: SwitchedOff): string =>
+  trouble === undefined
+    ? `${unit} is stopped, and does not start at the next boot`
+    : `${unit} could not be switched off, and would fail at each boot; \`systemctl disable --now ${unit}\` says: ${trouble}`;
+
+const JOIN_ANEW = ': skerry install agent --server URL --token-file FILE';
 
 const SERVER_TOLD: Readonly<Record<ResetDone['server'], (node: string) => string>> = {
   told: (node) => `node ${node} has left its cluster`,

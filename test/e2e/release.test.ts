@@ -141,9 +141,29 @@ test('all are upgraded, and their containers notice nothing', async () => {
   await waitFor('the nodes to say so', async () => (await kube('get', 'nodes')).match(/0\.2\.0/g)?.length === 3 || undefined);
 });
 
+test('a node that is reset stays off at the next boot, until it is installed with a new token', async () => {
+  const board = machine('board-2');
+  const isOn = async () => (await board.run('systemctl', 'is-enabled', 'skerry-agent')).stdout.trim();
+  const reset = async () => {
+    await board.must('systemctl', 'stop', 'skerry-agent');
+    return board.must('skerry', 'reset', '--yes');
+  };
+  const said = await reset();
+  expect([await isOn(), said]).toEqual([
+    'disabled',
+    expect.stringMatching(
+      /skerry-agent\.service is stopped.*\n.*join anew.*: skerry install agent --server URL --token-file FILE\n$/,
+    ),
+  ]);
+  const token = await machine('server').must('skerry', 'token', 'create');
+  writeFileSync(join(roots.get('board-2')?.folder ?? '', 'root/token'), token, { mode: 0o600 });
+  await board.must('skerry', 'install', 'agent', '--token-file', '/root/token');
+  expect(await isOn()).toBe('enabled');
+  await kube('wait', 'node/board-2', '--for=condition=Ready', '--timeout=60s');
+  await reset();
+});
+
 test('a node is uninstalled and leaves nothing of it, the others go on', async () => {
-  await machine('board-2').must('systemctl', 'stop', 'skerry-agent');
-  await machine('board-2').must('skerry', 'reset', '--yes');
   await machine('board-2').must('skerry', 'uninstall', '--purge', '--yes');
   expect(await machine('board-2').must('docker', 'ps', '-aq')).toBe('');
   expect(
