@@ -55,7 +55,8 @@ Examples:
   skerry logs -l app=web --all-containers --prefix
   skerry logs web-1 -c app -p --since 10m`,
     )
-    .action(async (words: readonly string[], flags: LogsFlags) => {
+    .action(async (words: readonly string[], { selector = '', ...rest }: LogsFlags) => {
+      const flags: LogsFlags = selector.trim() === '' ? rest : { ...rest, selector: selector.trim() };
       if (words.length === 0 && flags.selector === undefined)
         throw new SkerryError('Usage', 'POD or TYPE/NAME is a required argument for the logs command');
       const { runLogs } = await import('./logs/run-logs.ts');

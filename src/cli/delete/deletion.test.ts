@@ -10,6 +10,7 @@ test.each([
   [{ gracePeriod: 0, force: true }, { force: true }, 0],
   [{ force: true }, { force: true }, 0],
   [{ now: true }, { force: false }, 1],
+  [{ selector: '' }, { force: false }, undefined],
   [{ wait: 'false', gracePeriod: 7 }, { wait: false }, 7],
 ] as const)('delete with %o', (flags, expected, grace) => {
   const deletion = deletionOf(['pods', 'a'], { ...DELETE, ...flags });
@@ -19,6 +20,9 @@ test.each([
 
 test.each([
   ['pods', {}, 'no name was specified'],
+  ['pods', { selector: '' }, 'no name was specified'],
+  ['pods', { fieldSelector: ' ' }, 'no name was specified'],
+  ['pods a', { selector: 'a' }, 'name cannot be provided'],
   ['pods a', { all: true }, 'name cannot be provided'],
   ['pods', { all: true, selector: 'a' }, 'cannot set --all and --selector'],
   ['pods a', { now: true, gracePeriod: 3 }, '--now and --grace-period'],

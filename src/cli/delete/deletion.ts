@@ -1,4 +1,5 @@
 import { SkerryError } from '#lib/error.ts';
+import { selectorQuery } from '../client/selectors.ts';
 import type { DeleteFlags } from '../delete.ts';
 
 /** What the flags of `skerry delete` come to, by kubectl's rules of which goes with which. */
@@ -20,8 +21,8 @@ const POLICIES = { background: 'Background', orphan: 'Orphan', foreground: 'Fore
 /** Throws Usage. */
 export function deletionOf(words: readonly string[], flags: DeleteFlags): Deletion {
   const usage = (what: string) => new SkerryError('Usage', what);
-  const { selector, fieldSelector, filename, now, force } = flags;
-  const bySelector = selector !== undefined || fieldSelector !== undefined;
+  const { filename, now, force } = flags;
+  const bySelector = Object.keys(selectorQuery(flags)).length > 0;
   const byName = words.length > 1 || (words[0] ?? '').includes('/');
   if (filename !== undefined && words.length > 0) throw usage('name what to delete by -f or by words, not both');
   if (filename !== undefined && (bySelector || flags.all === true)) throw usage('-f goes with no selector and not with --all');

@@ -4,6 +4,7 @@ import type { Discovery } from '../client/discovery.ts';
 import { listPages, withQuery } from '../client/list-pages.ts';
 import { parseArguments } from '../client/resource-arguments.ts';
 import { collectionPath, kindName, objectPath, type ResourceType } from '../client/resource-types.ts';
+import { selectorQuery } from '../client/selectors.ts';
 import type { Context } from '../context.ts';
 import type { DeleteFlags } from '../delete.ts';
 import { failedAt, throwAll } from '../failure-text.ts';
@@ -66,7 +67,7 @@ async function victimsOf(
   discovery: Discovery,
   failures: unknown[],
 ): Promise<readonly Victim[]> {
-  const { filename, selector, fieldSelector } = flags;
+  const { filename } = flags;
   if (filename !== undefined) {
     const { manifests, failures: unread } = await readManifests({ filename, recursive: flags.recursive === true }, context.stdin);
     failures.push(...unread);
@@ -86,11 +87,7 @@ async function victimsOf(
   const victims = await Promise.all(
     targets.map(async ({ type, namespace, name }): Promise<readonly Victim[]> => {
       if (name !== undefined) return [{ type, namespace: type.namespaced ? namespace : undefined, name }];
-      const query = {
-        ...(selector === undefined ? {} : { labelSelector: selector }),
-        ...(fieldSelector === undefined ? {} : { fieldSelector }),
-      };
-      const pages = await listPages(client, collectionPath(type, namespace), query, { accept: PARTIAL });
+      const pages = await listPages(client, collectionPath(type, namespace), selectorQuery(flags), { accept: PARTIAL });
       return pages.flatMap(itemsOf).map(({ metadata }) => ({ type, namespace: metadata?.namespace, name: metadata?.name ?? '' }));
     }),
   );

@@ -2,6 +2,7 @@ import { SkerryError } from '#lib/error.ts';
 import type { ApiClient } from '../client/api-client.ts';
 import type { Discovery } from '../client/discovery.ts';
 import type { Asked } from '../client/resource-arguments.ts';
+import { selectorQuery } from '../client/selectors.ts';
 import type { Context } from '../context.ts';
 import { throwAll } from '../failure-text.ts';
 import type { GetFlags } from '../get.ts';
@@ -16,15 +17,13 @@ export async function runGet(
   context: Context,
   { client, discovery }: { readonly client: ApiClient; readonly discovery: Discovery },
 ): Promise<void> {
-  const { allNamespaces, selector, fieldSelector, output, watch, watchOnly } = flags;
-  if (asked.by === 'name' && (selector !== undefined || fieldSelector !== undefined))
+  const { allNamespaces, output, watch, watchOnly } = flags;
+  const query = selectorQuery(flags);
+  if (asked.by === 'name' && Object.keys(query).length > 0)
     throw new SkerryError('Usage', 'name cannot be provided when a selector is specified');
   const targets = await targetsOf(asked, discovery, allNamespaces === true ? undefined : client.namespace);
   const selection: Selection = {
-    query: {
-      ...(selector === undefined || selector === '' ? {} : { labelSelector: selector }),
-      ...(fieldSelector === undefined || fieldSelector === '' ? {} : { fieldSelector }),
-    },
+    query,
     chunk: flags.chunkSize,
     ignoreNotFound: flags.ignoreNotFound === true,
   };
@@ -50,8 +49,8 @@ export async function runGet(
       await context.write(objectsText(objects, output, { single, managedFields: flags.showManagedFields === true }));
     return throwAll(fetching.failures);
   }
-  const query = flags.sortBy === undefined ? selection.query : { ...selection.query, includeObject: 'Object' };
-  const fetching = await sorted(fetchTables(client, targets, { ...selection, query }), flags.sortBy);
+  const asTable = flags.sortBy === undefined ? selection : { ...selection, query: { ...query, includeObject: 'Object' } };
+  const fetching = await sorted(fetchTables(client, targets, asTable), flags.sortBy);
   // Where what was found is of several types, each name says its own.
   const isMixed = new Set(fetching.found.map(({ target }) => target.type)).size > 1;
   const text = tablesText(fetching.found, { ...style, withKind: style.withKind || isMixed });
