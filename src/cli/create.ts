@@ -21,7 +21,8 @@ export function createCommand(context: Context): Command {
     .addOption(
       new Option('--dry-run [how]', 'server: everything but keeping it; client: nothing is sent')
         .choices(['none', 'server', 'client'])
-        .default('none'),
+        .default('none')
+        .preset('client'),
     )
     .addOption(
       new Option('--validate [how]', 'what is done about fields that nobody knows')

@@ -54,7 +54,8 @@ export function deleteCommand(context: Context): Command {
     .addOption(
       new Option('--dry-run [how]', 'server: everything but doing it; client: nothing is sent')
         .choices(['none', 'server', 'client'])
-        .default('none'),
+        .default('none')
+        .preset('client'),
     )
     .addOption(new Option('-o, --output <format>', 'print names alone').choices(['name']))
     .addHelpText(

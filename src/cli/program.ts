@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import type { Context } from './context.ts';
 import { USAGE_EXIT_CODE, exitCodeOf } from './exit-code.ts';
 import { remedy } from './remedy.ts';
+import { spellFlags, verbFirst } from './spell-flags.ts';
 import { versionLine } from './version.ts';
 import { hasCode } from '#lib/error.ts';
 import { failureText } from './failure-text.ts';
@@ -11,7 +12,9 @@ import { failureText } from './failure-text.ts';
 /** Runs the command line and gives the exit code; never throws and never exits by itself. */
 export async function runProgram(argv: readonly string[], context: Context): Promise<number> {
   try {
-    await (await program(argv[0], context)).parseAsync(argv, { from: 'user' });
+    const words = argv[0]?.startsWith('-') === true ? await withVerbFirst(argv) : argv;
+    const root = await program(words[0], context);
+    await root.parseAsync(spellFlags(words, root), { from: 'user' });
     return 0;
   } catch (error) {
     // Commander has already printed its own message, help among them.
@@ -23,6 +26,10 @@ export async function runProgram(argv: readonly string[], context: Context): Pro
     context.stderr(`${failureText(error)}${hint === undefined ? '' : `${hint}\n`}`);
     return exitCode;
   }
+}
+
+async function withVerbFirst(argv: readonly string[]): Promise<readonly string[]> {
+  return verbFirst(argv, (await import('./server-flags.ts')).withServerFlags(new Command()));
 }
 
 const TRY_HELP = '(try --help)';
@@ -54,7 +61,8 @@ const VERBS: Readonly<Record<string, () => Promise<(context: Context) => Command
 /** Those that look at the whole command line. */
 const KNOW_ALL: readonly string[] = ['completion', '__complete'];
 
-async function program(first: string | undefined, context: Context): Promise<Command> {
+/** All verbs, or the one that the command line begins with. */
+export async function program(first: string | undefined, context: Context): Promise<Command> {
   const root = new Command('skerry')
     .description('A container orchestrator for edge and IoT fleets that speaks the Kubernetes API.')
     .version(versionLine(context.release).trimEnd(), '--version', 'print the version')

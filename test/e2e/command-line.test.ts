@@ -124,11 +124,27 @@ test.each([
   'delete cm settings --dry-run=server',
   'delete pods,deploy -l app=web --dry-run=server',
   'delete cm -l a=2',
+  'delete cm -l a=2 --wait=false --field-selector=',
+  'delete cm settings --selector= --dry-run=server',
+  'delete --wait --cascade cm nosuch',
+  'get cm -n=kube-node-lease -o=name',
+  '-n kube-node-lease get cm -o name',
+  'get cm -A=true -l=a --all-namespaces=false --no-headers=true -o=json',
   'logs talk -c other',
   'logs -l app=none',
   'logs -l app=web --prefix',
+  'logs web --selector=',
 ])('skerry %s, as kubectl', async (line) => {
   await checkSame(line);
+});
+
+test('an empty selector names nothing to delete, as no selector does', async () => {
+  for (const line of ['delete cm -l', 'delete cm --field-selector'])
+    expect(await skerry([...line.split(' '), ''])).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining('resource(s) were provided, but no name was specified'),
+    });
 });
 
 test('what is refused is told in words that users of kubectl know, and a type that is not there, too', async () => {
