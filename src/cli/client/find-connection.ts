@@ -7,7 +7,8 @@ import { EMPTY_KUBECONFIG, kubeconfigOf, mergeKubeconfigs, wrong, type Choice, t
 
 /**
  * Finds the server that a command means, as kubectl does: --kubeconfig, else $KUBECONFIG, else ~/.kube/config, else the service account of the
- * pod that it runs in; where kubectl would now try localhost, what a server on this machine left for its administrator.
+ * pod that it runs in; where kubectl would now try localhost, what a server on this machine left for its administrator. What the user names is never
+ * passed over for the next: a slip would end at another cluster.
  */
 export type Where = Choice & { readonly kubeconfig?: string; readonly namespace?: string; readonly dataDir: string };
 
@@ -16,10 +17,12 @@ export type Outside = {
   readonly homedir: () => string;
 };
 
-/** Throws NotFound where there is none, BadKubeconfig, or Forbidden. */
-export async function findConnection(where: Where, outside: Outside): Promise<Connection> {
+/** Throws NotFound where there is none, BadKubeconfig, or Forbidden. A choice that is empty is none. */
+export async function findConnection(given: Where, outside: Outside): Promise<Connection> {
+  // Sound: only what is no text of at least one letter is left out, and `dataDir` is one.
+  const where = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== '')) as Where;
   const connection = await found(where, outside);
-  return where.namespace === undefined || where.namespace === '' ? connection : { ...connection, namespace: where.namespace };
+  return where.namespace === undefined ? connection : { ...connection, namespace: where.namespace };
 }
 
 async function found(where: Where, outside: Outside): Promise<Connection> {
@@ -43,13 +46,20 @@ export async function findKubeconfig(where: Where, outside: Outside): Promise<Ku
   return (await named(where, outside)) ?? (existsSync(own) ? readConfig(own) : EMPTY_KUBECONFIG);
 }
 
-/** The kubeconfig that the user names, or has; undefined where there is none, or nothing in it. */
+/** The kubeconfig that the user names; else the one at home, undefined where there is none, or nothing in it. */
 async function named(where: Where, outside: Outside): Promise<Kubeconfig | undefined> {
   if (where.kubeconfig !== undefined) return readConfig(resolve(where.kubeconfig));
   const configs: Kubeconfig[] = [];
   for (const file of filesOf(outside)) if (existsSync(file)) configs.push(await readConfig(file));
   const config = mergeKubeconfigs(configs);
-  return config.contexts.size > 0 || config.clusters.size > 0 ? config : undefined;
+  if (config.contexts.size > 0 || config.clusters.size > 0) return config;
+  const variable = outside.environment['KUBECONFIG'] ?? '';
+  if (variable === '') return undefined;
+  const looked = filesOf(outside).map((file) => `${file} ${existsSync(file) ? 'names no cluster' : 'does not exist'}`);
+  throw new SkerryError(
+    'NotFound',
+    `find a server: $KUBECONFIG is ${JSON.stringify(variable)}, and ${looked.length === 0 ? 'names no file' : looked.join(', ')}: correct it, or unset it`,
+  );
 }
 
 function ownFile({ dataDir }: Where): string {

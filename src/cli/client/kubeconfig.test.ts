@@ -144,6 +144,32 @@ test('the flag goes before $KUBECONFIG, that before the home, and what the serve
     server: 'https://flag:1',
     credentials: { token: 'f' },
   });
+  // As kubectl: a choice that is empty is none.
+  expect(await find({ dataDir, kubeconfig: '', context: '', cluster: '', user: '', namespace: '' }, {}, home)).toMatchObject({
+    server: 'https://home:1',
+    namespace: 'of-h',
+  });
+});
+
+test('a $KUBECONFIG that leads nowhere is an error, and nobody else is asked', async () => {
+  const home = join(folder, 'other-home');
+  mkdirSync(join(home, '.kube'), { recursive: true });
+  writeFileSync(join(home, '.kube/config'), simple('h', 'https://home:1', 'current-context: h'));
+  const dataDir = join(folder, 'other-data');
+  mkdirSync(dataDir);
+  writeFileSync(join(dataDir, 'admin.kubeconfig'), simple('own', 'https://own:1', 'current-context: own'));
+  const missing = join(folder, 'none');
+  const [empty, other] = [fileWith(''), fileWith('apiVersion: v1\nkind: Pod\n')];
+  for (const [variable, why] of [
+    [missing, `${missing} does not exist`],
+    [`${missing}:${empty}`, `${missing} does not exist, ${empty} names no cluster`],
+    [other, `${other} names no cluster`],
+    [':', 'names no file'],
+  ])
+    expect(await failure(find({ dataDir }, { KUBECONFIG: variable ?? '' }, home))).toBe(
+      `find a server: $KUBECONFIG is "${variable}", and ${why}: correct it, or unset it`,
+    );
+  expect(await find({ dataDir }, { KUBECONFIG: '' }, home)).toMatchObject({ server: 'https://home:1' });
 });
 
 test('files are named relative to the kubeconfig that names them', async () => {
