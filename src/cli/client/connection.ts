@@ -18,7 +18,10 @@ export type Connection = {
   readonly impersonation: Readonly<Record<string, string | readonly string[]>>;
 };
 
-/** A token file is read when it is used: who writes it writes it anew. A plugin is run when it is first needed. */
+/**
+ * A token file is read when it is used: who writes it writes it anew. A plugin stands alone: who has anything else
+ * needs none, as for kubectl; it is run when it is first needed.
+ */
 export type Credentials = {
   readonly certificate?: string;
   readonly key?: string;
@@ -48,7 +51,7 @@ export function connectionOf(config: Kubeconfig, choice: Choice, read: (path: st
     ...(ca === undefined ? {} : { ca }),
     ...(serverName === undefined || serverName === '' ? {} : { serverName }),
     ...(proxy === undefined ? {} : { proxy }),
-    credentials: user === undefined ? {} : credentialsOf(user, files, cluster),
+    credentials: user === undefined ? {} : credentialsOf(user, files, cluster, ca),
     impersonation: user === undefined ? {} : impersonationOf(user),
   };
 }
@@ -68,7 +71,7 @@ function proxyOf(cluster: Entry): string | undefined {
   throw wrong(cluster.file, `proxy-url is no http or https URL, the proxies that are supported: ${JSON.stringify(proxy)}`);
 }
 
-function credentialsOf(user: Entry, files: FileFields, cluster: Entry): Credentials {
+function credentialsOf(user: Entry, files: FileFields, cluster: Entry, ca: string | undefined): Credentials {
   if (ownOf(user.fields, 'auth-provider') != null)
     throw wrong(
       user.file,
@@ -85,11 +88,13 @@ function credentialsOf(user: Entry, files: FileFields, cluster: Entry): Credenti
   if (username !== '' && hasToken)
     throw wrong(user.file, `user ${JSON.stringify(user.name)} has both a token and a username: only one of them can be used`);
   const exec = ownOf(user.fields, 'exec') ?? undefined;
+  const plugin = exec === undefined ? undefined : parsePlugin(exec, user, cluster, ca);
+  const hasOwn = certificate !== undefined || hasToken || username !== '';
   return {
     ...(certificate === undefined || key === undefined ? {} : { certificate, key }),
     ...(tokenFile === undefined ? (token === '' ? {} : { token }) : { tokenFile }),
     ...(username === '' ? {} : { basic: `${username}:${textOf(user, 'password') ?? ''}` }),
-    ...(exec === undefined ? {} : { plugin: parsePlugin(exec, user, cluster) }),
+    ...(plugin === undefined || hasOwn ? {} : { plugin }),
   };
 }
 

@@ -27,6 +27,7 @@ function proverWith(answer: string, exec = {}) {
     { apiVersion: V1, command, interactiveMode: 'Never', env: [{ name: 'TOKEN', value: 't1' }], ...exec },
     entry(),
     cluster,
+    undefined,
   );
   return createProver({ plugin }, { environment: { PATH: '/usr/bin:/bin' }, interactive: () => false, clock: systemClock });
 }

@@ -1,3 +1,4 @@
+import { dirname, resolve } from 'node:path';
 import { isJsonObject, ownOf, type JsonObject } from '#api/json-object.ts';
 import type { Json } from '#api/object.ts';
 import { parseTime } from '#lib/time.ts';
@@ -23,8 +24,8 @@ export type Plugin = {
 const VERSIONS = ['client.authentication.k8s.io/v1', 'client.authentication.k8s.io/v1beta1'] as const;
 type PluginVersion = (typeof VERSIONS)[number];
 
-/** Throws BadKubeconfig. */
-export function parsePlugin(exec: Json, user: Entry, cluster: Entry): Plugin {
+/** `ca`: the cluster's, in PEM. Throws BadKubeconfig. */
+export function parsePlugin(exec: Json, user: Entry, cluster: Entry, ca: string | undefined): Plugin {
   const bad = (what: string) => wrong(user.file, `exec of user ${JSON.stringify(user.name)}: ${what}`);
   if (!isJsonObject(exec)) throw bad('it is no map');
   const entry: Entry = { ...user, fields: exec };
@@ -41,7 +42,8 @@ export function parsePlugin(exec: Json, user: Entry, cluster: Entry): Plugin {
   if (!Array.isArray(env)) throw bad('env is no list');
   return {
     apiVersion,
-    command,
+    // What is no bare name of a program on the path stands beside the kubeconfig, as all files that it names do.
+    command: command.includes('/') ? resolve(dirname(user.file), command) : command,
     args,
     env: Object.fromEntries(
       env.map((item) => {
@@ -52,7 +54,7 @@ export function parsePlugin(exec: Json, user: Entry, cluster: Entry): Plugin {
     ),
     installHint: textOf(entry, 'installHint') ?? '',
     interactive,
-    cluster: ownOf(exec, 'provideClusterInfo') === true ? clusterInfo(cluster) : undefined,
+    cluster: ownOf(exec, 'provideClusterInfo') === true ? clusterInfo(cluster, ca) : undefined,
     file: user.file,
   };
 }
@@ -65,8 +67,8 @@ function interactiveOf(mode: string, apiVersion: PluginVersion): Plugin['interac
 
 const EXTENSION = 'client.authentication.k8s.io/exec';
 
-function clusterInfo({ fields }: Entry): JsonObject {
-  const passed = ['server', 'tls-server-name', 'insecure-skip-tls-verify', 'certificate-authority-data', 'proxy-url'];
+function clusterInfo({ fields }: Entry, ca: string | undefined): JsonObject {
+  const passed = ['server', 'tls-server-name', 'insecure-skip-tls-verify', 'proxy-url', 'disable-compression'];
   const extensions = ownOf(fields, 'extensions');
   const config = (Array.isArray(extensions) ? extensions : [])
     .filter(isJsonObject)
@@ -75,6 +77,8 @@ function clusterInfo({ fields }: Entry): JsonObject {
     ...Object.fromEntries(
       passed.flatMap((field) => (ownOf(fields, field) == null ? [] : [[field, ownOf(fields, field) ?? null]])),
     ),
+    // Whether it stands in the kubeconfig or in a file, which a plugin could not find.
+    ...(ca === undefined ? {} : { 'certificate-authority-data': Buffer.from(ca, 'utf8').toString('base64') }),
     ...(config === undefined ? {} : { config: ownOf(config, 'extension') ?? null }),
   };
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -54,6 +54,7 @@ test.each([
   ['a text', () => 'hello', /it is no kubeconfig/],
   ['a list for a map', () => GOOD.replace(/cluster: \{server[^}]*\}/, 'cluster: []'), /cluster of "here" is no map/],
   ['no name', () => GOOD.replace('{name: me, ', '{'), /users has an entry without a name/],
+  ['a name twice', () => GOOD.replace('users: [', 'users: [{name: me, user: {token: t}}, '), /users has two entries named "me"/],
   ['nothing', () => '', /current-context is not set: give --context/],
   [
     'a context that is not there',
@@ -170,6 +171,39 @@ test('a $KUBECONFIG that leads nowhere is an error, and nobody else is asked', a
       `find a server: $KUBECONFIG is "${variable}", and ${why}: correct it, or unset it`,
     );
   expect(await find({ dataDir }, { KUBECONFIG: '' }, home)).toMatchObject({ server: 'https://home:1' });
+});
+
+test('a plugin beside the kubeconfig, with the authority that a file holds; whoever has a token needs none', async () => {
+  const home = join(folder, 'with-plugin');
+  mkdirSync(home);
+  writeFileSync(join(home, 'ca.crt'), certificate);
+  const exec =
+    '{apiVersion: client.authentication.k8s.io/v1, command: COMMAND, interactiveMode: Never, provideClusterInfo: true}';
+  const withUser = (user: string) =>
+    fileWith(
+      GOOD.replace(/certificate-authority-data: [^}]*/, 'certificate-authority: ca.crt').replace(
+        /user: \{client-c[^}]*\}/,
+        `user: {exec: ${exec}${user}}`,
+      ),
+      'with-plugin/config',
+    );
+  const pluginOf = async (command: string) =>
+    (await find({ kubeconfig: fileWith(readFileSync(withUser(''), 'utf8').replace('COMMAND', command), 'with-plugin/config') }))
+      .credentials.plugin;
+  expect(await pluginOf('./bin/plug')).toMatchObject({
+    command: join(home, 'bin/plug'),
+    cluster: { server: 'https://127.0.0.1:6443', 'certificate-authority-data': base64(certificate) },
+  });
+  expect(await pluginOf('bin/plug')).toMatchObject({ command: join(home, 'bin/plug') });
+  expect(await pluginOf('/opt/plug')).toMatchObject({ command: '/opt/plug' });
+  expect(await pluginOf('plug')).toMatchObject({ command: 'plug' });
+  for (const [user, credentials] of [
+    [', token: t', { token: 't' }],
+    [', tokenFile: t', { tokenFile: join(home, 't') }],
+    [', username: u, password: p', { basic: 'u:p' }],
+    [`, client-certificate-data: ${base64(certificate)}, client-key-data: ${base64(key)}`, { certificate, key }],
+  ] as const)
+    expect((await find({ kubeconfig: withUser(user) })).credentials).toEqual(credentials);
 });
 
 test('files are named relative to the kubeconfig that names them', async () => {

@@ -50,7 +50,8 @@ function entriesOf(config: JsonObject, list: string, field: string, file: string
     if (!isJsonObject(item) || typeof name !== 'string') throw wrong(file, `${list} has an entry without a name`);
     const fields = ownOf(item, field) ?? {};
     if (!isJsonObject(fields)) throw wrong(file, `${field} of ${JSON.stringify(name)} is no map`);
-    // Within one file the last of a name holds, as in client-go's conversion to maps.
+    // As client-go: which of them is meant, nobody can say.
+    if (entries.has(name)) throw wrong(file, `${list} has two entries named ${JSON.stringify(name)}`);
     entries.set(name, { file, name, fields });
   }
   return entries;
