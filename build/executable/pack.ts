@@ -2,6 +2,7 @@ import { copyFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { run } from '../../scripts/lab/exec.ts';
 import { fitPages } from './page-size.ts';
+import { PLACES, UNKNOWN_PLACES, writePlaces } from './places.ts';
 import { NODE_VERSION, type Target } from './targets.ts';
 
 /** Makes one file of Node, the loader and the assets: with pkg, which makes a single executable application of Node's. */
@@ -32,17 +33,20 @@ export async function pack({ target, node, loader, assets }: Parts, work: string
   const home = join(work, 'home');
   seedPkgCache(home, target, node);
   copyFileSync(loader, join(work, 'loader.cjs'));
+  const places = join(work, PLACES);
+  writeFileSync(places, UNKNOWN_PLACES);
   const unfinished = join(work, basename(output));
   const config = {
     loader: join(work, 'loader.cjs'),
     targets: [{ platform: 'linux', arch: target.arch, nodeRange: `node${NODE_VERSION}`, output: unfinished }],
     // The path of the script ends up inside: this one is the same wherever it is built. pkg works in a folder below TMPDIR.
-    seaConfig: { ...SEA_CONFIG, main: '../loader.cjs', assets },
+    seaConfig: { ...SEA_CONFIG, main: '../loader.cjs', assets: { ...assets, [PLACES]: places } },
   };
   await run(process.execPath, [join(import.meta.dirname, 'pkg-sea.cjs'), JSON.stringify(config)], {
     env: { PATH: process.env['PATH'] ?? '', HOME: home, TMPDIR: work },
   });
   fitPages(unfinished, target.pageBytesMax);
+  writePlaces(unfinished, assets);
   mkdirSync(dirname(output), { recursive: true });
   renameSync(unfinished, output);
 }

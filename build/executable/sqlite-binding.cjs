@@ -3,15 +3,16 @@
  * Stands in the bundle where better-sqlite3 looks for its addon: that is in the executable, and the kernel loads it from a file without a name, so that no
  * folder has to be writable for long and nothing is left behind. All threads share one copy.
  */
-const { closeSync, constants, openSync, rmSync, writeSync } = require('node:fs');
+const { closeSync, constants, openSync, readSync, rmSync, writeSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const path = require('node:path');
-const { getRawAsset } = require('node:sea');
+const { getAsset } = require('node:sea');
 const { getEnvironmentData, setEnvironmentData } = require('node:worker_threads');
 
 /** open(2): Node names all its flags but this one. */
 const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
 const SHARED = 'skerry.sqlite-addon';
+const PIECE_BYTES = 64 * 1024;
 
 let addon;
 
@@ -63,9 +64,18 @@ function openNameless(folder) {
   }
 }
 
+/** Piece by piece with read(2): of the mapped file, each page that is read stays in memory (places.ts). */
 function fill(fd) {
-  const bytes = new Uint8Array(getRawAsset('better_sqlite3.node'));
-  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
+  const { at, length } = JSON.parse(getAsset('places.json', 'utf8'))['better_sqlite3.node'];
+  const piece = Buffer.allocUnsafe(PIECE_BYTES);
+  const executable = openSync('/proc/self/exe');
+  for (let done = 0; done < length;) {
+    const bytes = readSync(executable, piece, 0, Math.min(PIECE_BYTES, length - done), at + done);
+    if (bytes === 0) throw new Error('the executable is cut off');
+    for (let written = 0; written < bytes;) written += writeSync(fd, piece, written, bytes - written);
+    done += bytes;
+  }
+  closeSync(executable);
 }
 
 function open(file) {
