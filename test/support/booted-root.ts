@@ -13,7 +13,7 @@ export type BootedRoot = {
   readonly cut: () => Promise<void>;
 };
 
-const BOOT_MS_MAX = 60_000;
+const BOOT_MS_MAX = 120_000;
 
 /** `bind`: path inside → folder of this machine. */
 export async function boot(root: Root, bind: Readonly<Record<string, string>>): Promise<BootedRoot> {
