@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Clock } from '#lib/clock.ts';
 import type { ApiClient } from './client/api-client.ts';
 import type { Discovery } from './client/discovery.ts';
 import { DATA_DIR, type Context } from './context.ts';
@@ -11,6 +12,7 @@ export type ServerVerbFlags = {
   readonly context?: string;
   readonly cluster?: string;
   readonly user?: string;
+  /** Milliseconds; 0: as long as it takes. */
   readonly requestTimeout?: number;
   readonly dataDir: string;
 };
@@ -25,8 +27,20 @@ export function withServerFlags(command: Command): Command {
     .option('--context <name>', 'the context of the kubeconfig')
     .option('--cluster <name>', "the cluster of the kubeconfig, in place of the context's")
     .option('--user <name>', "the user of the kubeconfig, in place of the context's")
-    .option('--request-timeout <duration>', 'how long to wait for an answer (default: 30s)', duration)
+    .option('--request-timeout <duration>', 'how long to wait for an answer; 0: as long as it takes (default: 30s)', timeout)
     .option('--data-dir <dir>', 'where a server of this machine keeps its state', folder, DATA_DIR);
+}
+
+/** As kubectl: a number alone is of seconds. */
+function timeout(text: string): number {
+  return /^\d{1,6}$/.test(text) ? Number(text) * 1_000 : duration(text);
+}
+
+/** Aborted when the time is over that the user gave for a request: for answers that have no end of their own. */
+export function requestSignal({ requestTimeout = 0 }: Pick<ServerVerbFlags, 'requestTimeout'>, clock: Clock): AbortSignal {
+  const stop = new AbortController();
+  if (requestTimeout > 0) clock.timer(requestTimeout, () => stop.abort());
+  return stop.signal;
 }
 
 /** The server that is meant, and what it serves. Connects to nothing yet. */

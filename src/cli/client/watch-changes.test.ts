@@ -69,3 +69,18 @@ test('a server that is away is tried again, and told of once', async () => {
   expect(told).toEqual(['', 'from 3', 'from 3', 'from 3', 'ADDED a@4', 'from 4']);
   expect(errors).toEqual(['skerry: the watch was cut, and is tried again: refused\n']);
 });
+
+test('it ends without an error when it is aborted, whatever it does at that moment', async () => {
+  for (const code of ['Aborted', 'ServiceUnavailable']) {
+    const stop = new AbortController();
+    const client = {
+      send: async () => list(3),
+      open: async () => {
+        stop.abort();
+        throw new SkerryError(code, 'GET /x');
+      },
+    };
+    const outside = { clock: systemClock, ids: systemIds, stderr: () => undefined };
+    await watchChanges(client, { path: '/x', query: {}, chunk: 500 }, FORM, async () => undefined, outside, stop.signal);
+  }
+});

@@ -33,7 +33,7 @@ const BACK_OFF_MS_MAX = 30_000;
 
 type Event<T> = { readonly type: string; readonly object: T };
 
-/** `tell`: takes changes in their order; the first list in one call. Ends only by an error. */
+/** `tell`: takes changes in their order; the first list in one call. Ends by an error, or when it is aborted. */
 export async function watchChanges<T>(
   client: Pick<ApiClient, 'send' | 'open'>,
   { path, query, chunk }: Watched,
@@ -53,6 +53,7 @@ export async function watchChanges<T>(
         await follow();
         failures = 0;
       } catch (error) {
+        if (signal.aborted && hasCode(error, 'Aborted')) return;
         if (isTooOld(error)) revision = '';
         else if (!isPassing(error)) throw error;
         else {

@@ -6,6 +6,7 @@ import { withQuery, type Page } from '../client/list-pages.ts';
 import type { Context } from '../context.ts';
 import type { GetFlags } from '../get.ts';
 import { jsonText, objectName, withoutManagedFields, yamlText, type PrintedObject } from '../output/object-text.ts';
+import { requestSignal } from '../server-flags.ts';
 import type { Table } from '../output/table.ts';
 import { TABLE, itemsOf, tableOf, type Selection } from './fetch.ts';
 import { printerFor, type TableStyle } from './tables-text.ts';
@@ -33,7 +34,7 @@ export async function runWatch(
     query: name === undefined ? query : { ...query, fieldSelector: `metadata.name=${name}` },
     chunk,
   };
-  const never = new AbortController().signal;
+  const signal = requestSignal(flags, context.clock);
   const { output, outputWatchEvents } = flags;
   let isFirst = true;
   const skipsFirst = () => {
@@ -48,7 +49,7 @@ export async function runWatch(
       if (skipsFirst()) return;
       for (const { event, object } of changes) await context.write(print(event, object));
     };
-    return watchChanges(client, watched, objectForm(target), tell, context, never);
+    return watchChanges(client, watched, objectForm(target), tell, context, signal);
   }
   const printer = printerFor(target, style, outputWatchEvents === true);
   const tell = async (changes: readonly Change<Table>[]) => {
@@ -66,7 +67,7 @@ export async function runWatch(
     );
     if (texts.join('') !== '') await context.write(texts.join(''));
   };
-  return watchChanges(client, watched, TABLE_FORM, tell, context, never);
+  return watchChanges(client, watched, TABLE_FORM, tell, context, signal);
 }
 
 function objectPrinter(format: 'json' | 'yaml' | 'name', managedFields: boolean, events: boolean) {

@@ -7,6 +7,7 @@ import { objectPath } from '../client/resource-types.ts';
 import type { Context } from '../context.ts';
 import { failureText, throwAll } from '../failure-text.ts';
 import type { LogsFlags } from '../logs.ts';
+import { requestSignal } from '../server-flags.ts';
 import { byLogs, logQuery, selectorOf, targetsIn, type LogPod, type LogTarget } from './log-targets.ts';
 import { wholeLines } from './whole-lines.ts';
 
@@ -107,11 +108,13 @@ async function printAll(
   together: boolean,
 ): Promise<void> {
   const stop = new AbortController();
+  const late = requestSignal(flags, context.clock);
+  const signal = AbortSignal.any([stop.signal, late]);
   const failures: unknown[] = [];
   const one = async (target: LogTarget) => {
-    if (stop.signal.aborted) return;
+    if (signal.aborted) return;
     try {
-      await printOne(target, flags, context, client, targets.length > 1, stop.signal);
+      await printOne(target, flags, context, client, targets.length > 1, signal);
     } catch (error) {
       if (hasCode(error, 'Aborted')) return;
       if (flags.ignoreErrors === true && !hasCode(error, 'OutputClosed')) return context.stderr(failureText(error));
@@ -121,6 +124,7 @@ async function printAll(
   };
   if (together) await Promise.all(targets.map(one));
   else for (const target of targets) await one(target);
+  if (late.aborted) failures.push(new SkerryError('Timeout', 'read the log: --request-timeout is over'));
   throwAll(failures);
 }
 
