@@ -116,6 +116,8 @@ test.each([
   'get deploy web -o json',
   'get svc,cm -o yaml',
   'get cm -l a=2 -o json',
+  'get cm -w -o name --request-timeout=2s',
+  'get cm settings -o name --request-timeout=20',
   'get pods --field-selector=status.phase=Failed',
   'get replicasets.v1.apps --sort-by=.metadata.name',
   'get pod none --ignore-not-found',
@@ -133,7 +135,7 @@ test.each([
   'logs talk -c other',
   'logs -l app=none',
   'logs -l app=web --prefix',
-  'logs web --selector=',
+  'logs talk -c other --selector=',
 ])('skerry %s, as kubectl', async (line) => {
   await checkSame(line);
 });
@@ -255,29 +257,58 @@ test('logs of one container and of several, followed until the reader has enough
 });
 
 test.each([
-  ['bash', 'skerry ge', 'get'],
-  ['bash', 'skerry get node', 'nodes'],
-  ['bash', 'skerry get pods tal', 'talk'],
-  ['bash', 'skerry delete -n kube-no', 'kube-node-lease'],
-  ['bash', 'skerry get -o ya', 'yaml'],
-  ['bash', 'skerry logs talk -c oth', 'other'],
-  ['bash', 'skerry get deploy/w', 'deploy/web'],
-  ['bash', 'skerry token create --us', '--uses'],
-  ['zsh', 'skerry get pods tal', 'talk'],
-  ['zsh', 'skerry get -o ya', 'yaml'],
-])('%s completes "%s" to "%s"', async (shell, line, expected) => {
+  ['skerry ge', 'get'],
+  ['skerry get node', 'nodes'],
+  ['skerry get pods tal', 'talk'],
+  ['skerry delete -n kube-no', 'kube-node-lease'],
+  ['skerry get -o ya', 'yaml'],
+  ['skerry logs talk -c oth', 'other'],
+  ['skerry get deploy/w', 'deploy/web'],
+  ['skerry token create --us', '--uses'],
+])('bash completes "%s" to "%s"', async (line, expected) => {
   const words = line
     .split(' ')
     .map((word) => `'${word}'`)
     .join(' ');
-  const script = {
-    bash: `source <(skerry completion bash); COMP_WORDS=(${words}); COMP_CWORD=$((\${#COMP_WORDS[@]}-1)); _skerry; printf '%s\\n' "\${COMPREPLY[@]}"`,
-    zsh: `source <(skerry completion zsh); compadd() { while [[ $1 != -- ]]; do shift; done; shift; print -rl -- "$@" }; words=(${words}); CURRENT=\${#words}; _skerry`,
-  }[shell as 'bash' | 'zsh'];
-  const flags = shell === 'zsh' ? ['-f', '-c'] : ['-c'];
-  const { stdout, stderr } = await tryRun(shell, [...flags, script], { env: env() });
+  const script = `source <(skerry completion bash); COMP_WORDS=(${words}); COMP_CWORD=$((\${#COMP_WORDS[@]}-1)); _skerry; printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const { stdout, stderr } = await tryRun('bash', ['-c', script], { env: env() });
   expect([stdout.split('\n').filter((word) => word.startsWith(line.split(' ').at(-1) ?? '')), stderr]).toEqual([
     expect.arrayContaining([expected]),
     '',
   ]);
+});
+
+/** What an interactive zsh makes of tab: its line editor leaves the line in a file. */
+const ZSHRC = `
+unset zle_bracketed_paste
+autoload -Uz compinit && compinit -D -u
+source <(skerry completion zsh)
+keep() { print -rn -- "$BUFFER" > $ZDOTDIR/line; print DONE; exit }
+zle -N keep
+bindkey '^X' keep
+PS1='READY'
+`;
+const AT_ZSH = `
+zmodload zsh/zpty
+zpty inner zsh -d -i
+zpty -r inner said '*READY*'
+zpty -w -n inner "$1"$'\\t\\x18'
+zpty -r inner said '*DONE*'
+`;
+
+test.each([
+  ['skerry get pods tal', 'skerry get pods talk '],
+  ['skerry get -o ya', 'skerry get -o yaml '],
+  ['skerry get --output=ya', 'skerry get --output=yaml '],
+  ['skerry get -n=kube-no', 'skerry get -n=kube-node-lease '],
+  ['skerry get deploy/w', 'skerry get deploy/web '],
+  ['skerry logs depl', 'skerry logs deployment/'],
+])('zsh completes "%s" to "%s"', async (line, expected) => {
+  const ZDOTDIR = mkdtempSync(join(work, 'zsh-'));
+  writeFileSync(join(ZDOTDIR, '.zshrc'), ZSHRC);
+  writeFileSync(join(ZDOTDIR, 'at-zsh'), AT_ZSH);
+  const { stderr } = await tryRun('timeout', ['20', 'zsh', '-f', join(ZDOTDIR, 'at-zsh'), line], {
+    env: { ...env(), ZDOTDIR, TERM: 'dumb' },
+  });
+  expect([readFileSync(join(ZDOTDIR, 'line'), 'utf8'), stderr]).toEqual([expected, '']);
 });

@@ -87,11 +87,19 @@ complete -F _skerry skerry
 const ZSH = `
 _skerry() {
   local cur="\${words[CURRENT]}" prev="\${words[CURRENT-1]}" verb found kind
-  verb="$(__skerry_verb "\${(@)words[2,CURRENT-1]}")"
+  local -a line
+  line=("\${(@)words[2,CURRENT-1]}")
+  # zsh takes a flag and its value for one word: what stands before the equals sign is no part of what is completed.
+  if [[ "$cur" == -*=* ]]; then
+    prev="\${cur%%=*}" cur="\${cur#*=}"
+    line+=("$prev")
+    compset -P '*='
+  fi
+  verb="$(__skerry_verb "\${(@)line}")"
   found="$(__skerry_words "$verb" "$prev" "$cur")"
   kind=$?
   if [ "$kind" -eq 2 ]; then _files; return; fi
-  if [ "$kind" -eq 1 ]; then found="$("\${words[1]}" __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)"; fi
+  if [ "$kind" -eq 1 ]; then found="$("\${words[1]}" __complete -- "\${(@)line}" "$cur" 2>/dev/null)"; fi
   local -a candidates whole open
   candidates=("\${(@f)found}")
   whole=("\${(@)candidates:#*/}")
