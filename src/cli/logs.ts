@@ -34,7 +34,7 @@ export function logsCommand(context: Context): Command {
     .addOption(new Option('--tail <lines>', 'how many lines from the end; -1: all (default: all, with -l 10)').argParser(seconds))
     .option('--since <duration>', 'only what is younger: 5s, 2m, 3h', duration)
     .option('--since-time <time>', 'only what is younger: 2027-01-01T00:00:00Z')
-    .option('--limit-bytes <n>', 'at most so much', amount)
+    .option('--limit-bytes <n>', 'at most so much; 0: all', amount)
     .option('--timestamps', 'with the time of each line')
     .option('--all-containers', 'of all containers')
     .option('--all-pods', 'of all pods of a deployment or the like, with --prefix')

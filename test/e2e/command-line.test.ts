@@ -129,6 +129,7 @@ test.each([
   'delete cm -l a=2 --wait=false --field-selector=',
   'delete cm settings --selector= --dry-run=server',
   'delete --wait --cascade cm nosuch',
+  'delete ns default -n kube-system --dry-run=server',
   'get cm -n=kube-node-lease -o=name',
   '-n kube-node-lease get cm -o name',
   'get cm -A=true -l=a --all-namespaces=false --no-headers=true -o=json',

@@ -28,6 +28,7 @@ export async function runDelete(
     if (flags.ignoreNotFound !== true) await context.write('No resources found\n');
     return;
   }
+  if (flags.namespace !== undefined && victims.some(({ type }) => !type.namespaced)) context.stderr(`Warning: ${UNSCOPED}\n`);
   if (deletion.force) context.stderr(`Warning: ${FORCED}\n`);
   const gone: { readonly victim: Victim; readonly uid: string }[] = [];
   for (const victim of victims) {
@@ -49,6 +50,7 @@ export async function runDelete(
   throwAll(failures);
 }
 
+const UNSCOPED = 'deleting cluster-scoped resources, not scoped to the provided namespace';
 const FORCED =
   'Immediate deletion does not wait for confirmation that the running resource has been terminated. The resource may continue to run on the cluster indefinitely.';
 

@@ -3,9 +3,17 @@ import { compareQuantities, tryParseQuantity } from '#api/quantity.ts';
 import { SkerryError } from '#lib/error.ts';
 import type { Fetched, Fetching } from './fetch.ts';
 
-/** The order of --sort-by: what a field's path gives of each object. Of JSONPath it knows fields and indexes, no filters and no wildcards. */
+/**
+ * The order of --sort-by: what a field's path gives of each object. Of JSONPath it knows fields and indexes, no filters and no wildcards. Throws
+ * Usage for a path that is none, or that no object has: a slip would look like an order.
+ */
 export function sortFetched<T>(fetching: Fetching<T>, path: string): Fetching<T> {
   const steps = parsePath(path);
+  const objects = fetching.found.flatMap(({ answers }) =>
+    answers.flatMap((answer) => rowsOf(answer)?.map((row) => at(row, ['object'])) ?? [answer]),
+  );
+  if (objects.length > 0 && objects.every((object) => at(object, steps) === undefined))
+    throw new SkerryError('Usage', `sort by ${JSON.stringify(path)}: no object that was found has such a field`);
   return { ...fetching, found: fetching.found.map((one) => sortOne(one, steps)) };
 }
 

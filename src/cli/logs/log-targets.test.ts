@@ -60,6 +60,7 @@ test('selectors of workloads and services', () => {
 test('what a log is asked with', () => {
   const flags = { dataDir: '', maxLogRequests: 5, podRunningTimeout: 0 };
   expect(logQuery({ ...flags, selector: 'a' }, 'c')).toEqual({ container: 'c', tailLines: '10' });
+  expect(logQuery({ ...flags, limitBytes: 0 }, 'c')).toEqual({ container: 'c' });
   expect(logQuery({ ...flags, since: 1_500, tail: -1, follow: true }, 'c')).toEqual({
     container: 'c',
     follow: 'true',

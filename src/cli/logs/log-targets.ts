@@ -126,7 +126,7 @@ export function logQuery(flags: LogsFlags, container: string): Readonly<Record<s
     ...(lines < 0 ? {} : { tailLines: String(lines) }),
     ...(since === undefined ? {} : { sinceSeconds: String(Math.max(1, Math.ceil(since / 1_000))) }),
     ...(sinceTime === undefined ? {} : { sinceTime }),
-    ...(limitBytes === undefined ? {} : { limitBytes: String(limitBytes) }),
+    ...(limitBytes === undefined || limitBytes === 0 ? {} : { limitBytes: String(limitBytes) }),
   };
 }
 
