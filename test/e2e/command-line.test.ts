@@ -229,6 +229,12 @@ test('create from files, folders, lists and standard input; delete by the same, 
   const unknown = await skerry(['create', '-f', '-'], map('d').replace('metadata', 'dato: {}\nmetadata'));
   expect(unknown.stderr).toMatch(/Error from server \(BadRequest\): error when creating "STDIN": .*unknown field "dato"/);
 
+  // Each would be the path of something larger: all ConfigMaps, or the namespace.
+  const nameless = await skerry(['delete', '-f', '-'], map('d').replace('name:', 'generateName:'));
+  expect([nameless.stdout, nameless.stderr]).toEqual(['', expect.stringContaining('resource name may not be empty')]);
+  expect((await skerry(['delete', 'cm', '..', '-n', 'kube-node-lease'])).stderr).toContain('invalid resource name ".."');
+  expect((await skerry(['get', 'cm', 'settings'])).code).toBe(0);
+
   expect((await skerry(['delete', '-f', join(folder, 'a.yaml')])).stdout).toBe(
     'configmap "a" deleted from default namespace\nconfigmap "b" deleted from default namespace\n',
   );

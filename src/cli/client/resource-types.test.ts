@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseArguments } from './resource-arguments.ts';
-import { findType, pluralName, typesInCategory, type ResourceType } from './resource-types.ts';
+import { PODS, findType, objectPath, pluralName, typesInCategory, type ResourceType } from './resource-types.ts';
 
 const type = (group: string, kind: string, plural: string, more: Partial<ResourceType> = {}): ResourceType => ({
   group,
@@ -59,4 +59,23 @@ test.each([
 
 test.each(['pods po/a', 'po/a/b', 'po/', '/a', 'po,svc/a', ','])('"%s" asks for nothing that there is', (line) => {
   expect(() => parseArguments(line.split(' '))).toThrow(expect.objectContaining({ code: 'Usage' }));
+});
+
+test.each([
+  ['a', '', 'resource name may not be empty'],
+  ['a', '..', "may not be '..'"],
+  ['a', 'b/c', "may not contain '/'"],
+  ['a', 'b%2fc', "may not contain '%'"],
+  ['', 'b', 'namespace may not be empty'],
+  ['..', 'b', "may not be '..'"],
+])(
+  'no path is made of namespace "%s" and name "%s": a DELETE there would be that of something larger',
+  (namespace, name, why) => {
+    expect(() => objectPath(PODS, namespace, name)).toThrow(why);
+  },
+);
+
+test('the path of an object', () => {
+  expect(objectPath(PODS, 'a', 'b?c')).toBe('/api/v1/namespaces/a/pods/b%3Fc');
+  expect(objectPath({ ...PODS, group: 'g', namespaced: false }, undefined, 'b')).toBe('/apis/g/v1/pods/b');
 });

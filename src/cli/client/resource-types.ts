@@ -1,3 +1,5 @@
+import { SkerryError } from '#lib/error.ts';
+
 /** What a server serves, and how the words of a command line name it, as kubectl understands them. Decides on values; asks nothing. */
 export type ResourceType = {
   readonly group: string;
@@ -61,15 +63,31 @@ export function pluralName({ group, plural }: Pick<ResourceType, 'group' | 'plur
   return group === '' ? plural : `${plural}.${group}`;
 }
 
-/** `namespace` undefined: of all namespaces, and of what has none. */
-export function collectionPath(
-  type: Pick<ResourceType, 'group' | 'version' | 'plural' | 'namespaced'>,
-  namespace: string | undefined,
-): string {
+export const PODS = { group: '', version: 'v1', plural: 'pods', namespaced: true } as const;
+
+type Served = Pick<ResourceType, 'group' | 'version' | 'plural' | 'namespaced'>;
+
+/** `namespace` undefined: of all namespaces, and of what has none. Throws BadRequest for one that can be none. */
+export function collectionPath(type: Served, namespace: string | undefined): string {
   const root = type.group === '' ? `/api/${type.version}` : `/apis/${type.group}/${type.version}`;
-  return `${root}${type.namespaced && namespace !== undefined ? `/namespaces/${encodeURIComponent(namespace)}` : ''}/${type.plural}`;
+  return `${root}${type.namespaced && namespace !== undefined ? `/namespaces/${segment('namespace', namespace)}` : ''}/${type.plural}`;
 }
 
-export function objectPath(type: ResourceType, namespace: string | undefined, name: string): string {
-  return `${collectionPath(type, namespace)}/${encodeURIComponent(name)}`;
+/** Throws BadRequest for a name that can be none. */
+export function objectPath(type: Served, namespace: string | undefined, name: string): string {
+  return `${collectionPath(type, namespace)}/${segment('resource name', name)}`;
+}
+
+/**
+ * What no object can be called as it would be another path (Kubernetes: path segment names): without a name, or with two dots, a DELETE would be
+ * that of the whole collection, or of the namespace.
+ */
+function segment(what: string, text: string): string {
+  if (text === '') throw new SkerryError('BadRequest', `${what} may not be empty`);
+  if (text === '.' || text === '..')
+    throw new SkerryError('BadRequest', `invalid ${what} ${JSON.stringify(text)}: may not be '${text}'`);
+  const wrong = /[/%]/.exec(text)?.[0];
+  if (wrong !== undefined)
+    throw new SkerryError('BadRequest', `invalid ${what} ${JSON.stringify(text)}: may not contain '${wrong}'`);
+  return encodeURIComponent(text);
 }

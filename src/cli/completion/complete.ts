@@ -1,7 +1,7 @@
 import type { ApiClient } from '../client/api-client.ts';
 import type { Discovery } from '../client/discovery.ts';
 import { withQuery } from '../client/list-pages.ts';
-import { collectionPath, pluralName } from '../client/resource-types.ts';
+import { PODS, collectionPath, objectPath, pluralName } from '../client/resource-types.ts';
 import { DATA_DIR, type Context } from '../context.ts';
 import { connect } from '../server-flags.ts';
 import type { FlagFacts, VerbFacts } from './command-facts.ts';
@@ -84,24 +84,26 @@ async function candidatesFor(line: Line, context: Context): Promise<readonly str
   const silent: Context = { ...context, stderr: () => undefined };
   const asking = await connect(silent, { ...choice, requestTimeout: TIMEOUT_MS });
   if (flag === '--namespace') return names(asking.client, '/api/v1/namespaces');
-  const pods = collectionPath(POD, asking.client.namespace);
-  if (flag === '--container')
-    return containersOf(asking.client, `${pods}/${encodeURIComponent((line.given[0] ?? '').replace(/^.*\//, ''))}`);
+  if (flag === '--container') return containersOf(asking.client, (line.given[0] ?? '').replace(/^.*\//, ''));
   if (flag !== undefined) return [];
   switch (verb) {
     case 'get':
     case 'delete':
       return objects(line, asking);
     case 'logs':
-      if (line.given.length > 0) return containersOf(asking.client, `${pods}/${encodeURIComponent(line.given[0] ?? '')}`);
+      if (line.given.length > 0) return containersOf(asking.client, line.given[0] ?? '');
       if (line.current.includes('/')) return objects(line, asking);
-      return [...(await names(asking.client, pods)), 'deployment/', 'daemonset/', 'replicaset/', 'service/'];
+      return [
+        ...(await names(asking.client, collectionPath(PODS, asking.client.namespace))),
+        'deployment/',
+        'daemonset/',
+        'replicaset/',
+        'service/',
+      ];
     default:
       return [];
   }
 }
-
-const POD = { group: '', version: 'v1', plural: 'pods', namespaced: true } as const;
 
 type Asking = { readonly client: ApiClient; readonly discovery: Discovery };
 
@@ -126,8 +128,8 @@ async function names(client: ApiClient, path: string): Promise<readonly string[]
   return (items ?? []).flatMap(({ metadata }) => (metadata?.name === undefined ? [] : [metadata.name]));
 }
 
-async function containersOf(client: ApiClient, path: string): Promise<readonly string[]> {
-  const answer = await client.send('GET', path);
+async function containersOf(client: ApiClient, pod: string): Promise<readonly string[]> {
+  const answer = await client.send('GET', objectPath(PODS, client.namespace, pod));
   // Sound: as above.
   const { spec } = (answer ?? {}) as {
     readonly spec?: Readonly<Record<string, readonly { readonly name: string }[] | undefined>>;

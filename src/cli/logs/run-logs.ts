@@ -3,7 +3,7 @@ import { SkerryError, hasCode } from '#lib/error.ts';
 import type { ApiClient } from '../client/api-client.ts';
 import type { Discovery } from '../client/discovery.ts';
 import { listPages, withQuery } from '../client/list-pages.ts';
-import { objectPath } from '../client/resource-types.ts';
+import { PODS, collectionPath, objectPath } from '../client/resource-types.ts';
 import type { Context } from '../context.ts';
 import { failureText, throwAll } from '../failure-text.ts';
 import type { LogsFlags } from '../logs.ts';
@@ -50,7 +50,7 @@ export async function runLogs(words: readonly string[], given: LogsFlags, contex
 const usage = (what: string) => new SkerryError('Usage', what);
 
 async function selected(client: ApiClient, selector: string, namespace = client.namespace): Promise<readonly LogPod[]> {
-  const pages = await listPages(client, `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`, { labelSelector: selector });
+  const pages = await listPages(client, collectionPath(PODS, namespace), { labelSelector: selector });
   // Sound: pods are what is asked for, of which single fields are read.
   return pages.flatMap((page) => (page as { readonly items?: readonly LogPod[] | null }).items ?? []);
 }
@@ -65,9 +65,8 @@ async function podsOf(
   const [first = '', name, ...more] = what.split('/');
   if (more.length > 0 || name === '' || first === '')
     throw usage('arguments in resource/name form may not have more than one slash');
-  const podPath = (pod: string) => `/api/v1/namespaces/${encodeURIComponent(client.namespace)}/pods/${encodeURIComponent(pod)}`;
   // Sound: a pod is what is asked for.
-  const podNamed = async (pod: string) => [(await client.send('GET', podPath(pod))) as LogPod];
+  const podNamed = async (pod: string) => [(await client.send('GET', objectPath(PODS, client.namespace, pod))) as LogPod];
   if (name === undefined) return podNamed(first);
   const type = await discovery.type(first);
   if (type.group === '' && type.plural === 'pods') return podNamed(name);
@@ -136,7 +135,7 @@ async function printOne(
   several: boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}/log`;
+  const path = `${objectPath(PODS, namespace, pod)}/log`;
   const idleMs = flags.follow === true ? 0 : IDLE_MS;
   const chunks = await client.open(withQuery(path, logQuery(flags, container)), { accept: '*/*', idleMs, signal });
   const prefix = flags.prefix === true ? `[pod/${pod}/${container}] ` : '';
