@@ -67,7 +67,7 @@ function nothingFound(targets: readonly Target[], namespace: string): string {
 }
 
 async function sorted<T>(fetching: Promise<Fetching<T>>, path: string | undefined): Promise<Fetching<T>> {
-  if (path === undefined) return fetching;
+  if (path === undefined || path === '') return fetching;
   const { sortFetched } = await import('./sort.ts');
   return sortFetched(await fetching, path);
 }

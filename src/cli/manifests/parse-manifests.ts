@@ -2,7 +2,7 @@ import { isJsonObject, ownOf, type JsonObject } from '#api/json-object.ts';
 import type { Json } from '#api/object.ts';
 import { SkerryError, explain } from '#lib/error.ts';
 
-/** Objects as a file holds them: JSON, or YAML of several documents, Lists among them. Checks no more than that each says what it is. */
+/** Objects as a file holds them: JSON, one value after the other, or YAML of several documents, Lists among them. Checks no more than that each says what it is. */
 export type Manifest = {
   readonly object: JsonObject;
   readonly apiVersion: string;
@@ -33,9 +33,8 @@ async function documentsOf(text: string): Promise<readonly (() => Json)[]> {
   // A text that begins as JSON does is most often nothing else, which is the quicker way.
   if (/^\s*[{[]/.test(text))
     try {
-      // Sound: what JSON.parse gives is JSON.
-      const value = JSON.parse(text) as Json;
-      return [() => value];
+      const values = jsonTexts(text).map((one) => JSON.parse(one) as Json);
+      return values.map((value) => () => value);
     } catch {
       // Flow style of YAML, or a fault that the YAML parser names with its line.
     }
@@ -48,6 +47,23 @@ async function documentsOf(text: string): Promise<readonly (() => Json)[]> {
       if (duplicates.length > 0) throw new Error(duplicates.join(' '));
       return value;
     });
+}
+
+/** As `-o json` writes several objects: where one ends, none is open. What is no JSON comes out as texts that are none. */
+function jsonTexts(text: string): readonly string[] {
+  const texts: string[] = [];
+  let from = 0;
+  let depth = 0;
+  for (const { 0: part, index } of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]]/g)) {
+    if (part === '{' || part === '[') depth += 1;
+    if (part !== '}' && part !== ']') continue;
+    depth -= 1;
+    if (depth !== 0) continue;
+    texts.push(text.slice(from, index + 1));
+    from = index + 1;
+  }
+  const rest = text.slice(from);
+  return rest.trim() === '' && texts.length > 0 ? texts : [...texts, rest];
 }
 
 /** Those of a List, each of which may be a List. */
