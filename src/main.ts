@@ -53,6 +53,7 @@ async function runMain(): Promise<void> {
     runAgent: untilStopped<AgentFlags>(runAgent, 'the agent has ended; its containers go on running'),
     clearNode: (flags) =>
       held(async (signal) => (await import('#agent/clear-node.ts')).clearNode({ ...flags, ...atHand }, signal)),
+    holdServer: async (dataDir) => (await import('#server/store/held-store.ts')).holdStore(dataDir),
     resetNode: (flags) =>
       held(async (signal) => (await import('#agent/reset-node.ts')).resetNode({ ...flags, ...atHand }, signal)),
     confirm: askAtTerminal,

@@ -38,6 +38,8 @@ export type Context = {
   readonly runAgent: (flags: AgentFlags) => Promise<void>;
   /** Takes away what the node's agent has made on this machine; its data stays. Rejects with InUse where the agent runs. */
   readonly clearNode: (flags: ClearNodeFlags) => Promise<Cleared>;
+  /** Keeps a server from running on this data, until it is released. Rejects with InUse where one runs. */
+  readonly holdServer: (dataDir: string) => Promise<{ readonly release: () => void }>;
   readonly resetNode: (flags: ResetFlags) => Promise<ResetDone>;
   /** Asks the person at the terminal a question of yes and no; undefined where there is none. */
   readonly confirm: (question: string) => Promise<boolean | undefined>;

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import type { InstallRequest, Installed } from '#install/install.ts';
-import type { Mode } from '#install/layout.ts';
+import { serviceLog, type Mode } from '#install/layout.ts';
 import { holdProcess } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
 import { agentCommand } from './agent.ts';
@@ -141,23 +141,20 @@ function told({ mode, start, image }: InstallRequest, { changed, notes, supervis
   const lines = [
     changed ? `installed: ${layout.command}` : 'nothing to do: all of it is installed',
     ...notes.map((note) => `note: ${note}`),
-    ...nextSteps(mode, start, image, supervisor, dataDir),
+    ...nextSteps({ mode, start, image }, { supervisor, layout, dataDir }),
   ];
   return lines.map((line) => `${line}\n`).join('');
 }
 
 function nextSteps(
-  mode: Mode,
-  start: boolean,
-  image: string | undefined,
-  supervisor: Installed['supervisor'],
-  dataDir: string,
+  { mode, start, image }: Pick<InstallRequest, 'mode' | 'start' | 'image'>,
+  { supervisor, layout, dataDir }: Pick<Installed, 'supervisor' | 'layout' | 'dataDir'>,
 ): readonly string[] {
   const unit = `skerry-${mode}`;
   if (image !== undefined) return [`${unit} starts when a machine boots from ${image}, and makes its own key then`];
   const first =
     supervisor === 'none'
-      ? [`there is no systemd here: start it with  /usr/local/lib/skerry/launch ${mode} --log-file /var/log/${unit}.log`]
+      ? [`there is no systemd here: start it with  ${layout.launch} ${mode} --log-file ${serviceLog(layout, mode)}`]
       : start
         ? []
         : [`start it with  systemctl start ${unit}`];

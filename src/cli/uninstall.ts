@@ -41,6 +41,7 @@ Containers that skerry did not make, images that were pulled, hostPath folders a
         { dataDir, docker, purge, force },
         {
           clearNode: () => context.clearNode({ dataDir, docker, anyNode: true }),
+          holdServer: () => context.holdServer(dataDir),
           run: programRunner(context.environment),
           tell: (text) => context.stderr(`${text}\n`),
         },

@@ -22,6 +22,8 @@ export type Layout = {
   readonly command: string;
   readonly config: string;
   readonly units: string;
+  /** Of the services where there is no journal to keep them. */
+  readonly logs: string;
 };
 
 /** What a service runs as; each has a unit `skerry-<mode>.service`, and a trial of its own. */
@@ -38,6 +40,11 @@ export function healthFile(layout: Pick<Layout, 'run'>, mode: Mode): string {
   return join(layout.run, `${mode}.health`);
 }
 
+/** What whoever starts this mode by hand is told to have it log to. */
+export function serviceLog(layout: Pick<Layout, 'logs'>, mode: Mode): string {
+  return join(layout.logs, `skerry-${mode}.log`);
+}
+
 /** `root`: `/`, or the folder of a system that is being prepared (`skerry install --image`). */
 export function layoutIn(root: string): Layout {
   const lib = join(root, 'usr/local/lib/skerry');
@@ -52,5 +59,6 @@ export function layoutIn(root: string): Layout {
     command: join(root, 'usr/local/bin/skerry'),
     config: join(root, 'etc/skerry/config.yaml'),
     units: join(root, 'etc/systemd/system'),
+    logs: join(root, 'var/log'),
   };
 }

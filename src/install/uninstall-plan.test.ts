@@ -41,13 +41,17 @@ test('the program goes, the data stays, but for a token that was not used', () =
 
 test('with purge also the data and the settings, and what is not ours stays', () => {
   const purged = told({ purge: true });
-  expect(purged.filter((step) => step.includes('/data/') || step.includes('/etc/skerry'))).toEqual([
+  expect(purged.filter((step) => /\/data\/|\/etc\/skerry|\/var\/log/.test(step))).toEqual([
     'remove /data/join-token',
     'remove /data/server',
     'remove /data/agent',
     'remove /data/admin.kubeconfig',
     'remove /data/recovery.key',
     'remove /etc/skerry',
+    'remove /var/log/skerry-server.log',
+    'remove /var/log/skerry-server.log.1',
+    'remove /var/log/skerry-agent.log',
+    'remove /var/log/skerry-agent.log.1',
   ]);
   expect(told({ command: '/opt/other' })).not.toContain('remove /usr/local/bin/skerry');
   expect(told({ engineText: '{"live-restore": false}' })).not.toContain(ENGINE);

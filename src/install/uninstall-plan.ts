@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import { withoutOurKeys, type TakenBack } from './engine-settings.ts';
-import { MODES, type Layout, type Mode } from './layout.ts';
+import { MODES, serviceLog, type Layout, type Mode } from './layout.ts';
 import type { Memory } from './memory.ts';
 import { COMMAND_TARGET } from './plan.ts';
 import type { Step } from './step.ts';
@@ -40,7 +40,11 @@ export function planAfter(leftovers: Leftovers): readonly Step[] {
     ...engineSteps(leftovers),
     ...remove(join(dataDir, 'join-token')),
     ...(purge
-      ? remove(...dataPaths(dataDir).filter((path) => path !== join(dataDir, 'join-token')), dirname(layout.config))
+      ? remove(
+          ...dataPaths(dataDir).filter((path) => path !== join(dataDir, 'join-token')),
+          dirname(layout.config),
+          ...logPaths(layout),
+        )
       : []),
     // Last: it holds what tells the next attempt what is ours. And after it the name by which that is started.
     ...remove(layout.run, layout.lib),
@@ -50,11 +54,16 @@ export function planAfter(leftovers: Leftovers): readonly Step[] {
 
 /** All that is asked about. */
 export function pathsOf(layout: Layout, dataDir: string): readonly string[] {
-  return [...unitPaths(layout), ...dataPaths(dataDir), dirname(layout.config), layout.run, layout.lib];
+  return [...unitPaths(layout), ...dataPaths(dataDir), dirname(layout.config), ...logPaths(layout), layout.run, layout.lib];
 }
 
 function unitPaths(layout: Layout): readonly string[] {
   return MODES.flatMap((mode) => [enablement(layout, mode).path, unitFile(layout, mode)]);
+}
+
+/** Each, and the one before it. */
+function logPaths(layout: Layout): readonly string[] {
+  return MODES.map((mode) => serviceLog(layout, mode)).flatMap((file) => [file, `${file}.1`]);
 }
 
 /** Never the whole folder: it may have been given one that holds other things as well. */

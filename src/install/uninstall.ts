@@ -8,6 +8,7 @@ import { isProgramIn, isRunning } from './observe.ts';
 import { ENGINE } from './packages.ts';
 import type { RunProgram } from './run-program.ts';
 import { createRunners, runSteps } from './runners.ts';
+import type { Step } from './step.ts';
 import { dataPaths, pathsOf, planAfter, planBefore, type Leftovers } from './uninstall-plan.ts';
 import { lockInstallation } from './upgrade/lock.ts';
 
@@ -35,6 +36,8 @@ export type Uninstalled = { readonly changed: boolean; readonly cleared: Cleared
 export type UninstallTools = {
   /** Takes away what the agent made on this machine. */
   readonly clearNode: () => Promise<Cleared>;
+  /** Throws InUse where a server runs on the data; none can before it is released. */
+  readonly holdServer: () => Promise<{ readonly release: () => void }>;
   readonly run: RunProgram;
   /** What is being done, for people who wait. */
   readonly tell: (text: string) => void;
@@ -44,24 +47,34 @@ export type UninstallTools = {
 export async function uninstall(request: UninstallRequest, tools: UninstallTools, signal: AbortSignal): Promise<Uninstalled> {
   if (process.getuid?.() !== 0) throw new SkerryError('Forbidden', 'uninstall skerry: it needs root (sudo skerry uninstall …)');
   const layout = layoutIn('/');
+  const { run, tell, holdServer } = tools;
   const lock = await lockInstallation(layout);
   try {
-    return await uninstallFrom(layout, request, tools, signal);
+    const leftovers = await look(layout, request, run, signal);
+    const runners = createRunners({ layout, run, rereadEngine: async () => undefined, note: tell, tell }, signal);
+    const act = (steps: readonly Step[]) => runSteps(steps, runners, tell, signal);
+    // One that is no unit's was started by somebody, who has to end it: before anything else is stopped.
+    const early = leftovers.running.server ? undefined : await holdServer();
+    const before = planBefore(leftovers);
+    await act(before);
+    const server = early ?? (await holdServer());
+    try {
+      const done = await uninstallStopped(leftovers, request, tools, act);
+      return { ...done, changed: done.changed || before.length > 0 };
+    } finally {
+      server.release();
+    }
   } finally {
     lock.release();
   }
 }
 
-async function uninstallFrom(
-  layout: Layout,
+async function uninstallStopped(
+  leftovers: Leftovers,
   { dataDir, docker, purge, force }: UninstallRequest,
-  { clearNode, run, tell }: UninstallTools,
-  signal: AbortSignal,
+  { clearNode }: Pick<UninstallTools, 'clearNode'>,
+  act: (steps: readonly Step[]) => Promise<void>,
 ): Promise<Uninstalled> {
-  const runners = createRunners({ layout, run, rereadEngine: async () => undefined, note: tell, tell }, signal);
-  const leftovers = await look(layout, { dataDir, purge }, run, signal);
-  const before = planBefore(leftovers);
-  await runSteps(before, runners, tell, signal);
   // Data that was lost has left its containers behind; a machine with neither has nothing to be cleared of.
   const [wasNode, hasEngine] = [existsSync(join(dataDir, 'agent')), mayHoldContainers(docker)];
   const cleared = wasNode || hasEngine ? await clearNode() : NOTHING;
@@ -74,9 +87,9 @@ async function uninstallFrom(
   }
   if (purge) refuseMounts(dataDir);
   const after = planAfter(leftovers);
-  await runSteps(after, runners, tell, signal);
+  await act(after);
   if (purge) removeIfEmpty(dataDir);
-  return { changed: before.length + after.length + cleared.removed.length > 0, cleared };
+  return { changed: after.length + cleared.removed.length > 0, cleared };
 }
 
 /** Where there is no engine there is no container, though nobody could be asked. */

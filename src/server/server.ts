@@ -33,6 +33,7 @@ import { startLoops } from './loops.ts';
 import { createPodLog } from './pod-log.ts';
 import { createPort, type PortTls } from './port.ts';
 import { OWN_NODE_LABEL, makeOwnToken } from './own-node.ts';
+import { storeFile } from './store/held-store.ts';
 import { openStore, type Store } from './store/store.ts';
 import { createTunnel } from './tunnel.ts';
 import { unready } from './unready.ts';
@@ -70,7 +71,7 @@ export type Server = {
 /** Rejects with what could not be opened: the data directory, its keys, its database, the port. */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { dataDir, listen, clock, ids, log, release } = options;
-  const stateFile = join(dataDir, 'server', 'state.db');
+  const stateFile = storeFile(dataDir);
   const loadPki = () => {
     const hosts = [...serverHosts(options.hostname, listen.host), ...options.tlsSan];
     return loadOrCreatePki({ dataDir, hosts, clock, ids });

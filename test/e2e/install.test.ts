@@ -9,7 +9,7 @@ import { boot, type BootedRoot } from '../support/booted-root.ts';
 import { kubectl } from '../support/kubectl.ts';
 import { writeInstallable } from '../support/release-folder.ts';
 import { newTestKey } from '../support/release-world.ts';
-import { createRoot, debsFor, emptyRoot, packagesIndex, type Root } from '../support/root.ts';
+import { createRoot, debsFor, emptyRoot, packagesIndex, type Root, type RootName } from '../support/root.ts';
 
 /**
  * The executable installs itself: in Debians that do not run systemd, and on one that is booted, with an engine, where it is a server, then an
@@ -61,18 +61,29 @@ async function isReady(): Promise<true> {
   return true;
 }
 
+/** A release, and the packages that such a system lacks. */
+async function stickFor(name: RootName): Promise<string> {
+  const stick = mkdtempSync(join(tmpdir(), 'skerry-stick-'));
+  cleanups.push(() => rmSync(stick, { recursive: true }));
+  for (const file of readdirSync(release).filter((other) => /^(?:install\.sh|SHA256SUMS.*|.*\.gz)$/.test(other)))
+    cpSync(join(release, file), join(stick, file));
+  cpSync(await debsFor(name, TOOLS), stick, { recursive: true });
+  return stick;
+}
+
 test.each(['bullseye', 'bookworm', 'trixie'] as const)(
   '%s without systemd: installed with its packages, and told how to start',
   async (name) => {
     const root = await createRoot(name);
     try {
-      const bind = { '/stick': release, '/debs': await debsFor(name, TOOLS) };
-      const install = ['/stick/skerry', 'install', 'server', '--offline', '/debs', '--data-dir', '/srv/data'];
+      const bind = { '/stick': await stickFor(name) };
+      const install = ['sh', '/stick/install.sh', 'server', '--offline', '/stick', '--data-dir', '/srv/data'];
       const first = await root.run(install, { bind });
       expect([first.code, first.stderr]).toEqual([
         0,
-        expect.stringMatching(/^install iproute2, nftables\n(?: {2}.*\n)+put version/),
+        expect.stringMatching(/checked by its sum.*\ninstall iproute2, nftables\n(?: {2}.*\n)+put version/),
       ]);
+      const uninstall = ['skerry', 'uninstall', '--purge', '--yes'];
       const command = /start it with {2}(.*)/.exec(first.stdout)?.[1] ?? '';
       expect(command).toBe('/usr/local/lib/skerry/launch server --log-file /var/log/skerry-server.log');
       expect(await root.run(install, { bind })).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing to do') });
@@ -86,14 +97,20 @@ test.each(['bullseye', 'bookworm', 'trixie'] as const)(
           () => existsSync(file) && readFileSync(file, 'utf8').includes('agent is running'),
         );
         expect(existsSync(join(root.folder, 'srv/data/admin.kubeconfig'))).toBe(true);
+        expect(await root.run(uninstall, { bind })).toMatchObject({
+          code: 1,
+          stderr: expect.stringContaining('hold the server in /srv/data: it is running; stop it first'),
+        });
+        expect(existsSync(join(root.folder, 'srv/data/server/state.db'))).toBe(true);
       } finally {
         await running.cut();
       }
-      expect(await root.run(['skerry', 'uninstall', '--purge', '--yes'], { bind })).toMatchObject({
+      expect(await root.run(uninstall, { bind })).toMatchObject({
         code: 0,
         stderr: expect.not.stringContaining('skerry:'),
       });
       expect(readdirSync(join(root.folder, 'usr/local/lib'))).not.toContain('skerry');
+      expect(readdirSync(join(root.folder, 'var/log')).filter((log) => log.startsWith('skerry'))).toEqual([]);
       expect([existsSync(join(root.folder, 'srv/data')), existsSync(join(root.folder, 'etc/skerry'))]).toEqual([false, false]);
     } finally {
       root.remove();

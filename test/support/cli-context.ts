@@ -30,6 +30,7 @@ export function cliContext(more: Partial<Context>) {
     runServer: take,
     runAgent: take,
     clearNode: async () => ({ removed: [], left: [] }),
+    holdServer: async () => ({ release: () => undefined }),
     resetNode: async () => ({ node: 'n1', server: 'told', cleared: { removed: [], left: [] }, forgotten: true }),
     confirm: async () => undefined,
     ...more,
