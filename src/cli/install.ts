@@ -1,16 +1,18 @@
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
+import type { GivenFlags } from '#install/config/merge-config.ts';
 import type { InstallRequest, Installed } from '#install/install.ts';
 import { serviceLog, type Mode } from '#install/layout.ts';
 import { holdProcess } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
 import { agentCommand } from './agent.ts';
-import { configKeys } from './config-keys.ts';
+import { configKeys, keysOf } from './config-keys.ts';
 import { DATA_DIR, type Context } from './context.ts';
 import { folder } from './flags.ts';
+import { TOKENS, givenSettings } from './given-settings.ts';
 import { serverCommand } from './server.ts';
 
-/** `skerry install server|agent`: the flags of the mode, which become its settings, and a few of its own. What it does is src/install/install.ts. */
+/** `skerry install server|agent`: the flags of the mode, and its variables, which become its settings, and a few of its own. What it does is src/install/install.ts. */
 type Flags = {
   readonly offline?: string;
   readonly installEngine?: true;
@@ -90,22 +92,26 @@ async function requestOf(
   { offline, installEngine, start, image }: Flags,
   context: Context,
 ): Promise<InstallRequest> {
-  const { executable } = context;
+  const { executable, environment } = context;
   if (executable === undefined)
     throw new SkerryError(
       'Usage',
       'install skerry: only the executable can be installed; make it with `npm run build`, and run dist/skerry-linux-x64 install …',
     );
-  const flags = Object.fromEntries([...typed].filter(([name]) => !TOKENS.includes(name)).map(absolute));
+  const keys = configKeys(context);
+  const settings = givenSettings(typed, environment, { own: keysOf(MODES[mode](context).options), all: keys });
+  const flags = Object.fromEntries(
+    Object.entries(settings).flatMap(([name, value]) => (TOKENS.includes(name) ? [] : [[name, absolute(name, value)]])),
+  );
   return {
     mode,
     version: context.release,
     executable: executable.path,
     flags,
-    keys: configKeys(context),
+    keys,
     dataDir: DATA_DIR,
     engineSocket: ENGINE_SOCKET,
-    token: await tokenOf(typed),
+    token: await tokenOf(settings),
     offline: offline === undefined ? undefined : resolve(offline),
     installEngine: installEngine === true,
     start,
@@ -115,19 +121,16 @@ async function requestOf(
 
 /** Where dockerd listens whose pid file and daemon.json are in their usual places. */
 const ENGINE_SOCKET = '/var/run/docker.sock';
-/** These are read here, and kept elsewhere. */
-const TOKENS = ['token', 'token-file'];
 /** A service is started in another folder than this. */
 const PATHS = ['data-dir', 'log-file'];
 
-function absolute([name, typed]: readonly [string, string | true]): readonly [string, string | true] {
-  return [name, PATHS.includes(name) && typeof typed === 'string' ? resolve(typed) : typed];
+function absolute(name: string, value: string | boolean): string | boolean {
+  return PATHS.includes(name) && typeof value === 'string' ? resolve(value) : value;
 }
 
-async function tokenOf(typed: ReadonlyMap<string, string | true>): Promise<string | undefined> {
-  const [token, file] = [typed.get('token'), typed.get('token-file')];
-  if (typeof token === 'string') return token.trim();
-  if (typeof file !== 'string') return undefined;
+/** It is read here, and kept elsewhere. */
+async function tokenOf({ token, 'token-file': file }: GivenFlags): Promise<string | undefined> {
+  if (typeof file !== 'string') return typeof token === 'string' ? token.trim() : undefined;
   const { readFile } = await import('node:fs/promises');
   try {
     return (await readFile(file, 'utf8')).trim();
