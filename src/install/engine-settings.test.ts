@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { settingsFileOf, withLiveRestore, withoutOurKeys } from './engine-settings.ts';
+import { dataRootsOf, isInSwarm, settingsFileOf, withLiveRestore, withoutOurKeys } from './engine-settings.ts';
 
 const free = { commandLines: ['/usr/sbin/dockerd -H fd://'], swarm: false };
 const checkMerged = (text: string | undefined, expected: string) =>
@@ -65,4 +65,18 @@ test('the file is where dockerd is told that it is', () => {
   expect(settingsFileOf(['dockerd'])).toBe('/etc/docker/daemon.json');
   expect(settingsFileOf(['x', 'dockerd\0--config-file\0/a/b.json\0'])).toBe('/a/b.json');
   expect(settingsFileOf(['argv[]=dockerd --config-file=/a/b.json ; ignore'])).toBe('/a/b.json');
+});
+
+test('what it knows of a swarm is where it keeps its state, and what it says itself', () => {
+  const checkRoots = (text: string | undefined, lines: readonly string[], expected: readonly string[]) =>
+    expect(dataRootsOf(text, lines)).toEqual(expected);
+  checkRoots(undefined, ['dockerd -H fd://', 'graphics=-Gx --graph-opt=a'], ['/var/lib/docker']);
+  checkRoots('{"data-root": "/srv/a"}', [], ['/srv/a']);
+  checkRoots('{"graph": "/srv/a"}', [], ['/srv/a']);
+  checkRoots(undefined, ['dockerd\0--data-root\0/srv/a\0-H\0fd://'], ['/srv/a']);
+  checkRoots(undefined, ['DOCKER_OPTS="--graph=/srv/a"', 'ExecStart=/usr/bin/dockerd -g /srv/b --debug'], ['/srv/a', '/srv/b']);
+  for (const state of ['active', 'pending', 'locked', 'error'])
+    expect(isInSwarm({ Swarm: { LocalNodeState: state } })).toBe(true);
+  for (const info of [{ Swarm: { LocalNodeState: 'inactive' } }, { Swarm: { LocalNodeState: '' } }, { Swarm: null }, {}, null, 1])
+    expect(isInSwarm(info)).toBe(false);
 });

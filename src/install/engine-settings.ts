@@ -64,10 +64,23 @@ export function settingsFileOf(commandLines: readonly string[]): string {
   return found.find((file) => file !== undefined) ?? '/etc/docker/daemon.json';
 }
 
-/** Where it keeps its state, and so what it knows of a swarm. */
-export function dataRootOf(text: string | undefined): string {
-  const root = parseSettings(text)?.['data-root'];
-  return typeof root === 'string' ? root : '/var/lib/docker';
+/** Where it keeps its state, and so what it knows of a swarm: all that its command lines name, or what its settings do (never both: it would not start). */
+export function dataRootsOf(text: string | undefined, commandLines: readonly string[]): readonly string[] {
+  const flags = commandLines.flatMap((line) => [...line.matchAll(DATA_ROOT)].flatMap(([, folder]) => folder ?? []));
+  if (flags.length > 0) return flags;
+  const settings = parseSettings(text);
+  const root = settings?.['data-root'] ?? settings?.['graph'];
+  return [typeof root === 'string' ? root : '/var/lib/docker'];
+}
+
+/** `--graph` and `-g` are its older names. */
+const DATA_ROOT = /(?:^|[\s"'=\0])(?:--?data-root|--?graph|-g)[=\s\0]+["']?([^\s"'\0;]+)/g;
+
+/** What an engine that runs answers at /info; one that waits for its other managers is part of its swarm, too. */
+export function isInSwarm(info: unknown): boolean {
+  // Sound: any field of an object may be read.
+  const state = (info as { readonly Swarm?: { readonly LocalNodeState?: unknown } } | null | undefined)?.Swarm?.LocalNodeState;
+  return typeof state === 'string' && state !== '' && state !== 'inactive';
 }
 
 /** Undefined for what is no JSON object. An empty file is one: dockerd takes it so. */

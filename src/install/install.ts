@@ -6,6 +6,7 @@ import { readFileIfThere } from '#lib/durable-file.ts';
 import { SkerryError } from '#lib/error.ts';
 import { parseSwitch, type ConfigKey } from './config/config-key.ts';
 import { mergeConfig, settingOf, type GivenFlags } from './config/merge-config.ts';
+import { engineGet } from './engine-get.ts';
 import { checkImage } from './image.ts';
 import { LAUNCH_SCRIPT } from './launch.ts';
 import { layoutIn, type Layout, type Mode } from './layout.ts';
@@ -92,7 +93,9 @@ async function installIn(
     token,
     start: request.start,
   };
-  const seen = await observe({ ...request, root, layout, dataDir, runsPods, tokenPath: tokenPathIn(dataDir) }, run, signal);
+  const askEngine = (path: string) => engineGet(request.engineSocket, path, clock, signal);
+  const place = { root, layout, dataDir, runsPods, tokenPath: tokenPathIn(dataDir) };
+  const seen = await observe({ ...request, ...place }, { run, askEngine }, signal);
   refuseOtherVersion(seen, request);
 
   const { steps, notes } = planInstall(wanted, seen);

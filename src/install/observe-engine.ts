@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { dataRootOf, settingsFileOf, withLiveRestore } from './engine-settings.ts';
+import { existsSync, lstatSync, readFileSync, readlinkSync } from 'node:fs';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import type { EngineReply } from './engine-get.ts';
+import { dataRootsOf, isInSwarm, settingsFileOf, withLiveRestore } from './engine-settings.ts';
 import type { Seen } from './plan.ts';
 import type { RunProgram } from './run-program.ts';
 
@@ -14,11 +15,17 @@ const UNIT_FILES = [
   'lib/systemd/system/docker.service',
 ];
 
+export type EngineTools = {
+  readonly run: RunProgram;
+  /** The one that this machine's own service manages. */
+  readonly askEngine: (path: string) => Promise<EngineReply>;
+};
+
 /** `coming`: it is about to be installed. `ours`: we are to run pods on it; else its settings are no business of ours. */
 export async function observeEngine(
   root: string,
   { there, coming, ours }: { readonly there: boolean; readonly coming: boolean; readonly ours: boolean },
-  run: RunProgram,
+  { run, askEngine }: EngineTools,
   signal: AbortSignal,
 ): Promise<Seen['engine']> {
   const pid = root === '/' && there ? daemonPid() : undefined;
@@ -28,13 +35,32 @@ export async function observeEngine(
   ].map(withoutComments);
   const lines = [...(pid === undefined ? [] : [textOf(`/proc/${pid}/cmdline`)]), ...commandLines];
   const path = settingsFileOf(lines);
-  const file = join(root, path);
+  const file = throughLinks(join(root, path), root);
   const text = existsSync(file) ? textOf(file) : undefined;
-  const swarm = existsSync(join(root, dataRootOf(text), 'swarm/docker-state.json'));
   const isAsked = ours && (there || coming);
+  const known = dataRootsOf(text, lines).some((folder) => existsSync(join(root, folder, 'swarm/docker-state.json')));
+  const swarm = known || (isAsked && pid !== undefined && (await runsInSwarm(askEngine)));
   const decision = isAsked ? withLiveRestore({ text, commandLines: lines, swarm }) : ({ type: 'keep' } as const);
   return { path, file, text, there: there || coming, decision, mayRun: pid !== undefined || coming };
 }
+
+async function runsInSwarm(askEngine: EngineTools['askEngine']): Promise<boolean> {
+  const reply = await askEngine('/info');
+  return reply.type === 'answer' && isInSwarm(reply.value);
+}
+
+/** The file that a symbolic link stands for, there or not: what is written in its place would take the link's. */
+export function throughLinks(file: string, root: string): string {
+  let found = file;
+  for (let hops = 0; hops < LINKS_MAX && lstatSync(found, { throwIfNoEntry: false })?.isSymbolicLink() === true; hops += 1) {
+    const target = readlinkSync(found);
+    found = isAbsolute(target) ? join(root, target) : resolve(dirname(found), target);
+  }
+  return found;
+}
+
+/** As the kernel follows, and no more. */
+const LINKS_MAX = 40;
 
 /** Of the daemon that this system runs; another one, in a container of its own, is none of ours. */
 export function daemonPid(): number | undefined {

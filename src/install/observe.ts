@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { readFileIfThere } from '#lib/durable-file.ts';
 import { broughtPackages, halfInstalled } from './dpkg.ts';
 import { architectureOf } from './elf.ts';
-import { observeEngine } from './observe-engine.ts';
+import { observeEngine, type EngineTools } from './observe-engine.ts';
 import type { Layout, Mode } from './layout.ts';
 import { readMemory } from './memory.ts';
 import { APPARMOR, ENGINE, MANAGERS, NETWORK_TOOLS, type Requirement } from './packages.ts';
@@ -29,7 +29,8 @@ export type Request = {
   readonly offline: string | undefined;
 };
 
-export async function observe(request: Request, run: RunProgram, signal: AbortSignal): Promise<Seen> {
+export async function observe(request: Request, tools: EngineTools, signal: AbortSignal): Promise<Seen> {
+  const { run } = tools;
   const { root, layout, version, executable, runsPods } = request;
   const supervisor = root !== '/' ? 'image' : existsSync('/run/systemd/system') ? 'systemd' : 'none';
   const up = async (mode: Mode) => supervisor === 'systemd' && (await isRunning(mode, run, signal));
@@ -53,7 +54,7 @@ export async function observe(request: Request, run: RunProgram, signal: AbortSi
     engine: await observeEngine(
       root,
       { there: engineThere, coming: request.installEngine && packages.manager !== undefined, ours: runsPods },
-      run,
+      tools,
       signal,
     ),
   };

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { readFileIfThere } from '#lib/durable-file.ts';
 import { SkerryError } from '#lib/error.ts';
 import { layoutIn, type Layout, type Mode } from './layout.ts';
-import { readMemory } from './memory.ts';
+import { readMemory, type Memory } from './memory.ts';
 import { isProgramIn, isRunning } from './observe.ts';
+import { throughLinks } from './observe-engine.ts';
 import { ENGINE } from './packages.ts';
 import type { RunProgram } from './run-program.ts';
 import { createRunners, runSteps } from './runners.ts';
@@ -105,7 +106,9 @@ async function look(
 ): Promise<Leftovers> {
   const systemd = existsSync('/run/systemd/system');
   const up = async (mode: Mode) => systemd && (await isRunning(mode, run, signal));
-  const memory = readMemory(layout);
+  const { engine, ...others } = readMemory(layout);
+  const memory: Memory =
+    engine === undefined ? others : { ...others, engine: { ...engine, file: throughLinks(engine.file, '/') } };
   return {
     layout,
     systemd,
