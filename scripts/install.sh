@@ -25,6 +25,8 @@ main() {
   works=$lib/slots/.install
   work=$works.$$
   free_mb_min=300
+  # Of a download from which nothing comes.
+  silent_seconds_max=60
 
   [ "${1:-}" != - ] || shift
   for word in "$@"; do
@@ -49,6 +51,15 @@ main() {
   case $version in
     .* | *[!0-9A-Za-z.+-]*) fail "SKERRY_VERSION=$version is no version: use one like $baked_version" ;;
   esac
+  installed=$(readlink "$lib/current" 2>/dev/null || true)
+  installed=${installed##*/}
+  [ -n "$installed" ] && [ -x "$lib/current/skerry" ] || installed=
+  # A line that is run again after an upgrade asks for other flags, and not for the version that it once came with.
+  if [ -z "${SKERRY_VERSION:-}" ] && [ -n "$installed" ] && is_after "$installed" "$version"; then
+    say "version $installed is installed here, which is newer than $version: going on with it"
+    "$lib/current/skerry" install "$@" </dev/null
+    return
+  fi
   [ "$version" != "$baked_version" ] || check_flags "$@"
   url=$(base_url)
   file=skerry-$version-linux-$arch.gz
@@ -56,9 +67,7 @@ main() {
 
   sweep
   # The way from one version to another is the upgrade's: it verifies, tries the new one out and goes back if it does not work.
-  installed=$(readlink "$lib/current" 2>/dev/null || true)
-  installed=${installed##*/}
-  if [ -n "$installed" ] && [ "$installed" != "$version" ] && [ -x "$lib/current/skerry" ]; then
+  if [ -n "$installed" ] && [ "$installed" != "$version" ]; then
     say "version $installed is installed here: taking $version with skerry upgrade"
     "$lib/current/skerry" upgrade --from "${offline:-$url}" --version "$version" </dev/null
     "$lib/current/skerry" install "$@" </dev/null
@@ -119,6 +128,16 @@ check_flags() {
         ;;
     esac
   done
+}
+
+# Whether $1 is newer than $2 by its numbers, or as the release that $2 led to; what else tells versions apart is the upgrade's to know.
+is_after() {
+  printf '%s %s\n' "$1" "$2" | awk '{
+    split($1, a, /[.+-]/)
+    split($2, b, /[.+-]/)
+    for (i = 1; i <= 3; i++) if (a[i] + 0 != b[i] + 0) exit !(a[i] + 0 > b[i] + 0)
+    exit !($1 !~ /-/ && $2 ~ /-/)
+  }'
 }
 
 # What earlier runs left when they were cut off: of processes that are no more.
@@ -236,9 +255,13 @@ fetch() {
   say "downloading $url/$1"
   if command -v curl >/dev/null; then
     if [ -t 2 ]; then look=-#; else look=-sS; fi
-    curl -fL "$look" --connect-timeout 20 --retry 3 --retry-delay 2 -o "$work/$1" "$url/$1" || fail "can not download $url/$1"
+    curl -fL "$look" --connect-timeout 20 --speed-limit 1 --speed-time $silent_seconds_max --retry 3 --retry-delay 2 -o "$work/$1" "$url/$1" || fail "can not download $url/$1"
   elif command -v wget >/dev/null; then
-    wget -q -O "$work/$1" "$url/$1" || fail "can not download $url/$1"
+    # Not each busybox is built with -T: Debian's dies of it.
+    patience=
+    case $(wget --help 2>&1) in *' -T'*) patience="-T $silent_seconds_max -t 4" ;; esac
+    # shellcheck disable=SC2086
+    wget -q $patience -O "$work/$1" "$url/$1" || fail "can not download $url/$1"
   else
     fail 'neither curl nor wget is here to download with: install one, or bring the files on a stick and use --offline DIR'
   fi

@@ -152,6 +152,17 @@ test('a download that is cut off leaves nothing in the way, by curl and by wget'
   expect(slotsOf(bare)).toEqual(['1.2.3']);
 });
 
+test('a download from which nothing comes is given up', async () => {
+  const script = readFileSync(join(release.folder, 'install.sh'), 'utf8');
+  expect(script).toContain('silent_seconds_max=60\n');
+  const more = { script: script.replace('silent_seconds_max=60', 'silent_seconds_max=1') };
+  server.stallAfter(100);
+  expect(await install(full, ['server'], more)).toMatchObject({ code: 0 });
+  // Those of GNU, and some of busybox; the one here takes none.
+  const wget = `case $* in --help) echo '  -T SEC' ;; *) echo "called $*" >&2; exit 4 ;; esac`;
+  await checkRefused(bare, /called -q -T 60 -t 4 -O \S+ http/, pretend(bare, { wget }));
+});
+
 test('two at once do not get in the way of each other, nor of an upgrade', async () => {
   await forget(bare);
   const upgrade = join(bare.folder, SLOTS, '.download');
@@ -220,6 +231,24 @@ chmod 755 ${SLOTS}/1.2.3/skerry\nln -sfn slots/1.2.3 /usr/local/lib/skerry/curre
   await run('rm', [join(bare.folder, 'refuse')]);
   const { code, stdout } = await install(bare, ['server', '--no-agent']);
   expect([code, stdout]).toEqual([0, `old: upgrade --from ${server.url} --version 1.2.3\nnew: install server --no-agent`]);
+  expect(server.requests).toHaveLength(asked);
+});
+
+test('where a newer version is installed, that one takes what was asked for', async () => {
+  await forget(bare);
+  const slot = join(bare.folder, SLOTS, '1.10.0');
+  mkdirSync(slot, { recursive: true });
+  writeFileSync(join(slot, 'skerry'), '#!/bin/sh\necho "newer: $*"\n', { mode: 0o755 });
+  symlinkSync('slots/1.10.0', join(bare.folder, 'usr/local/lib/skerry/current'));
+  const asked = server.requests.length;
+  // A flag that only the newer one has, too.
+  expect(await install(bare, ['server', '--new-flag'])).toMatchObject({
+    code: 0,
+    stdout: 'newer: install server --new-flag',
+    stderr: expect.stringContaining('1.10.0 is installed here, which is newer than 1.2.3'),
+  });
+  const asksForIt = await install(bare, ['server'], { env: { SKERRY_VERSION: '1.2.3' } });
+  expect(asksForIt.stdout).toContain(`newer: upgrade --from ${server.url} --version 1.2.3`);
   expect(server.requests).toHaveLength(asked);
 });
 
