@@ -1,10 +1,25 @@
-import { cpSync, existsSync, mkdtempSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildImage } from '../../scripts/lab/images.ts';
 import { run, tryRun, waitFor } from '../../scripts/lab/exec.ts';
 import { PROGRAM } from '../../scripts/lab/lab.ts';
+import { MODES, layoutIn } from '../../src/install/layout.ts';
+import { unitText } from '../../src/install/units.ts';
 import { boot, type BootedRoot } from '../support/booted-root.ts';
 import { kubectl } from '../support/kubectl.ts';
 import { writeInstallable } from '../support/release-folder.ts';
@@ -209,6 +224,14 @@ test('the unit is what it has to be', async () => {
       'After',
     ].map((name) => `-p${name}`),
   );
+  for (const mode of MODES) {
+    writeFileSync(inside(`/root/skerry-${mode}.service`), unitText(mode, layoutIn('/').launch));
+    expect(await machine.run('systemd-analyze', 'verify', `/root/skerry-${mode}.service`)).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: '',
+    });
+  }
   const value = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(shown)?.[1] ?? '';
   expect(
     ['Type', 'NotifyAccess', 'WatchdogUSec', 'Restart', 'StartLimitIntervalUSec', 'OOMScoreAdjust', 'KillMode'].map(value),
@@ -237,6 +260,15 @@ test('a second time it does nothing, other flags change what they say, and unkno
   expect(textOf(CONFIG)).toMatch(/^# by the crane\n[^]*labels: site=quay\n/);
   const changed = await mainPid('server');
   expect(changed).not.toBe(before);
+
+  const byVariable = (variable: string, ...flags: readonly string[]) =>
+    machine.run('env', variable, 'skerry', 'install', 'server', ...flags);
+  expect(await byVariable('SKERRY_LISTN=:1')).toMatchObject({ code: 2, stderr: expect.stringContaining('mean SKERRY_LISTEN?') });
+  expect(await byVariable('SKERRY_LABELS=site=mole', '--labels', 'site=quay')).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('nothing to do'),
+  });
+  expect(await mainPid('server')).toBe(changed);
 
   writeFileSync(inside(CONFIG), `${textOf(CONFIG)}node-nmae: x\n`, { mode: 0o600 });
   const refused = await skerry('install', 'server', '--labels', 'site=pier');
@@ -277,15 +309,20 @@ test('uninstalled, the data stays; with --purge it goes; the engine has its sett
   expect(existsSync(inside('/etc/docker/daemon.json'))).toBe(false);
 
   // And back, as it was: in another form, which somebody else's settings keep.
-  writeFileSync(inside('/etc/docker/daemon.json'), '{\n    "debug": false\n}\n');
+  mkdirSync(inside('/data'));
+  writeFileSync(inside('/data/daemon.json'), '{\n    "debug": false\n}\n');
+  symlinkSync('/data/daemon.json', inside('/etc/docker/daemon.json'));
   const back = await machine.run('/stick/skerry', 'install', 'server');
   expect([back.code, back.stderr]).toEqual([0, expect.not.stringContaining(CONFIG)]);
   await isReady();
-  expect(textOf('/etc/docker/daemon.json')).toBe('{\n    "debug": false,\n    "live-restore": true\n}\n');
+  expect(textOf('/data/daemon.json')).toBe('{\n    "debug": false,\n    "live-restore": true\n}\n');
   const purged = await skerry('uninstall', '--purge', '--yes');
   expect([purged.code, purged.stdout]).toEqual([0, expect.stringContaining('skerry is uninstalled')]);
   expect([existsSync(inside('/var/lib/skerry')), existsSync(inside('/etc/skerry'))]).toEqual([false, false]);
-  expect(textOf('/etc/docker/daemon.json')).toBe('{\n    "debug": false\n}\n');
+  expect(textOf('/data/daemon.json')).toBe('{\n    "debug": false\n}\n');
+  expect(readlinkSync(inside('/etc/docker/daemon.json'))).toBe('/data/daemon.json');
+  rmSync(inside('/etc/docker/daemon.json'));
+  renameSync(inside('/data/daemon.json'), inside('/etc/docker/daemon.json'));
   expect(await machine.run('/stick/skerry', 'uninstall')).toMatchObject({
     code: 0,
     stdout: expect.stringContaining('nothing to do'),
@@ -304,14 +341,17 @@ test('an agent joins with a token that is nowhere to be found afterwards, and ru
   const incomplete = await installScript('agent', '--server', 'https://127.0.0.1:7443');
   expect([incomplete.code, incomplete.stderr]).toEqual([2, expect.stringContaining('it needs --token-file FILE')]);
 
-  const { code, stderr } = await installScript(
+  const { code, stderr } = await machine.run(
+    'env',
+    'SKERRY_TOKEN_FILE=/root/token',
+    'SKERRY_NODE_NAME=board',
+    'sh',
+    '/stick/install.sh',
     'agent',
     '--server',
     'https://127.0.0.1:7443',
-    '--token-file',
-    '/root/token',
-    '--node-name',
-    'board',
+    '--offline',
+    '/stick',
   );
   expect([code, stderr]).toEqual([0, expect.stringContaining('write /var/lib/skerry/join-token')]);
   await waitFor(
@@ -357,6 +397,10 @@ test('an agent that becomes a server gives up its unit', async () => {
 });
 
 test('uninstalled, a node leaves nothing of its own, and all of what is not', async () => {
+  // All of it is there before.
+  expect(await machine.must('ip', '-o', 'link')).toMatch(/: skr/);
+  expect(await machine.must('ip', '-4', 'route')).toMatch(/dev skr/);
+  expect(await machine.must('nft', 'list', 'tables')).toContain('skerry');
   const { code, stdout } = await skerry('uninstall', '--purge', '--yes');
   expect([code, stdout]).toEqual([0, expect.stringMatching(/removed 2 containers of 1 pod\n/)]);
   expect(await machine.must('docker', 'ps', '-a', '--format', '{{.Names}} {{.State}}')).toBe('strangers running\n');
@@ -392,10 +436,15 @@ test('live-restore is refused, with the reason, where a flag sets it and under S
   });
   writeFileSync(inside('/etc/docker/daemon.json'), settings);
   await machine.must('docker', 'swarm', 'init', '--advertise-addr', '127.0.0.1');
-  expect(await machine.run('/stick/skerry', ...args)).toMatchObject({
-    code: 0,
-    stdout: expect.stringContaining('part of a swarm'),
-  });
+  // By its files, which it may keep anywhere, or by what it says.
+  const state = '/var/lib/docker/swarm/docker-state.json';
+  for (const hide of ['systemctl stop docker.socket docker', `systemctl start docker && mv ${state} /root`]) {
+    await machine.must('sh', '-c', hide);
+    expect(await machine.run('/stick/skerry', ...args)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('part of a swarm'),
+    });
+  }
   expect(textOf('/etc/docker/daemon.json')).toBe(settings);
   expect(await machine.run('systemctl', 'is-enabled', 'skerry-server')).toMatchObject({ stdout: 'enabled\n' });
   expect(await machine.run('systemctl', 'is-active', 'skerry-server')).toMatchObject({ stdout: 'inactive\n' });
