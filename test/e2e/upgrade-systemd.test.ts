@@ -5,6 +5,7 @@ import { waitFor } from '../../scripts/lab/exec.ts';
 import { LAUNCH_SCRIPT } from '../../src/install/launch.ts';
 import { layoutIn, type Layout } from '../../src/install/layout.ts';
 import { currentVersion, putSlot, setCurrent } from '../../src/install/slots.ts';
+import { unitFile, unitText } from '../../src/install/units.ts';
 import { readGoneBack, readTrial } from '../../src/install/trial.ts';
 import { boot, type BootedRoot } from '../support/booted-root.ts';
 import { writeRelease } from '../support/release-world.ts';
@@ -17,19 +18,12 @@ let root: Root;
 let machine: BootedRoot;
 let layout: Layout;
 
-const UNIT = `[Unit]
-StartLimitIntervalSec=0
-[Service]
-Type=notify
-NotifyAccess=all
+/** What this test does not wait for, and where it asks. */
+const SOONER = `[Service]
+ExecStart=
 ExecStart=/usr/local/lib/skerry/launch server --no-agent --listen 127.0.0.1:6443
-TimeoutStartSec=infinity
 WatchdogSec=6
-Restart=always
 RestartSec=1
-KillMode=mixed
-[Install]
-WantedBy=multi-user.target
 `;
 
 beforeAll(async () => {
@@ -40,7 +34,9 @@ beforeAll(async () => {
   putSlot(layout, releases.executable('0.1.0'), '0.1.0');
   setCurrent(layout, '0.1.0');
   writeFileSync(layout.launch, LAUNCH_SCRIPT, { mode: 0o755 });
-  writeFileSync(join(layout.units, 'skerry-server.service'), UNIT);
+  writeFileSync(unitFile(layout, 'server'), unitText('server', layoutIn('/').launch));
+  mkdirSync(`${unitFile(layout, 'server')}.d`);
+  writeFileSync(join(`${unitFile(layout, 'server')}.d`, 'sooner.conf'), SOONER);
   machine = await boot(root, { '/release': releases.release });
   await machine.must('systemctl', 'enable', '--now', 'skerry-server');
 }, 600_000);
