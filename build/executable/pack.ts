@@ -13,7 +13,7 @@ const SEA_CONFIG = {
   // Ours (code-cache.ts), as Node's would be of the architecture that packs.
   useCodeCache: false,
   // The young generation begins with what a command needs from start to exit, so that it collects nothing. No limit is set: a server with a small one takes a
-  // fifth fewer writes. The agent's unit sets its own (install/units).
+  // fifth fewer writes. What starts an agent gives it its own (install/launch).
   // Authorities are the system's, as for kubectl and curl: Node's own it would parse all at each start, 10 ms of another core and 1.6 MB.
   execArgv: ['--disable-warning=DEP0169', '--disable-warning=ExperimentalWarning', '--use-openssl-ca', '--min-semi-space-size=2'],
   // NODE_OPTIONS of whoever starts us is for other programs; `skerry --node-options="…"` is for this one.

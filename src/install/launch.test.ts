@@ -41,6 +41,18 @@ describe.each(SHELLS.map((shell) => ({ shell, name: shell.join(' ') })))('launch
     expect(readdirSync(world.layout.lib).toSorted()).toEqual(['current', 'launch', 'slots']);
   });
 
+  test('an agent is given what it lives on, whoever starts it, and what was said goes before that', () => {
+    putSlot(world.layout, world.executable('0.2.0', 'echo "$MALLOC_ARENA_MAX"; printf "%s\\n" "$@"'), '0.2.0');
+    setCurrent(world.layout, '0.2.0');
+    const [program = '', ...first] = shell;
+    const start = (env: NodeJS.ProcessEnv, ...args: readonly string[]) =>
+      execFileSync(program, [...first, world.layout.launch, ...args], { env: { PATH: process.env['PATH'], ...env } });
+    const heap = '--node-options=--max-semi-space-size=2';
+    expect(start({}, 'agent', '--flag', 'a b').toString()).toBe(`1\nagent\n${heap}\n--flag\na b\n`);
+    expect(start({ MALLOC_ARENA_MAX: '2' }, 'agent').toString()).toBe(`2\nagent\n${heap}\n`);
+    expect(start({}, 'server', 'a b').toString()).toBe('\nserver\na b\n');
+  });
+
   test('three starts on trial, then the one before again, for good and with the reason', async () => {
     beginTrial();
     for (let start = 1; start <= 3; start += 1) {

@@ -12,7 +12,7 @@ test.each(MODES)('the unit of the %s starts a node before, and without, all that
   expect(text).not.toMatch(/^(Requires|BindsTo|PartOf|Requisite)=/m);
   expect(text).not.toMatch(/network-online|time-sync|^MemoryMax=/m);
   for (const line of [
-    `ExecStart=/lib/launch ${mode}${mode === 'agent' ? ' --node-options=--max-semi-space-size=2' : ''}`,
+    `ExecStart=/lib/launch ${mode}`,
     'Wants=docker.service',
     'After=docker.service',
     'NotifyAccess=all',

@@ -28,10 +28,8 @@ const STOP_SECONDS = 30;
 const TASKS_MAX = 512;
 /** A node of its own needs sockets to its engine and its server only; a server one for each node, watch and request. */
 const OPEN_FILES_MAX: Readonly<Record<Mode, number>> = { server: 1_048_576, agent: 65_536 };
-/** In MB. An agent under load keeps half the memory that Node's own size would let it have; a server needs that for its throughput. */
-const AGENT_HEAP = ' --node-options=--max-semi-space-size=2';
-/** Above MemoryHigh the kernel takes back what can be had again, the executable's own pages first. One arena of malloc for all threads: 1.4 MB less. */
-const AGENT_MEMORY = 'MemoryHigh=64M\nEnvironment=MALLOC_ARENA_MAX=1\n';
+/** Above it the kernel takes back what can be had again, the executable's own pages first. */
+const AGENT_MEMORY = 'MemoryHigh=64M\n';
 
 const DESCRIPTION: Readonly<Record<Mode, string>> = {
   server: 'Skerry server: the Kubernetes API for a fleet, and the node of this machine',
@@ -53,7 +51,7 @@ StartLimitIntervalSec=0
 Type=notify
 # It speaks through systemd-notify, which is a child.
 NotifyAccess=all
-ExecStart=${launch} ${mode}${mode === 'agent' ? AGENT_HEAP : ''}
+ExecStart=${launch} ${mode}
 SyslogIdentifier=skerry-${mode}
 # It asks for more where its database is large; a node that waits for its server is ready.
 TimeoutStartSec=${START_SECONDS}

@@ -365,6 +365,7 @@ test('an agent joins with a token that is nowhere to be found afterwards, and ru
   const argv = await machine.must('cat', `/proc/${await mainPid('agent')}/cmdline`, `/proc/${await mainPid('agent')}/environ`);
   for (const text of [textOf(CONFIG), shown, argv, textOf(`${UNITS}/skerry-agent.service`)]) expect(text).not.toContain(secret);
   expect(shown).toMatch(/^MemoryHigh=67108864$/m);
+  expect(argv).toMatch(/agent\0--node-options=--max-semi-space-size=2\0[^]*\0MALLOC_ARENA_MAX=1\0/);
 
   const pod = {
     apiVersion: 'v1',
