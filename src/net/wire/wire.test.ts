@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { SkerryError } from '#lib/error.ts';
-import type { Command } from './command.ts';
+import { runCommand, type Command } from './command.ts';
 import { createFirewall } from './firewall.ts';
 import { forwardRulesGuarded, iptablesRules, nftMark, nftRules } from './rules.ts';
 import { aliasOf, hostBatch, interfaceName, parseMtu, parseWired, podBatch } from './veth.ts';
@@ -157,4 +157,14 @@ test('asked twice at once, while an engine turns forwarding on, it keeps its gua
   const firewall = createFirewall(run);
   await Promise.all([firewall.ensure(NODE, signal), firewall.ensure(NODE, signal)]);
   expect(made).toEqual([nftRules(NODE, true), nftRules(NODE, true)]);
+});
+
+test('a tool may read its input, open it by name, or not look at it at all', async () => {
+  const { signal } = new AbortController();
+  const text = 'a line\n'.repeat(20_000);
+  expect(await runCommand('cat', [], text, signal)).toBe(text);
+  expect(await runCommand('cat', ['/dev/stdin'], text, signal)).toBe(text);
+  expect(await runCommand('true', [], text, signal)).toBe('');
+  await expect(runCommand('cat', ['/nowhere'], text, signal)).rejects.toThrow('cat /nowhere: cat: /nowhere: No such file');
+  await expect(runCommand('skerry-no-such-tool', [], '', signal)).rejects.toMatchObject({ code: 'ToolMissing' });
 });
