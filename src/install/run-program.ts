@@ -15,7 +15,7 @@ export type RunProgram = (
   argv: readonly string[],
   msMax: number,
   signal: AbortSignal,
-  more?: { readonly input?: string; readonly hear?: (line: string) => void },
+  more?: { readonly hear?: (line: string) => void },
 ) => Promise<Ran>;
 
 const OUTPUT_BYTES_MAX = 16 * 1024 ** 2;
@@ -37,7 +37,7 @@ export function programRunner(environment: Readonly<Record<string, string | unde
     ),
   );
   const env = { ...FIXED, ...proxies, PATH: SEARCH_PATH };
-  return ([file = '', ...args], msMax, signal, { input = '', hear } = {}) =>
+  return ([file = '', ...args], msMax, signal, { hear } = {}) =>
     new Promise((resolve) => {
       const options = { timeout: msMax, killSignal: 'SIGKILL', maxBuffer: OUTPUT_BYTES_MAX, signal, env } as const;
       const child = execFile(file, args, options, (error, stdout, stderr) => {
@@ -47,9 +47,7 @@ export function programRunner(environment: Readonly<Record<string, string | unde
         resolve({ type: 'stopped', why: error.killed === true ? `no end within ${msMax / 1000} s` : error.message });
       });
       if (hear !== undefined) for (const stream of [child.stdout, child.stderr]) stream?.on('data', linesTo(hear));
-      // A program that ends before it has read everything says why by its exit.
-      child.stdin?.on('error', () => undefined);
-      child.stdin?.end(input);
+      child.stdin?.end();
     });
 }
 

@@ -36,12 +36,13 @@ const SAMPLE = {
 
 export async function gatherKernel({ outside }: Scene, signal: AbortSignal): Promise<KernelFacts> {
   const { isRoot, kernelRelease } = outside.machine;
-  const attempt = async (argv: readonly string[], input?: string): Promise<Attempt> =>
-    isRoot ? attemptOf(await outside.run(argv, signal, input)) : { type: 'not-root' };
-  const link = (...words: readonly string[]) => attempt(['unshare', '--net', 'ip', 'link', 'add', 'skrdoctor0', ...words]);
+  const attempt = async (...argv: readonly string[]): Promise<Attempt> =>
+    isRoot ? attemptOf(await outside.run(argv, signal)) : { type: 'not-root' };
+  const link = (...words: readonly string[]) => attempt('unshare', '--net', 'ip', 'link', 'add', 'skrdoctor0', ...words);
   const [nft, iptables, veth, vxlan, fileSystems, forwarding, folders, own] = await Promise.all([
-    attempt(['nft', '-c', '-f', '-'], nftRules(SAMPLE, true)),
-    attempt(['iptables', '-w', '-t', 'nat', '-S', 'POSTROUTING']),
+    // As an argument: what comes to nft 0.9.8 by a socket, as Node's pipes are, it can not read.
+    attempt('nft', '-c', nftRules(SAMPLE, true)),
+    attempt('iptables', '-w', '-t', 'nat', '-S', 'POSTROUTING'),
     link('type', 'veth', 'peer', 'name', 'skrdoctor1'),
     link('type', 'vxlan', 'id', '1', 'dstport', '4789'),
     textOf(outside.read('/proc/filesystems')),

@@ -16,7 +16,7 @@ export type Outside = {
   readonly linkTarget: (path: string) => Promise<string | undefined>;
   readonly space: (path: string) => Promise<Space | undefined>;
   /** Never through a shell, with a fixed search path and no environment but that. */
-  readonly run: (argv: readonly string[], signal: AbortSignal, input?: string) => Promise<Ran>;
+  readonly run: (argv: readonly string[], signal: AbortSignal) => Promise<Ran>;
   readonly engineGet: (socketPath: string, path: string, signal: AbortSignal) => Promise<EngineReply>;
   readonly probeServer: (ask: ProbeAsk, signal: AbortSignal) => Promise<ServerProbe>;
   /** Writes and syncs a small file again and again within limits, and removes it. */

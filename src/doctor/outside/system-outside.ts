@@ -37,7 +37,7 @@ export function systemOutside(lent: {
         }),
         () => undefined,
       ),
-    run: (argv, signal, input) => run(argv, RUN_MS_MAX, signal, input === undefined ? {} : { input }),
+    run: (argv, signal) => run(argv, RUN_MS_MAX, signal),
     engineGet: (socketPath, path, signal) => engineGet(socketPath, path, clock, signal),
     probeServer: (ask, signal) => probeServer(ask, clock, signal),
     timeSyncs: (folder, signal) => timeSyncs(folder, lent, signal),
