@@ -20,7 +20,10 @@ const told = ({ findings }: DoctorReport, check: string) =>
     .join('\n');
 
 const SERVICE_PROPERTIES =
-  'ActiveState,SubState,Result,UnitFileState,NRestarts,ExecMainStatus,NeedDaemonReload,ActiveEnterTimestampMonotonic';
+  'ActiveState,SubState,Result,UnitFileState,NRestarts,ExecMainStatus,NeedDaemonReload,ActiveEnterTimestampMonotonic,InvocationID';
+const INVOCATION = 'c0ffee00c0ffee00c0ffee00c0ffee00';
+const journalOf = (invocation: string) =>
+  `journalctl _SYSTEMD_INVOCATION_ID=${invocation} --lines=50 --output=json --output-fields=MESSAGE --no-pager`;
 const LIB = '/usr/local/lib/skerry';
 const process = (pid: number, comm: string) => ({ [`/proc/${pid}/comm`]: `${comm}\n` });
 
@@ -157,6 +160,50 @@ describe('what is read of a machine, and where', () => {
         },
       },
       /^warning: .* active for 41 s only, after 5 restarts .*\nwarning: .*next boot \(disabled\).*\nwarning: .*no link/,
+    ],
+    [
+      'a service that is refused for ever: its own words of its last run, and no secret in them',
+      'service',
+      {
+        files: { '/run/systemd/system': '', '/etc/systemd/system/skerry-agent.service': '' },
+        programs: {
+          [`systemctl show skerry-agent.service --property=${SERVICE_PROPERTIES}`]: `ActiveState=activating\nSubState=auto-restart\nResult=exit-code\nNRestarts=9\nExecMainStatus=3\nUnitFileState=enabled\nInvocationID=${INVOCATION}\n`,
+          [journalOf(INVOCATION)]: [
+            '{"level":"error","time":"2026-01-01T00:00:00Z","err":{"message":"ENOENT"},"msg":"the engine can not be asked"}',
+            `skerry: join as node "edge-7" with skr1.abc.def: the name is pinned to another key ${'x'.repeat(900)}`,
+            'password of somebody',
+          ]
+            .map((MESSAGE) => JSON.stringify({ MESSAGE }))
+            .join('\n'),
+        },
+      },
+      /^error: .*9 restarts so far \(exit-code, exit status 3\); it says: join as node "edge-7" with \[withheld\]: the name is pinned to another key x{200,399}… → /,
+    ],
+    [
+      'a node that was reset, and has no token: not to be started, but installed anew',
+      'service',
+      {
+        files: {
+          '/run/systemd/system': '',
+          '/etc/systemd/system/skerry-agent.service': '',
+          '/etc/skerry/config.yaml': 'server: https://10.0.0.1:6443\ntoken-file: /var/lib/skerry/join-token\n',
+        },
+        programs: { [`systemctl show skerry-agent.service --property=${SERVICE_PROPERTIES}`]: 'ActiveState=inactive\n' },
+      },
+      /^warning: .*neither a cluster nor a token to join one → To join: skerry install agent --server URL --token-file FILE/,
+    ],
+    [
+      'a node with its token',
+      'service',
+      {
+        files: {
+          '/run/systemd/system': '',
+          '/etc/systemd/system/skerry-agent.service': '',
+          '/var/lib/skerry/join-token': 't',
+        },
+        programs: { [`systemctl show skerry-agent.service --property=${SERVICE_PROPERTIES}`]: 'ActiveState=inactive\n' },
+      },
+      /^warning: .* does not run → Start it: systemctl enable --now/,
     ],
     [
       'a node that has joined',

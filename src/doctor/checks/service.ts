@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { MODES, healthFile, layoutIn } from '#install/layout.ts';
 import { unitFile, unitName } from '#install/units.ts';
+import { lastWords, ownFailure } from '../facts/last-words.ts';
 import { ok, problem, unknown, warning, type Verdict } from '../finding.ts';
 import { textOf } from '../outside/outside.ts';
 import type { Scene } from '../scene.ts';
@@ -22,16 +24,21 @@ export type Unit = {
   readonly upSeconds: number | undefined;
   /** What it says that it has (engine, link); undefined where it says nothing. */
   readonly has: readonly string[] | undefined;
+  /** Why it ended, where it does not simply run, in its own words. */
+  readonly says: string | undefined;
+  /** An agent that has joined no cluster (any more), and has no token to join one with. */
+  readonly canNotJoin: boolean;
 };
 
 const PROPERTIES =
-  'ActiveState,SubState,Result,UnitFileState,NRestarts,ExecMainStatus,NeedDaemonReload,ActiveEnterTimestampMonotonic';
+  'ActiveState,SubState,Result,UnitFileState,NRestarts,ExecMainStatus,NeedDaemonReload,ActiveEnterTimestampMonotonic,InvocationID';
 
 /** One that was started this often by itself, and is not up for this long yet, is likely to end again. */
 const RESTARTS_MAX = 3;
 const SETTLED_SECONDS = 600;
 
-export async function gatherService({ outside }: Scene, signal: AbortSignal): Promise<ServiceFacts> {
+export async function gatherService(scene: Scene, signal: AbortSignal): Promise<ServiceFacts> {
+  const { outside } = scene;
   const layout = layoutIn('/');
   const [hasSystemd, uptime] = await Promise.all([outside.exists('/run/systemd/system'), textOf(outside.read('/proc/uptime'))]);
   const units = MODES.map(async (mode): Promise<readonly Unit[]> => {
@@ -54,10 +61,25 @@ export async function gatherService({ outside }: Scene, signal: AbortSignal): Pr
         isStale: of('NeedDaemonReload') === 'yes',
         upSeconds: sinceMicros > 0 && uptime !== '' ? Number.parseFloat(uptime) - sinceMicros / 1e6 : undefined,
         has: has?.split(','),
+        says: isSteady(of('ActiveState'), Number(of('NRestarts')))
+          ? undefined
+          : await lastWords(scene, of('InvocationID'), ownFailure, signal),
+        canNotJoin: mode === 'agent' && !(await canJoin(scene)),
       },
     ];
   });
   return { hasSystemd, units: (await Promise.all(units)).flat() };
+}
+
+/** It runs, and has ended by itself never: nobody asks why. */
+const isSteady = (active: string, restarts: number): boolean => active === 'active' && restarts === 0;
+
+/** What can not be seen counts as there. */
+async function canJoin({ outside, asked, node }: Scene): Promise<boolean> {
+  if ((await node()).joined.type !== 'no') return true;
+  const config = await textOf(outside.read(asked.settings.path));
+  const [, named] = /^token-file: *["']?([^\s"']+)/m.exec(config) ?? [];
+  return outside.exists(named ?? join(asked.dataDir, 'join-token'));
 }
 
 export function judgeService({ hasSystemd, units }: ServiceFacts): readonly Verdict[] {
@@ -80,32 +102,39 @@ function judgeUnit(unit: Unit): readonly Verdict[] {
   ];
 }
 
-function judgeState({ name, active, sub, result, restarts, exitStatus, upSeconds }: Unit): Verdict {
+function judgeState(unit: Unit): Verdict {
+  const { name, active, sub, result, restarts, exitStatus, upSeconds, says, canNotJoin } = unit;
   const why = `Why: journalctl -u ${name} -n 50 --no-pager`;
-  const ended = `${result === '' || result === 'success' ? 'it ended' : result}, exit status ${exitStatus}`;
+  const said = says === undefined ? '' : `; it says: ${says}`;
+  const ended = `(${result === '' || result === 'success' ? 'it ended' : result}, exit status ${exitStatus})${said}`;
   if (active === 'activating' && sub === 'auto-restart')
-    return problem(`${name} ends again and again: ${restarts} restarts so far (${ended})`, why);
+    return problem(`${name} ends again and again: ${restarts} restarts so far ${ended}`, why);
   switch (active) {
     case 'active': {
       const settled = upSeconds === undefined || upSeconds > SETTLED_SECONDS;
       if (restarts >= RESTARTS_MAX && !settled)
-        return warning(`${name} is active for ${Math.round(upSeconds)} s only, after ${restarts} restarts by itself`, why);
+        return warning(`${name} is active for ${Math.round(upSeconds)} s only, after ${restarts} restarts by itself${said}`, why);
       return ok(`${name} is active${restarts > 0 ? `, after ${restarts} restarts by itself` : ''}`);
     }
     case 'activating':
     case 'reloading':
     case 'deactivating':
       return restarts >= RESTARTS_MAX
-        ? problem(`${name} does not get up: ${restarts} restarts so far, now ${active}`, why)
+        ? problem(`${name} does not get up: ${restarts} restarts so far, now ${active}${said}`, why)
         : ok(`${name} is ${active}`);
     case 'failed':
-      return problem(`${name} has failed (${ended})`, `${why}\nOnce that is mended: systemctl restart ${name}`);
+      return problem(`${name} has failed ${ended}`, `${why}\nOnce that is mended: systemctl restart ${name}`);
     case 'inactive':
-      return warning(`${name} does not run`, `Start it: systemctl enable --now ${name}`);
+      return canNotJoin
+        ? warning(`${name} does not run, and has neither a cluster nor a token to join one`, JOIN)
+        : warning(`${name} does not run`, `Start it: systemctl enable --now ${name}`);
     default:
       return unknown(`whether ${name} runs can not be seen`);
   }
 }
+
+const JOIN =
+  'To join: skerry install agent --server URL --token-file FILE (the token is made on the server: skerry token create)\nWhere it is to be no node any more: skerry uninstall';
 
 function judgeBoot({ name, active, file }: Unit): readonly Verdict[] {
   if (active === 'inactive' || file === '' || file.startsWith('enabled')) return [];

@@ -211,6 +211,8 @@ describe('service', () => {
     isStale: false,
     upSeconds: 5,
     has: ['engine', 'link'],
+    says: undefined,
+    canNotJoin: false,
   };
   test.each<[string, Partial<Unit>, Expected]>([
     ['as it should be', {}, [['ok', /skerry-agent\.service is active$/]]],
@@ -230,6 +232,16 @@ describe('service', () => {
           /again and again: 7 restarts so far \(exit-code, exit status 2\) → Why: journalctl -u skerry-agent\.service -n 50/,
         ],
       ],
+    ],
+    [
+      'in a loop, and it says why',
+      { active: 'activating', sub: 'auto-restart', restarts: 7, result: 'exit-code', exitStatus: '3', says: 'join: no' },
+      [['error', /\(exit-code, exit status 3\); it says: join: no → Why: journalctl/]],
+    ],
+    [
+      'stopped by a reset',
+      { active: 'inactive', file: 'disabled', canNotJoin: true },
+      [['warning', /neither a cluster nor a token.* → To join: skerry install agent --server URL --token-file FILE/]],
     ],
     ['in a loop, up just now', { restarts: 7 }, [['warning', /active for 5 s only, after 7 restarts/]]],
     ['restarted long ago', { restarts: 7, upSeconds: 9_000 }, []],

@@ -1,0 +1,57 @@
+import { field, parsedJson, textField } from '#lib/json-field.ts';
+import { outputOf } from '../outside/outside.ts';
+import type { Scene } from '../scene.ts';
+import { ownSecrets } from '../support/own-secrets.ts';
+import { scrubber } from '../support/scrub.ts';
+
+/**
+ * Why a service ended, in its own words: the last line of its last run in the journal that says it. Scrubbed as what goes into a support file, and one line
+ * of bounded length. What systemd says about the service is no word of its own.
+ */
+export type PickWords = (lines: readonly string[]) => string | undefined;
+
+const LINES_MAX = 50;
+const LENGTH_MAX = 400;
+
+/** `invocation`: as systemd names a run; undefined where nothing is known of it, nothing was said, or the journal is not ours to read. */
+export async function lastWords(
+  { outside, asked }: Pick<Scene, 'outside' | 'asked'>,
+  invocation: string,
+  pick: PickWords,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (!/^[0-9a-f]{32}$/.test(invocation)) return undefined;
+  const argv = [
+    'journalctl',
+    `_SYSTEMD_INVOCATION_ID=${invocation}`,
+    `--lines=${LINES_MAX}`,
+    '--output=json',
+    '--output-fields=MESSAGE',
+    '--no-pager',
+  ];
+  const journal = outputOf(await outside.run(argv, signal)) ?? '';
+  const picked = pick(journal.split('\n').map((line) => textField(parsedJson(line), 'MESSAGE')));
+  if (picked === undefined) return undefined;
+  const scrubbed = scrubber(await ownSecrets(outside, asked.dataDir))(picked);
+  const line = scrubbed.replaceAll(/\p{Cc}+/gu, ' ').trim();
+  return line.length > LENGTH_MAX ? `${line.slice(0, LENGTH_MAX)}…` : line;
+}
+
+/** Of skerry: the last words of a command that fails, or the last error in its log. Other lines may be anybody's. */
+export function ownFailure(lines: readonly string[]): string | undefined {
+  return lines.flatMap(failureIn).at(-1);
+}
+
+function failureIn(line: string): readonly string[] {
+  const [, words] = /^skerry(?: launch)?: (.+)/.exec(line) ?? [];
+  if (words !== undefined) return [words];
+  const entry = line.startsWith('{') ? parsedJson(line) : undefined;
+  if (field(entry, 'level') !== 'error') return [];
+  const why = textField(entry, 'err', 'message');
+  return [`${textField(entry, 'msg')}${why === '' ? '' : `: ${why}`}`];
+}
+
+/** Of a program of others: whatever it said last. */
+export function lastLine(lines: readonly string[]): string | undefined {
+  return lines.findLast((line) => line.trim() !== '');
+}
