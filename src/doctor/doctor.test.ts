@@ -180,6 +180,31 @@ describe('what is read of a machine, and where', () => {
       /^error: .*9 restarts so far \(exit-code, exit status 3\); it says: join as node "edge-7" with \[withheld\]: the name is pinned to another key x{200,399}… → /,
     ],
     [
+      'the disk of an engine that does not answer',
+      'disk',
+      {
+        files: {
+          '/usr/bin/dockerd': '',
+          '/etc/docker/daemon.json': '{"data-root":"/mnt/images"}',
+          '/mnt/images/overlay2': '',
+        },
+      },
+      /^ok: \/ \(data\).*\nok: \/mnt\/images \(images and containers\)/,
+    ],
+    [
+      'an engine that has given up',
+      'engine',
+      {
+        files: { '/usr/bin/dockerd': '', '/run/systemd/system': '' },
+        programs: {
+          'systemctl show docker.service --property=ActiveState,Result,InvocationID': `Result=exit-code\nActiveState=failed\nInvocationID=${INVOCATION}\n`,
+          [journalOf(INVOCATION)]:
+            '{"MESSAGE":"time=x level=info"}\n{"MESSAGE":"failed to start daemon: no space left on device"}\n',
+        },
+      },
+      /^error: .*docker\.service has failed \(exit-code\); it says: failed to start daemon: no space left on device → /,
+    ],
+    [
       'a node that was reset, and has no token: not to be started, but installed anew',
       'service',
       {

@@ -29,7 +29,7 @@ export type Asked = {
 };
 
 export function openScene(outside: Outside, asked: Asked, signal: AbortSignal): Scene {
-  const engine = once(() => readEngine(outside, asked.docker, signal));
+  const engine = once(() => readEngine({ outside, asked }, signal));
   const node = once(() => readNode(outside, asked.dataDir));
   const server = once(async () => reachServer(outside, asked.server, await node(), signal));
   return { outside, asked, engine, node, server };

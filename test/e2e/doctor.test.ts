@@ -124,7 +124,7 @@ test('a small disk that is full: too little room, memory for a disk, and nothing
   await edge().exec('mount', '-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', small);
   await edge().exec('/bin/sh', '-c', `dd if=/dev/zero of=${small}/filling bs=4096 2>/dev/null || true`);
   const report = await doctorOn(edge(), '--data-dir', small, ...SOCKET);
-  expect(told(report, 'disk')).toMatch(/error: .*only 0 KB of 8 MB free; 300 MB are needed.*warning: .*tmpfs: it is memory/s);
+  expect(told(report, 'disk')).toMatch(/error: .*only 0 KB of 8 MB free; 32 MB are needed.*warning: .*tmpfs: it is memory/s);
   expect(told(report, 'disk-speed')).toMatch(/error: .*takes no more/);
   expect(report.code).toBe(1);
   await edge().exec('umount', small);

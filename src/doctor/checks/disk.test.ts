@@ -16,11 +16,24 @@ describe('room and kind', () => {
   };
   const space = (more: Partial<NonNullable<Disk['space']>>) => ({ space: { ...disk.space!, ...more } });
   const mount = (type: string, readOnly = false) => ({ mount: { point: '/mnt', type, readOnly } });
+  const own = (more: Partial<NonNullable<Disk['space']>>) => ({ ...space(more), ...mount('ext4') });
   test.each<[string, Partial<Disk>, Expected]>([
     ['plenty', {}, [['ok', /^\/var\/lib \(data\): 10 GB of 30 GB free, ext4$/]]],
     ['below 300 MB', space({ bytesFree: 299 * MB }), [['error', /only 299 MB of 30 GB free; 300 MB are needed.*prune/s]]],
     ['300 MB, but below 5 %', space({ bytesFree: 301 * MB }), [['warning', /only 301 MB.*disk pressure/s]]],
     ['300 MB of a small disk', space({ bytes: 2 * GB, bytesFree: 301 * MB }), []],
+    ['a disk of its own, smaller than what a large one needs', own({ bytes: 256 * MB, bytesFree: 230 * MB }), []],
+    [
+      'the same, nearly full: no image lies there',
+      own({ bytes: 256 * MB, bytesFree: 40 * MB }),
+      [['error', /only 40 MB of 256 MB free; 51\.2 MB are needed → Make room: (?!.*(?:prune|vacuum)).*larger disk/s]],
+    ],
+    [
+      "the engine's own disk",
+      { ...own({ bytesFree: MB }), purpose: 'images and containers' },
+      [['error', /300 MB are needed → Make room: (?!.*vacuum).*docker image prune -a \([^)]*\)\nWhat/]],
+    ],
+    ['the same of 64 MB, too small for anything', own({ bytes: 64 * MB, bytesFree: 30 * MB }), [['error', /32 MB are needed/]]],
     ['no inodes', space({ inodesFree: 10 }), [['error', /10 of 1000000 inodes left/]]],
     ['btrfs counts no inodes', space({ inodes: 0, inodesFree: 0 }), []],
     ['tmpfs', mount('tmpfs'), [['warning', /tmpfs: it is memory/]]],

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import type { EngineFacts } from '../facts/engine-facts.ts';
 import { textOf, type Outside, type Space } from '../outside/outside.ts';
 import { ok, problem, unknown, warning, type Verdict } from '../finding.ts';
 import type { Scene } from '../scene.ts';
@@ -18,6 +19,9 @@ export type Mount = { readonly point: string; readonly type: string; readonly re
 
 /** What an installation and its first images need. */
 const BYTES_FREE_MIN = 300 * 1024 ** 2;
+/** A disk for data alone may be small as a whole: a database and its log have room while a fifth is free, and this at least. */
+const SHARE_FREE_SMALL = 0.2;
+const BYTES_FREE_SMALL = 32 * 1024 ** 2;
 /** As a kubelet's default for its own file system, and as the node's condition DiskPressure. */
 const SHARE_FREE_MIN = 0.05;
 
@@ -37,7 +41,7 @@ const UNFIT: Readonly<Record<string, string>> = {
 export async function gatherDisks({ outside, asked, engine }: Scene): Promise<DiskFacts> {
   const facts = await engine();
   const mounts = await textOf(outside.read('/proc/self/mountinfo'));
-  const rootDir = facts.type === 'engine' ? facts.about.rootDir : '';
+  const rootDir = facts.type === 'engine' ? facts.about.rootDir : await rootOfNone(outside, facts);
   const look = async (purpose: Disk['purpose'], wanted: string): Promise<Disk> => {
     const path = await nearest(outside, wanted);
     return { purpose, path, mount: mountOf(mounts, path), space: await outside.space(path) };
@@ -45,6 +49,14 @@ export async function gatherDisks({ outside, asked, engine }: Scene): Promise<Di
   return {
     disks: await Promise.all([look('data', asked.dataDir), ...(rootDir === '' ? [] : [look('images and containers', rootDir)])]),
   };
+}
+
+/** Of an engine that does not answer, maybe for its disk's sake; where there is none it has no disk. */
+async function rootOfNone(
+  outside: Outside,
+  { installed, usualRoot }: Extract<EngineFacts, { readonly type: 'none' }>,
+): Promise<string> {
+  return installed.includes('dockerd') && (await outside.exists(usualRoot)) ? usualRoot : '';
 }
 
 /** The folder itself or, where it is still to be made, the one that it will be in. */
@@ -80,22 +92,27 @@ export function judgeDisks({ disks }: DiskFacts): readonly Verdict[] {
   return disks.flatMap(judgeDisk);
 }
 
+type Seen = Disk & { readonly space: Space };
+
 function judgeDisk({ purpose, path, mount, space }: Disk): readonly Verdict[] {
   const what = `${path} (${purpose})`;
   if (space === undefined) return [unknown(`${what}: its disk can not be seen`)];
-  const wrong = [...judgeRoom(what, path, space), ...(mount === undefined ? [] : judgeMount(what, mount))];
+  const wrong = [...judgeRoom(what, { purpose, path, mount, space }), ...(mount === undefined ? [] : judgeMount(what, mount))];
   if (wrong.length > 0) return wrong;
   return [
     ok(`${what}: ${amount(space.bytesFree)} of ${amount(space.bytes)} free${mount === undefined ? '' : `, ${mount.type}`}`),
   ];
 }
 
-function judgeRoom(what: string, path: string, { bytes, bytesFree, inodes, inodesFree }: Space): readonly Verdict[] {
-  const clean = `Make room: docker image prune -a (images that no container uses), journalctl --vacuum-size=50M, apt-get clean\nWhat takes it: du -xh --max-depth=2 ${path} | sort -h | tail`;
+function judgeRoom(what: string, { purpose, path, mount, space }: Seen): readonly Verdict[] {
+  const { bytes, bytesFree, inodes, inodesFree } = space;
+  const clean = cleaning(purpose, path, mount);
   const free = `${amount(bytesFree)} of ${amount(bytes)}`;
+  const small = Math.max(BYTES_FREE_SMALL, bytes * SHARE_FREE_SMALL);
+  const needed = purpose === 'data' ? Math.min(BYTES_FREE_MIN, small) : BYTES_FREE_MIN;
   return [
-    ...(bytesFree < BYTES_FREE_MIN ? [problem(`${what}: only ${free} free; ${amount(BYTES_FREE_MIN)} are needed`, clean)] : []),
-    ...(bytesFree >= BYTES_FREE_MIN && bytesFree < bytes * SHARE_FREE_MIN
+    ...(bytesFree < needed ? [problem(`${what}: only ${free} free; ${amount(needed)} are needed`, clean)] : []),
+    ...(bytesFree >= needed && bytesFree < bytes * SHARE_FREE_MIN
       ? [warning(`${what}: only ${free} free; below 5 % the node counts as under disk pressure and takes no more pods`, clean)]
       : []),
     ...(inodes > 0 && inodesFree < inodes * SHARE_FREE_MIN
@@ -107,6 +124,16 @@ function judgeRoom(what: string, path: string, { bytes, bytesFree, inodes, inode
         ]
       : []),
   ];
+}
+
+/** What helps depends on what else is on the disk: on the root's nearly everything, on one of its own only what is kept there. */
+function cleaning(purpose: Disk['purpose'], path: string, mount: Mount | undefined): string {
+  const onRoot = mount === undefined || mount.point === '/';
+  const prune = 'docker image prune -a (images that no container uses; the engine must run for it)';
+  const elsewhere = 'delete what there is not of Skerry, or move its data to a larger disk (--data-dir)';
+  const own = purpose === 'data' ? elsewhere : `delete what there is not the engine's, ${prune}`;
+  const ways = onRoot ? `journalctl --vacuum-size=50M, apt-get clean, ${prune}` : own;
+  return `Make room: ${ways}\nWhat takes it: du -xh --max-depth=2 ${path} | sort -h | tail`;
 }
 
 function judgeMount(what: string, { point, type, readOnly }: Mount): readonly Verdict[] {

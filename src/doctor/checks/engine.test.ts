@@ -24,7 +24,16 @@ const GOOD: EngineAbout = {
   rootless: false,
   warnings: [],
 };
-const ABSENT = { type: 'none', socketPath: '/s', why: 'absent', words: 'ENOENT', installed: [], hasSystemd: true } as const;
+const ABSENT = {
+  type: 'none',
+  socketPath: '/s',
+  why: 'absent',
+  words: 'ENOENT',
+  installed: [],
+  hasSystemd: true,
+  usualRoot: '/var/lib/docker',
+  service: undefined,
+} as const;
 
 describe('engine', () => {
   test.each<[string, Partial<EngineAbout>, Parameters<typeof checkVerdicts>[1]]>([
@@ -61,6 +70,20 @@ describe('engine', () => {
   test.each<[string, EngineFacts, Parameters<typeof checkVerdicts>[1]]>([
     ['none installed', ABSENT, [['error', /no container engine answers at unix:\/\/\/s: ENOENT → Install one/]]],
     ['installed, not running', { ...ABSENT, installed: ['dockerd'] }, [['error', /systemctl enable --now docker/]]],
+    [
+      'given up by systemd: why, and how it is started then',
+      {
+        ...ABSENT,
+        installed: ['dockerd'],
+        service: { state: 'failed', result: 'exit-code', says: 'mkdir /var/lib/docker/tmp: no space left on device' },
+      },
+      [
+        [
+          'error',
+          /docker\.service has failed \(exit-code\); it says: mkdir .*no space left on device → .*systemctl reset-failed docker docker\.socket; systemctl start docker/s,
+        ],
+      ],
+    ],
     ['without systemd', { ...ABSENT, installed: ['dockerd'], hasSystemd: false }, [['error', /service docker start/]]],
     ['Podman without its socket', { ...ABSENT, installed: ['podman'] }, [['error', /podman\.socket.*docker: unix:/s]]],
     ['not ours to open', { ...ABSENT, why: 'denied' }, [['unknown', /not ours to open.*sudo/]]],

@@ -1,4 +1,4 @@
-import type { EngineAbout, EngineFacts } from '../facts/engine-facts.ts';
+import type { EngineAbout, EngineFacts, ServiceEnd } from '../facts/engine-facts.ts';
 import { ok, problem, unknown, warning, type Verdict } from '../finding.ts';
 import { isOlder } from './machine.ts';
 
@@ -23,7 +23,7 @@ export function judgeEngine(facts: EngineFacts): readonly Verdict[] {
 }
 
 const NOT_CHECKED =
-  "not checked, as no engine answers: live-restore and other settings of the engine, its architecture and its images', the disk it keeps them on";
+  "not checked, as no engine answers: live-restore and other settings of the engine, its architecture and its images'";
 
 /** All in one: an engine on a kernel without control groups has a dozen, of one cause. */
 function judgeWarnings(warnings: readonly string[]): readonly Verdict[] {
@@ -33,7 +33,8 @@ function judgeWarnings(warnings: readonly string[]): readonly Verdict[] {
 
 const WARNED = 'What the kernel lacks for this stands in the checks "cgroups" and "kernel".';
 
-function noEngine({ socketPath, why, words, installed, hasSystemd }: Extract<EngineFacts, { readonly type: 'none' }>): Verdict {
+function noEngine(facts: Extract<EngineFacts, { readonly type: 'none' }>): Verdict {
+  const { socketPath, why, words, installed, hasSystemd, service } = facts;
   const where = `unix://${socketPath}`;
   if (why === 'denied') return unknown(`the engine's socket ${where} is not ours to open`, 'Run it as root: sudo skerry doctor');
   if (why === 'silent')
@@ -43,6 +44,7 @@ function noEngine({ socketPath, why, words, installed, hasSystemd }: Extract<Eng
     );
   if (why === 'refused') return problem(`what answers at ${where} is no engine that can be used: ${words}`, OTHER_SOCKET);
   const message = `no container engine answers at ${where}: ${words}`;
+  if (service !== undefined) return failedService(message, service);
   if (installed.includes('dockerd'))
     return problem(
       message,
@@ -54,6 +56,17 @@ function noEngine({ socketPath, why, words, installed, hasSystemd }: Extract<Eng
       'Start its socket: systemctl enable --now podman.socket\nThen name it in /etc/skerry/config.yaml: docker: unix:///run/podman/podman.sock',
     );
   return problem(message, 'Install one (so does skerry install, with --install-engine): apt-get install -y docker.io');
+}
+
+/** Restarted by systemd until it gives up: then a plain start may be refused, and its socket has failed with it. */
+function failedService(message: string, { state, result, says }: ServiceEnd): Verdict {
+  const why = says === undefined ? '' : `; it says: ${says}`;
+  const again =
+    state === 'failed' ? 'systemctl reset-failed docker docker.socket; systemctl start docker' : 'systemctl restart docker';
+  return problem(
+    `${message}: docker.service ${state === 'failed' ? 'has failed' : `is ${state}`} (${result})${why}`,
+    `Why: journalctl -u docker -n 50 --no-pager; where its disk is full, see the check "disk"\nOnce that is mended: ${again}`,
+  );
 }
 
 const OTHER_SOCKET = 'If the engine has another socket, name it in /etc/skerry/config.yaml: docker: unix:///…';

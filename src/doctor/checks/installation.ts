@@ -1,6 +1,7 @@
 import { basename, join } from 'node:path';
 import { layoutIn } from '#install/layout.ts';
 import { TRIAL_STARTS_MAX } from '#install/trial.ts';
+import { valueOf } from '../facts/value-of.ts';
 import { textOf } from '../outside/outside.ts';
 import { ok, problem, warning, type Verdict } from '../finding.ts';
 import type { Scene } from '../scene.ts';
@@ -42,13 +43,6 @@ export async function gatherInstallation({ outside }: Scene): Promise<Installati
     trials: (await Promise.all(trials)).flat(),
     goneBack: to === undefined || back === undefined || why === undefined ? undefined : { to, back, why },
   };
-}
-
-export function valueOf(text: string, key: string): string | undefined {
-  return text
-    .split('\n')
-    .find((line) => line.startsWith(`${key}=`))
-    ?.slice(key.length + 1);
 }
 
 const AGAIN = 'Run the installation again (install.sh, or skerry install): it puts right what is missing and keeps the data.';

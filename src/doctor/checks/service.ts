@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import { MODES, healthFile, layoutIn } from '#install/layout.ts';
 import { unitFile, unitName } from '#install/units.ts';
 import { lastWords, ownFailure } from '../facts/last-words.ts';
+import { valueOf } from '../facts/value-of.ts';
 import { ok, problem, unknown, warning, type Verdict } from '../finding.ts';
 import { textOf } from '../outside/outside.ts';
 import type { Scene } from '../scene.ts';
-import { valueOf } from './installation.ts';
 
 /** The services of this machine: whether they run, go on running, and start at the next boot. One that somebody wrote by hand is as good as ours. */
 export type ServiceFacts = { readonly hasSystemd: boolean; readonly units: readonly Unit[] };

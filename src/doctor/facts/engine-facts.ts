@@ -1,5 +1,9 @@
 import type { EngineReply } from '#install/engine-get.ts';
-import type { Outside } from '../outside/outside.ts';
+import { dataRootsOf, settingsFileOf } from '#install/engine-settings.ts';
+import { outputOf, textOf, type Outside } from '../outside/outside.ts';
+import type { Scene } from '../scene.ts';
+import { valueOf } from './value-of.ts';
+import { lastLine, lastWords } from './last-words.ts';
 import { field, listField, textField } from '#lib/json-field.ts';
 
 /** What the container engine says of itself. Asked without an API version, so that any engine answers. */
@@ -13,7 +17,14 @@ export type EngineFacts =
       /** Programs of engines that are on this machine. */
       readonly installed: readonly string[];
       readonly hasSystemd: boolean;
+      /** Where an engine that runs keeps its images, by its settings. */
+      readonly usualRoot: string;
+      /** Of Docker's service, where it has failed. */
+      readonly service: ServiceEnd | undefined;
     };
+
+/** `state` and `result` as systemd says, and what it said last itself. */
+export type ServiceEnd = { readonly state: string; readonly result: string; readonly says: string | undefined };
 
 export type EngineAbout = {
   readonly name: 'Docker' | 'Podman';
@@ -37,7 +48,12 @@ export type EngineAbout = {
   readonly warnings: readonly string[];
 };
 
-export async function readEngine(outside: Outside, socketPath: string, signal: AbortSignal): Promise<EngineFacts> {
+const SERVICE = 'docker.service';
+const SETTINGS = settingsFileOf([]);
+
+export async function readEngine(scene: Pick<Scene, 'outside' | 'asked'>, signal: AbortSignal): Promise<EngineFacts> {
+  const { outside } = scene;
+  const socketPath = scene.asked.docker;
   const [version, info] = await Promise.all([
     outside.engineGet(socketPath, '/version', signal),
     outside.engineGet(socketPath, '/info', signal),
@@ -49,6 +65,8 @@ export async function readEngine(outside: Outside, socketPath: string, signal: A
         socketPath,
         installed: await enginesOn(outside),
         hasSystemd: await outside.exists('/run/systemd/system'),
+        usualRoot: dataRootsOf(await textOf(outside.read(SETTINGS)), []).join(''),
+        service: reply.type === 'denied' ? undefined : await serviceEnd(scene, signal),
       };
   return { type: 'engine', socketPath, about: aboutOf(version, info) };
 }
@@ -76,6 +94,15 @@ function aboutOf(versionReply: EngineReply, infoReply: EngineReply): EngineAbout
     rootless: listField(info, 'SecurityOptions').some((option) => String(option).includes('rootless')),
     warnings: listField(info, 'Warnings').map(String),
   };
+}
+
+async function serviceEnd(scene: Pick<Scene, 'outside' | 'asked'>, signal: AbortSignal): Promise<ServiceEnd | undefined> {
+  const argv = ['systemctl', 'show', SERVICE, '--property=ActiveState,Result,InvocationID'];
+  const shown = outputOf(await scene.outside.run(argv, signal)) ?? '';
+  const of = (key: string) => valueOf(shown, key) ?? '';
+  const [state, result] = [of('ActiveState'), of('Result')];
+  if (state !== 'failed' && (result === '' || result === 'success')) return undefined;
+  return { state, result, says: await lastWords(scene, of('InvocationID'), lastLine, signal) };
 }
 
 function noEngine(reply: Exclude<EngineReply, { readonly type: 'answer' }>) {
