@@ -14,6 +14,7 @@ function startMachine() {
   const { engine } = createFakeHost(clock, 'n1');
   engine.addImage('app');
   const links = new Map<string, string>();
+  const told: string[] = [];
   const rules = new Set(['nft table skerry']);
   const clearing: Clearing = {
     links: async (keep) => {
@@ -59,11 +60,11 @@ function startMachine() {
   const clear = (ranHere: (uid: string) => boolean = () => false) => {
     const runtimes = { ours: engine.runtime('n1', ranHere), all: engine.runtime('n1', () => true) };
     const tmpfs = { unmountAll: async () => ['/data/agent/pods/a/secrets'] };
-    const parts = { ...runtimes, clearing, tmpfs, podsDir: '/data/agent/pods', clock, tell: () => undefined };
+    const parts = { ...runtimes, clearing, tmpfs, podsDir: '/data/agent/pods', clock, tell: (text: string) => told.push(text) };
     return passing(clock, clearAway(parts, signal));
   };
   const pods = () => [...new Set(engine.containers().map(({ podUid }) => podUid))];
-  return { clock, engine, links, rules, run, clear, pods };
+  return { clock, engine, links, rules, run, clear, pods, told };
 }
 
 /** Lets time pass until it is done. */
@@ -113,6 +114,20 @@ test('a container that does not listen is killed when its grace is over, an hour
     expect(tookMs).toBeLessThan(ms + 1_000);
     expect(machine.pods()).toEqual([]);
   }
+});
+
+test('whoever waits is told for how long at most, and each time that pods have stopped', async () => {
+  const machine = startMachine();
+  await machine.run('n1', 'quick', 'trap x; sleep 1000', 3_600);
+  await machine.run('n1', 'slow', 'sleep 100000', 5);
+  await machine.run('n1', 'deaf', 'sleep 100000', 3_600);
+  await machine.clear();
+  expect(machine.told).toEqual([
+    'stopping 6 containers of 3 pods (up to 30 s)',
+    '1 of 3 pods stopped',
+    '2 of 3 pods stopped',
+    '3 of 3 pods stopped',
+  ]);
 });
 
 test('where the engine is away the rest is done, and what is left is told', async () => {

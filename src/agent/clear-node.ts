@@ -31,16 +31,19 @@ export type Cleared = {
   readonly left: readonly { readonly what: string; readonly why: string }[];
 };
 
+/** Of which node it was; undefined where this machine had joined no cluster. */
+export type ClearedNode = Cleared & { readonly node: string | undefined };
+
 /** However patient a pod is: nobody waits an hour at a terminal. */
 export const GRACE_MS_MAX = 30_000;
 const LOOK_EVERY_MS = 200;
 const REMOVALS_AT_ONCE = 8;
 
 /** Rejects with InUse where an agent is running on this data folder. */
-export async function clearNode(options: ClearNodeOptions, signal: AbortSignal): Promise<Cleared> {
+export async function clearNode(options: ClearNodeOptions, signal: AbortSignal): Promise<ClearedNode> {
   const held = holdNode(options);
   try {
-    return await clearHeldNode(held, options, signal);
+    return { ...(await clearHeldNode(held, options, signal)), node: held.node };
   } finally {
     held.release();
   }
@@ -122,8 +125,11 @@ async function removeContainers(
   const found = await ours.list(undefined, signal);
   const pods = [...new Set(found.map(({ podUid }) => podUid))];
   const apps = found.filter(({ name }) => name !== '');
-  if (found.length > 0) tell(`stopping ${counted(found.length, 'container')} of ${counted(pods.length, 'pod')}`);
-  await stop(apps.filter(isRunning), ours, clock, signal);
+  const running = apps.filter(isRunning);
+  const seconds = Math.ceil(Math.max(0, ...running.map(graceMsOf)) / 1_000);
+  const patience = seconds === 0 ? '' : ` (up to ${seconds} s)`;
+  if (found.length > 0) tell(`stopping ${counted(found.length, 'container')} of ${counted(pods.length, 'pod')}${patience}`);
+  await stop(running, { ours, clock, tell }, signal);
   let count = 0;
   for (const part of [apps, found.filter(({ name }) => name === '')])
     for (let from = 0; from < part.length; from += REMOVALS_AT_ONCE)
@@ -139,18 +145,31 @@ async function removeContainers(
   return { count, pods: pods.length };
 }
 
-async function stop(running: readonly ObservedContainer[], runtime: Runtime, clock: Clock, signal: AbortSignal): Promise<void> {
+async function stop(
+  running: readonly ObservedContainer[],
+  { ours: runtime, clock, tell }: Pick<ClearParts, 'ours' | 'clock' | 'tell'>,
+  signal: AbortSignal,
+): Promise<void> {
   const sinceMs = clock.monotonic();
-  const graceMs = new Map(running.map(({ id, stopGraceMs }) => [id, Math.min(stopGraceMs, GRACE_MS_MAX)]));
+  const graceMs = new Map(running.map((container) => [container.id, graceMsOf(container)]));
+  const pods = podsOf(running);
+  let ended = 0;
   // One that can not be asked is killed when its time is up.
   await Promise.all(running.map(({ id }) => runtime.signalContainer(id, undefined, signal).catch(() => undefined)));
   while (graceMs.size > 0) {
     const alive = new Set((await runtime.list(undefined, signal)).filter(isRunning).map(({ id }) => id));
     for (const [id, ms] of graceMs) if (!alive.has(id) || clock.monotonic() - sinceMs >= ms) graceMs.delete(id);
+    const now = pods.size - podsOf(running.filter(({ id }) => graceMs.has(id))).size;
+    if (now > ended) tell(`${now} of ${counted(pods.size, 'pod')} stopped`);
+    ended = now;
     if (graceMs.size > 0) await sleep(clock, LOOK_EVERY_MS, signal);
     signal.throwIfAborted();
   }
 }
+
+const graceMsOf = ({ stopGraceMs }: ObservedContainer): number => Math.min(stopGraceMs, GRACE_MS_MAX);
+
+const podsOf = (containers: readonly ObservedContainer[]): ReadonlySet<string> => new Set(containers.map(({ podUid }) => podUid));
 
 const isRunning = ({ state }: ObservedContainer): boolean => state === 'running';
 

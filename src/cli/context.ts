@@ -36,8 +36,8 @@ export type Context = {
   /** Each runs until it is told to stop by a signal, or rejects with why it can not. */
   readonly runServer: (flags: ServerFlags) => Promise<void>;
   readonly runAgent: (flags: AgentFlags) => Promise<void>;
-  /** Takes away what the node's agent has made on this machine; its data stays. Rejects with InUse where the agent runs. */
-  readonly clearNode: (flags: ClearNodeFlags) => Promise<Cleared>;
+  /** Takes away what the node's agent has made on this machine; its data stays. `node`: the name it had joined under. Rejects with InUse where the agent runs. */
+  readonly clearNode: (flags: ClearNodeFlags) => Promise<Cleared & { readonly node: string | undefined }>;
   /** Keeps a server from running on this data, until it is released. Rejects with InUse where one runs. */
   readonly holdServer: (dataDir: string) => Promise<{ readonly release: () => void }>;
   readonly resetNode: (flags: ResetFlags) => Promise<ResetDone>;

@@ -29,7 +29,8 @@ Examples:
 
 Services are stopped, the containers of this node removed with their links, rules and mounts, the units and all versions of the
 program deleted, and live-restore is taken out of the engine's daemon.json if it was put there by us and nobody changed it.
-Containers that skerry did not make, images that were pulled, hostPath folders and the distribution's packages stay.`,
+Containers that skerry did not make, images that were pulled, hostPath folders and the distribution's packages stay. The server is
+not told: the Node stays there, NotReady, until \`kubectl delete node NAME\`, unless \`skerry reset\` came before.`,
     )
     .action(async ({ dataDir, docker, ...given }: Flags) => {
       const question = `This deletes all data in ${dataDir}: on a server the whole cluster, and recovery.key with it.`;
@@ -47,16 +48,20 @@ Containers that skerry did not make, images that were pulled, hostPath folders a
         },
         new AbortController().signal,
       );
-      context.stdout(told(done, dataDir, purge));
+      context.stdout(uninstalledText(done, dataDir, purge));
     });
 }
 
-function told({ changed, cleared }: Uninstalled, dataDir: string, purge: boolean): string {
+const remains = (node: string): string =>
+  `Node ${node} remains in its cluster: \`kubectl delete node ${node}\` on the server removes it (so does \`skerry reset\` before an uninstall, while the server is reachable)`;
+
+export function uninstalledText({ changed, cleared, left }: Uninstalled, dataDir: string, purge: boolean): string {
   const lines = [
     ...cleared.removed.map((what) => `removed ${what}`),
     ...cleared.left.map(({ what, why }) => `left ${what}: ${why}`),
     changed ? 'skerry is uninstalled' : 'nothing to do: skerry is not installed here',
     ...(changed && !purge ? [`its data is kept in ${dataDir}, its settings in /etc/skerry (--purge removes them)`] : []),
+    ...(changed && left !== undefined ? [remains(left)] : []),
   ];
   return lines.map((line) => `${line}\n`).join('');
 }

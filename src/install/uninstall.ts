@@ -32,11 +32,16 @@ export type Cleared = {
   readonly left: readonly { readonly what: string; readonly why: string }[];
 };
 
-export type Uninstalled = { readonly changed: boolean; readonly cleared: Cleared };
+export type Uninstalled = {
+  readonly changed: boolean;
+  readonly cleared: Cleared;
+  /** The node that this machine was to a server elsewhere, which still knows it. */
+  readonly left: string | undefined;
+};
 
 export type UninstallTools = {
   /** Takes away what the agent made on this machine. */
-  readonly clearNode: () => Promise<Cleared>;
+  readonly clearNode: () => Promise<Cleared & { readonly node: string | undefined }>;
   /** Throws InUse where a server runs on the data; none can before it is released. */
   readonly holdServer: () => Promise<{ readonly release: () => void }>;
   readonly run: RunProgram;
@@ -78,7 +83,9 @@ async function uninstallStopped(
 ): Promise<Uninstalled> {
   // Data that was lost has left its containers behind; a machine with neither has nothing to be cleared of.
   const [wasNode, hasEngine] = [existsSync(join(dataDir, 'agent')), mayHoldContainers(docker)];
-  const cleared = wasNode || hasEngine ? await clearNode() : NOTHING;
+  // Of a server's own node nobody else knows.
+  const isServer = existsSync(join(dataDir, 'server'));
+  const { node, ...cleared } = wasNode || hasEngine ? await clearNode() : NOTHING;
   if (cleared.left.length > 0 && wasNode && hasEngine && !force) {
     const left = cleared.left.map(({ what, why }) => `\n  ${what}: ${why}`).join('');
     throw new SkerryError(
@@ -90,13 +97,13 @@ async function uninstallStopped(
   const after = planAfter(leftovers);
   await act(after);
   if (purge) removeIfEmpty(dataDir);
-  return { changed: after.length + cleared.removed.length > 0, cleared };
+  return { changed: after.length + cleared.removed.length > 0, cleared, left: isServer ? undefined : node };
 }
 
 /** Where there is no engine there is no container, though nobody could be asked. */
 const mayHoldContainers = (docker: string): boolean => existsSync(docker) || isProgramIn('/', ENGINE.program);
 
-const NOTHING: Cleared = { removed: [], left: [] };
+const NOTHING: Cleared & { readonly node: undefined } = { node: undefined, removed: [], left: [] };
 
 async function look(
   layout: Layout,

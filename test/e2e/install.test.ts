@@ -301,6 +301,8 @@ test('after a power cut it is there again by itself', async () => {
 test('uninstalled, the data stays; with --purge it goes; the engine has its settings back', async () => {
   const { code, stdout } = await skerry('uninstall');
   expect([code, stdout]).toEqual([0, expect.stringContaining('its data is kept in /var/lib/skerry')]);
+  // Its own node has gone with its server.
+  expect(stdout).not.toContain('remains');
   expect([existsSync(inside('/usr/local/lib/skerry')), existsSync(inside(`${UNITS}/skerry-server.service`))]).toEqual([
     false,
     false,
@@ -404,6 +406,7 @@ test('uninstalled, a node leaves nothing of its own, and all of what is not', as
   expect(await machine.must('nft', 'list', 'tables')).toContain('skerry');
   const { code, stdout } = await skerry('uninstall', '--purge', '--yes');
   expect([code, stdout]).toEqual([0, expect.stringMatching(/removed 2 containers of 1 pod\n/)]);
+  expect(stdout).toMatch(/Node (\S+) remains in its cluster: `kubectl delete node \1` on the server removes it/);
   expect(await machine.must('docker', 'ps', '-a', '--format', '{{.Names}} {{.State}}')).toBe('strangers running\n');
   const links = await machine.must('ip', '-o', 'link');
   expect(links).not.toMatch(/: skr/);

@@ -29,7 +29,7 @@ export function cliContext(more: Partial<Context>) {
     describeLedger: async () => ({ summary: {}, secrets: [] }),
     runServer: take,
     runAgent: take,
-    clearNode: async () => ({ removed: [], left: [] }),
+    clearNode: async () => ({ node: undefined, removed: [], left: [] }),
     holdServer: async () => ({ release: () => undefined }),
     resetNode: async () => ({ node: 'n1', server: 'told', cleared: { removed: [], left: [] }, forgotten: true }),
     confirm: async () => undefined,

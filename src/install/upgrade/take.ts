@@ -47,6 +47,7 @@ export async function takeRelease(options: TakeOptions, signal: AbortSignal): Pr
       rmSync(packed, { force: true });
     throw error;
   }
+  say(`trying ${file.version} out on this machine, and its settings with it`);
   try {
     await tryOut(unpacked, file.version, layout, run, signal);
   } catch (error) {

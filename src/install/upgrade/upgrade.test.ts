@@ -129,6 +129,8 @@ test('a release that does not become healthy is taken back, with why and its las
   });
   expect((await world.launch()).version).toBe('0.1.0');
   expect(said.join()).not.toContain('tried here before');
+  // Nothing that takes seconds is done in silence.
+  expect(said.map((line) => line.split(' ')[0])).toEqual(['looking', 'fetching', 'unpacking', 'trying', 'restarting']);
   const done = await run(release, { services: services(() => endTrial(world.layout, 'server')) });
   expect([done.type, said.join('\n')]).toEqual([
     'confirmed',
