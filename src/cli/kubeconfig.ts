@@ -1,4 +1,6 @@
 import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import {
   CLIENT_CERTIFICATE_PATH,
@@ -8,6 +10,7 @@ import {
 } from '#api/client-certificate.ts';
 import { kubeconfigText } from '#api/kubeconfig.ts';
 import { SkerryError } from '#lib/error.ts';
+import { namesHost } from '#net/tls/names-host.ts';
 import type { OwnServer } from './client/own-server.ts';
 import { DATA_DIR, type Context } from './context.ts';
 import { duration, folder, httpsUrl } from './flags.ts';
@@ -40,8 +43,8 @@ export function kubeconfigCommand(context: Context): Command {
       'after',
       `
 Examples:
-  skerry kubeconfig > ~/.kube/config
   skerry kubeconfig --server https://skerry.example:6443 > admin.kubeconfig
+  (umask 077; skerry kubeconfig > ~/.kube/config)         # a key is in it: for nobody else to read
   skerry kubeconfig --user jane --group system:masters --ttl 8h > jane.kubeconfig
 
 Without --user it has the administrator's own key: whoever has that may do everything, for as long as its certificate is made anew.
@@ -56,6 +59,7 @@ roles (RBAC), in a later one.`,
       const own = await connectToOwnServer(dataDir, context);
       const reached = server ?? (await reachableServer(own, context));
       const { ca } = own;
+      if (server !== undefined) context.stderr(unnamed(server, serverCertificate(dataDir)));
       if (user === undefined) {
         context.stdout(kubeconfigText({ ...own, server: reached, user: 'kubernetes-admin' }));
         const { validTo } = new X509Certificate(own.certificate);
@@ -64,8 +68,29 @@ roles (RBAC), in a later one.`,
       }
       const { key, certificate, expires } = await certificateFor({ user, groups: group, ttlMs: ttl ?? TTL_MS_DEFAULT }, own);
       context.stdout(kubeconfigText({ server: reached, user, ca, certificate, key }));
-      context.stderr(`a key of user ${user}, good until ${expires}\n`);
+      context.stderr(`a key of user ${user}, good until ${expires}\n${group.includes(MASTERS) ? '' : mayNothing(user)}`);
     });
+}
+
+const MASTERS = 'system:masters';
+
+const mayNothing = (user: string): string =>
+  `Warning: ${user} may do nothing with it yet: in this release only members of the group ${MASTERS} may (--group ${MASTERS})\n`;
+
+/** Undefined where it can not be read: the kubeconfig is made without a word about it. */
+function serverCertificate(dataDir: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(readFileSync(join(dataDir, 'server/pki/server.crt')));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Clients would refuse the server. What it is called by may also be a name that is still to be given to it: no reason to refuse. */
+function unnamed(server: string, certificate: X509Certificate | undefined): string {
+  const host = new URL(server).hostname.replace(/^\[|\]$/g, '');
+  if (certificate === undefined || namesHost(certificate, host)) return '';
+  return `Warning: the server's certificate does not name ${host}, so that clients will refuse it there: give the server --tls-san ${host}, too (tls-san in /etc/skerry/config.yaml), and restart it\n`;
 }
 
 async function certificateFor(

@@ -95,6 +95,21 @@ test('a kubeconfig of a user is that user’s, with their groups, and ends', asy
   expect(await world.lab.skerry(...elsewhere)).toMatch(/server: "?https:\/\/pier\.example:8443"?\n/);
 });
 
+test('a kubeconfig of no use is told to be: an address that the certificate does not name, a user who may do nothing; on an agent none is made', async () => {
+  const { server } = world.lab;
+  const said = async (...flags: readonly string[]) =>
+    server.exec('/bin/sh', '-c', `${[PROGRAM, 'kubeconfig', '--data-dir', serverDir(), ...flags].join(' ')} 2>&1 >/dev/null`);
+  expect(await said('--server', 'https://10.9.9.9:6443')).toMatch(
+    /Warning: the server's certificate does not name 10\.9\.9\.9, .*--tls-san 10\.9\.9\.9/,
+  );
+  for (const named of [world.lab.serverUrl, 'https://[::1]:6443', 'https://localhost:6443'])
+    expect(await said('--server', named)).not.toContain('Warning');
+  expect(await said('--user', 'jane')).toMatch(/Warning: jane may do nothing with it yet: .*--group system:masters/);
+  expect(await said('--user', 'jane', '--group', 'system:masters')).not.toContain('Warning');
+  for (const verb of [['token', 'create'], ['kubeconfig']])
+    expect(await failed(onHost(...verb))).toContain("this machine is an agent's: do it on the server");
+});
+
 test('a machine that has lost its data has its name back only with a token made for that, and runs its pods again', async () => {
   const volumes = [{ name: 'scratch', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } }];
   await world.create(deployment('web', 2, 'demo/web:1', { volumes }));

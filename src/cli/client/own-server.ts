@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { SkerryError } from '#lib/error.ts';
 import { createApiClient, type ApiClient, type ClientOutside } from './api-client.ts';
@@ -17,6 +18,8 @@ export type OwnServer = {
 
 export async function connectToOwnServer(dataDir: string, outside: ClientOutside): Promise<OwnServer> {
   const file = join(dataDir, 'admin.kubeconfig');
+  if (!existsSync(file) && !existsSync(join(dataDir, 'server')) && existsSync(join(dataDir, 'agent')))
+    throw new SkerryError('NotFound', `read ${file}: this machine is an agent's: do it on the server`);
   const connection = await readKubeconfig(file, 'the server writes it at its first start; give its --data-dir');
   const {
     server: url,

@@ -1,5 +1,4 @@
 import { X509Certificate, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { Clock } from '#lib/clock.ts';
 import { createDurableFile, makePrivateFolder, readFileIfThere } from '#lib/durable-file.ts';
@@ -15,6 +14,7 @@ import {
   type Issuer,
 } from '#net/tls/certificates.ts';
 import { certificateKeyHash, publicKeyHash } from '#net/tls/key-hash.ts';
+import { namesHost } from '#net/tls/names-host.ts';
 import { CLUSTER_FILE, openPkiFiles, type PkiFiles } from './pki-files.ts';
 
 /**
@@ -193,12 +193,7 @@ function isFresh({ validFrom, validTo }: X509Certificate, nowMs: number, ttlMs: 
 
 function hasHosts(certificate: X509Certificate, hosts: readonly string[]): boolean {
   const named = (certificate.subjectAltName ?? '').split(', ').length;
-  return (
-    named === hosts.length &&
-    hosts.every(
-      (host) => (isIP(host) === 0 ? certificate.checkHost(host, { subject: 'never' }) : certificate.checkIP(host)) !== undefined,
-    )
-  );
+  return named === hosts.length && hosts.every((host) => namesHost(certificate, host));
 }
 
 function ticketKeysOf(files: PkiFiles, ids: Pick<Ids, 'bytes'>): Buffer {
