@@ -1,4 +1,14 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -6,6 +16,8 @@ import { run, tryRun, waitFor } from '../../scripts/lab/exec.ts';
 import type { Host } from '../../scripts/lab/host.ts';
 import { PROGRAM } from '../../scripts/lab/lab.ts';
 import type { DoctorReport } from '../../src/doctor/doctor.ts';
+import { boot } from '../support/booted-root.ts';
+import { createRoot } from '../support/root.ts';
 import { startEngine, type TestEngine } from '../support/engine.ts';
 import { firstNode, startLabWorld, type LabWorld } from '../support/lab-world.ts';
 
@@ -128,6 +140,43 @@ test('a small disk that is full: too little room, memory for a disk, and nothing
   expect(told(report, 'disk-speed')).toMatch(/error: .*takes no more/);
   expect(report.code).toBe(1);
   await edge().exec('umount', small);
+});
+
+test('services that systemd starts for ever, or has given up: why, in their own words of their last run', async () => {
+  const root = await createRoot('booted');
+  const unit = (name: string, start: string, more: string) =>
+    writeFileSync(
+      join(root.folder, 'etc/systemd/system', name),
+      `[Unit]\n${more}\n[Service]\nExecStart=${start}\nRestart=always\n`,
+    );
+  unit('skerry-agent.service', '/dist/skerry agent --server https://127.0.0.1:1', 'StartLimitIntervalSec=0');
+  unit('docker.service', "/bin/sh -c 'echo failed to start daemon: no space left on device >&2; exit 1'", 'StartLimitBurst=3');
+  writeFileSync(join(root.folder, 'usr/bin/dockerd'), '');
+  mkdirSync(join(root.folder, 'var/lib/docker'));
+  mkdirSync(join(root.folder, 'dist'));
+  const dist = join(edge().disk, 'dist');
+  mkdirSync(dist);
+  copyFileSync(PROGRAM, join(dist, 'skerry'));
+  const machine = await boot(root, { '/dist': dist });
+  const doctor = async () => {
+    const { code, stdout } = await machine.run('/dist/skerry', 'doctor', '-o', 'json');
+    return parse(stdout, code);
+  };
+  try {
+    await machine.run('systemctl', 'start', '--no-block', 'docker', 'skerry-agent');
+    const report = await waitFor('both to have failed', async () => {
+      const seen = await doctor();
+      return /docker\.service has failed/.test(told(seen, 'engine')) && /it says/.test(told(seen, 'service')) ? seen : undefined;
+    });
+    expect(told(report, 'engine')).toMatch(
+      /^error: .*docker\.service has failed \(exit-code\); it says: failed to start daemon: no space left on device → .*reset-failed/s,
+    );
+    expect(told(report, 'disk')).toMatch(/\/var\/lib\/docker \(images and containers\)/);
+    expect(told(report, 'service')).toMatch(/^(error|warning): skerry-agent\.service .*it says: .*token/);
+  } finally {
+    await machine.cut();
+    root.remove();
+  }
 });
 
 test('an engine without live-restore, then in a swarm', async () => {
