@@ -164,7 +164,8 @@ test('a node that is reset stays off at the next boot, until it is installed wit
 });
 
 test('a node is uninstalled and leaves nothing of it, the others go on', async () => {
-  await machine('board-2').must('skerry', 'uninstall', '--purge', '--yes');
+  // It has left its cluster before.
+  expect(await machine('board-2').must('skerry', 'uninstall', '--purge', '--yes')).not.toContain('remains');
   expect(await machine('board-2').must('docker', 'ps', '-aq')).toBe('');
   expect(
     await machine('board-2').run('sh', '-c', 'ls -d /usr/local/lib/skerry /usr/local/bin/skerry /etc/skerry /var/lib/skerry'),
@@ -172,6 +173,9 @@ test('a node is uninstalled and leaves nothing of it, the others go on', async (
   await waitFor('the node to be gone', async () => !(await kube('get', 'nodes', '-o', 'name')).includes('board-2') || undefined);
   await machine('server').must('skerry', 'uninstall', '--purge', '--yes');
   expect(await machine('board-1').must('docker', 'ps', '--format', '{{.Image}}')).toContain('demo/sleep:1');
+  expect(await machine('board-1').must('skerry', 'uninstall')).toMatch(
+    /Node board-1 remains in its cluster: `kubectl delete node board-1` on the server removes it/,
+  );
 });
 
 function daemonSet() {
