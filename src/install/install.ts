@@ -11,9 +11,10 @@ import { checkImage } from './image.ts';
 import { LAUNCH_SCRIPT } from './launch.ts';
 import { layoutIn, type Layout, type Mode } from './layout.ts';
 import { takeLiveRestore } from './live-restore.ts';
-import { isJoined, observe } from './observe.ts';
+import { isJoined, isProgramIn, observe } from './observe.ts';
 import { daemonPid } from './observe-engine.ts';
-import { planInstall, type Seen, type Wanted } from './plan.ts';
+import { ENGINE } from './packages.ts';
+import { notesOf, planInstall, type Seen, type Wanted } from './plan.ts';
 import type { RunProgram } from './run-program.ts';
 import { createRunners, runSteps } from './runners.ts';
 import { slotExecutable } from './slots.ts';
@@ -98,15 +99,17 @@ async function installIn(
   const seen = await observe({ ...request, ...place }, { run, askEngine }, signal);
   refuseOtherVersion(seen, request);
 
-  const { steps, notes } = planInstall(wanted, seen);
+  const steps = planInstall(wanted, seen);
   const troubles: string[] = [];
   const note = (text: string) => void troubles.push(text);
   const rereadEngine = (file: string) => takeLiveRestore({ socket: request.engineSocket, file, pid: daemonPid() }, clock, signal);
   await runSteps(steps, createRunners({ layout, run, rereadEngine, note, tell }, signal), tell, signal);
+  // Some package managers take all that a stick brings.
+  const after = { ...seen, engine: { ...seen.engine, there: seen.engine.there || isProgramIn(root, ENGINE.program) } };
   const waits = steps.some((step) => step.do === 'start' && step.mode === 'agent') && !isJoined(root, dataDir);
   return {
     changed: steps.length > 0,
-    notes: [...notes, ...troubles, ...(waits ? [NOT_JOINED] : [])],
+    notes: [...notesOf(after), ...troubles, ...(waits ? [NOT_JOINED] : [])],
     supervisor: seen.supervisor,
     layout,
     dataDir,

@@ -1,7 +1,8 @@
 import { closeSync, existsSync, openSync, readSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { readFileIfThere } from '#lib/durable-file.ts';
-import { broughtPackages, halfInstalled } from './dpkg.ts';
+import { broughtPackages } from './brought-packages.ts';
+import { halfInstalled } from './dpkg.ts';
 import { architectureOf } from './elf.ts';
 import { observeEngine, type EngineTools } from './observe-engine.ts';
 import type { Layout, Mode } from './layout.ts';
@@ -82,7 +83,7 @@ async function observePackages(request: Request, run: RunProgram, signal: AbortS
   );
   if (offline === undefined || manager === undefined || missing.length === 0) return { missing, manager, brought: [] };
   const architecture = architectureOf(executable);
-  const brought = architecture === undefined ? [] : await broughtPackages(offline, manager, architecture, run, signal);
+  const brought = architecture === undefined ? [] : broughtPackages(offline, manager, architecture);
   // All is to come from there: what is not is asked of nobody else.
   return { missing, manager: brought.length > 0 ? manager : undefined, brought };
 }

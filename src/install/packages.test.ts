@@ -16,9 +16,9 @@ test('from the distribution', () => {
   expect(told('pacman')).toEqual(['pacman --noconfirm -Sy --needed iproute2 nftables docker']);
 });
 
-test('from a stick: no network, and all that it brings, since what they need is among it', () => {
+test('from a stick: no network, and what is named is chosen from what it brings, where the manager can', () => {
   expect(told('apt-get', ['/s/a_amd64.deb'])).toEqual([
-    'apt-get -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts=/dev/null -o DPkg::Lock::Timeout=120 install -y -q --no-install-recommends --no-remove /s/a_amd64.deb',
+    'apt-get -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts=/dev/null -o DPkg::Lock::Timeout=120 install -y -q --no-install-recommends --no-remove iproute2 nftables docker.io --with-source /s/a_amd64.deb',
   ]);
   for (const manager of MANAGERS) expect(told(manager, ['/s/a'])).toEqual([expect.stringMatching(/ \/s\/a$/)]);
 });

@@ -48,15 +48,18 @@ export type Fetching = {
   readonly programs: readonly string[];
 };
 
-/** `brought`: files of packages from the stick that is installed from, of this machine's architecture; with any, no network is used. */
+/**
+ * `brought`: files of packages from the stick that is installed from, of this machine's architecture; with any, no network is used. The stick may
+ * hold more than what is missing and what that needs: apt chooses among it; the others have no word for that, and take all of it.
+ */
 export function fetching(manager: Manager, missing: readonly Requirement[], brought: readonly string[]): Fetching {
   const names = missing.map(({ packages }) => packages[manager]);
-  const what = brought.length > 0 ? brought : names;
   const rest = { names, programs: missing.map(({ program }) => program), refresh: undefined };
   const alone = brought.length > 0;
+  const what = alone ? brought : names;
   switch (manager) {
     case 'apt-get': {
-      // Without its sources it takes nothing but what is named, and asks nobody.
+      // Without its own sources it takes nothing but what the stick has, and asks nobody.
       const sources = alone ? ['-o', 'Dir::Etc::SourceList=/dev/null', '-o', 'Dir::Etc::SourceParts=/dev/null'] : [];
       // Another one that is at work just now, as after a boot, is waited for.
       const install = [
@@ -73,7 +76,8 @@ export function fetching(manager: Manager, missing: readonly Requirement[], brou
       ];
       // Of itself it takes a server that is away for no failure.
       const refresh = ['apt-get', ...APT_GIVES_UP, '-o', 'APT::Update::Error-Mode=any', 'update', '-q'];
-      return { ...rest, refresh: alone ? undefined : refresh, install: [...install, ...what] };
+      const stick = brought.flatMap((file) => ['--with-source', file]);
+      return { ...rest, refresh: alone ? undefined : refresh, install: [...install, ...names, ...stick] };
     }
     case 'dnf':
     case 'yum':

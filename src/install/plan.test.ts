@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { layoutIn } from './layout.ts';
 import { ENGINE, NETWORK_TOOLS } from './packages.ts';
-import { COMMAND_TARGET, planInstall, type Seen, type Wanted } from './plan.ts';
+import { COMMAND_TARGET, notesOf, planInstall, type Seen, type Wanted } from './plan.ts';
 import { tellStep } from './step.ts';
 import { enablement } from './units.ts';
 
@@ -58,7 +58,7 @@ const INSTALLED: Seen = {
   memory: { tokenHash: 'h' },
 };
 
-const told = (wanted: Partial<Wanted>, seen: Seen) => planInstall({ ...WANTED, ...wanted }, seen).steps.map(tellStep);
+const told = (wanted: Partial<Wanted>, seen: Seen) => planInstall({ ...WANTED, ...wanted }, seen).map(tellStep);
 const checkPlan = (wanted: Partial<Wanted>, seen: Seen, expected: readonly string[]) =>
   expect(told(wanted, seen)).toEqual(expected);
 
@@ -132,7 +132,7 @@ test('the engine is asked for live-restore once it is there, and what is added i
     engine: { ...BARE.engine, there: false, decision },
     packages: { missing: [...NETWORK_TOOLS, ENGINE], manager: 'apt-get', brought: [] },
   };
-  const { steps } = planInstall(WANTED, seen);
+  const steps = planInstall(WANTED, seen);
   expect(steps.map(tellStep)).toEqual([
     'install iproute2, nftables, docker.io',
     BEGIN,
@@ -148,7 +148,7 @@ test('the engine is asked for live-restore once it is there, and what is added i
 });
 
 test('what is not done is told', () => {
-  const { notes } = planInstall(WANTED, {
+  const notes = notesOf({
     ...INSTALLED,
     packages: { missing: NETWORK_TOOLS, manager: undefined, brought: [] },
     engine: { ...BARE.engine, decision: { type: 'refuse', reason: 'because' } },

@@ -58,17 +58,11 @@ export type Seen = {
   };
 };
 
-export type Plan = {
-  readonly steps: readonly Step[];
-  /** What is not done, and why, for people. */
-  readonly notes: readonly string[];
-};
-
 const PUBLIC = 0o644;
 const PRIVATE = 0o600;
 const PROGRAM = 0o755;
 
-export function planInstall(wanted: Wanted, seen: Seen): Plan {
+export function planInstall(wanted: Wanted, seen: Seen): readonly Step[] {
   const engine = engineSteps(seen);
   const program = programSteps(wanted, seen);
   const settings = unlessSame(seen.layout.config, wanted.config, seen.config, PRIVATE);
@@ -82,7 +76,7 @@ export function planInstall(wanted: Wanted, seen: Seen): Plan {
   const done = token === undefined ? engineKnown : { ...engineKnown, tokenHash: token.hash };
   const isTakenUp = [...engine, ...units, ...service].some((step) => TAKES_UP.includes(step.do));
   const marked = (memory: Memory): Memory => (isTakenUp ? { ...memory, unfinished: true } : memory);
-  const steps = [
+  return [
     ...packageSteps(seen),
     // Before anything of it is done: of a key that is added and then forgotten nobody would know whose it is.
     ...remember(marked(engineKnown), seen.memory),
@@ -96,7 +90,6 @@ export function planInstall(wanted: Wanted, seen: Seen): Plan {
     ...service,
     ...remember(done, marked(done)),
   ];
-  return { steps, notes: notesOf(seen) };
 }
 
 /** What has something that runs take up what was written. */
@@ -169,7 +162,8 @@ function serviceSteps({ mode, start }: Wanted, { running }: Seen, changed: boole
   return [...stop, { do: 'start', mode, again: running[mode] }];
 }
 
-function notesOf({ supervisor, runsPods, packages: { missing, manager }, engine }: Seen): readonly string[] {
+/** What is not done, and why, for people: as it is seen once the steps are done. */
+export function notesOf({ supervisor, runsPods, packages: { missing, manager }, engine }: Seen): readonly string[] {
   const wanting = missing.map(({ program, purpose }) => `${program} (${purpose})`).join(', ');
   const where = supervisor === 'image' ? 'this system has no' : 'this machine has no';
   return [

@@ -76,13 +76,13 @@ async function isReady(): Promise<true> {
   return true;
 }
 
-/** A release, and the packages that such a system lacks. */
+/** A release, and the packages that such a system lacks; and more, as a stick for several machines has. */
 async function stickFor(name: RootName): Promise<string> {
   const stick = mkdtempSync(join(tmpdir(), 'skerry-stick-'));
   cleanups.push(() => rmSync(stick, { recursive: true }));
   for (const file of readdirSync(release).filter((other) => /^(?:install\.sh|SHA256SUMS.*|.*\.gz)$/.test(other)))
     cpSync(join(release, file), join(stick, file));
-  cpSync(await debsFor(name, TOOLS), stick, { recursive: true });
+  cpSync(await debsFor(name, [...TOOLS, 'docker.io', 'apparmor']), stick, { recursive: true });
   return stick;
 }
 
@@ -101,6 +101,8 @@ test.each(['bullseye', 'bookworm', 'trixie'] as const)(
       const uninstall = ['skerry', 'uninstall', '--purge', '--yes'];
       const command = /start it with {2}(.*)/.exec(first.stdout)?.[1] ?? '';
       expect(command).toBe('/usr/local/lib/skerry/launch server --log-file /var/log/skerry-server.log');
+      expect(first.stdout).toContain('this machine has no Docker engine');
+      expect(existsSync(join(root.folder, 'usr/sbin/dockerd'))).toBe(false);
       expect(await root.run(install, { bind })).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing to do') });
 
       // It runs, where it was told to, and as it was told.
