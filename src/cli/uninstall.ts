@@ -44,6 +44,7 @@ not told: the Node stays there, NotReady, until \`kubectl delete node NAME\`, un
           clearNode: () => context.clearNode({ dataDir, docker, anyNode: true }),
           holdServer: () => context.holdServer(dataDir),
           run: programRunner(context.environment),
+          clock: context.clock,
           tell: (text) => context.stderr(`${text}\n`),
         },
         new AbortController().signal,

@@ -66,6 +66,7 @@ function see(machine: Machine, installEngine: boolean): Seen {
       text,
       there: engine !== undefined || coming,
       decision: engine !== undefined || coming ? withLiveRestore({ text, commandLines: [], swarm: false }) : { type: 'keep' },
+      isAwaited: coming,
       mayRun: engine !== undefined || coming,
     },
   };
@@ -93,6 +94,7 @@ const runners = (machine: Machine): Runners<Machine> => ({
     ...machine,
     engine: machine.engine === undefined ? undefined : (machine.files[file] ?? ''),
   }),
+  'engine-start': () => machine,
   slot: () => put(machine, layout.slots, 'this'),
   current: ({ version }) => put(machine, layout.current, version),
   link: ({ path, target }) => put(machine, path, `${LINKED}${target}`),

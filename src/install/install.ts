@@ -18,6 +18,7 @@ import { notesOf, planInstall, type Seen, type Wanted } from './plan.ts';
 import type { RunProgram } from './run-program.ts';
 import { createRunners, runSteps } from './runners.ts';
 import { slotExecutable } from './slots.ts';
+import { startEngine } from './start-engine.ts';
 import { unitText } from './units.ts';
 import { lockInstallation } from './upgrade/lock.ts';
 
@@ -103,7 +104,9 @@ async function installIn(
   const troubles: string[] = [];
   const note = (text: string) => void troubles.push(text);
   const rereadEngine = (file: string) => takeLiveRestore({ socket: request.engineSocket, file, pid: daemonPid() }, clock, signal);
-  await runSteps(steps, createRunners({ layout, run, rereadEngine, note, tell }, signal), tell, signal);
+  const start = () => startEngine({ socket: request.engineSocket, run }, clock, signal);
+  const runners = createRunners({ layout, run, clock, rereadEngine, startEngine: start, note, tell }, signal);
+  await runSteps(steps, runners, tell, signal);
   // Some package managers take all that a stick brings.
   const after = { ...seen, engine: { ...seen.engine, there: seen.engine.there || isProgramIn(root, ENGINE.program) } };
   const waits = steps.some((step) => step.do === 'start' && step.mode === 'agent') && !isJoined(root, dataDir);

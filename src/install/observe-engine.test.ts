@@ -18,7 +18,7 @@ function put(path: string, text: string): void {
 const seen = () =>
   observeEngine(
     root,
-    { there: true, coming: false, ours: true },
+    { there: true, asked: false, coming: false, ours: true },
     { run: () => Promise.reject(new Error('nothing runs here')), askEngine: () => Promise.reject(new Error('no engine')) },
     new AbortController().signal,
   );

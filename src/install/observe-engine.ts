@@ -21,10 +21,10 @@ export type EngineTools = {
   readonly askEngine: (path: string) => Promise<EngineReply>;
 };
 
-/** `coming`: it is about to be installed. `ours`: we are to run pods on it; else its settings are no business of ours. */
+/** `asked`: for the engine itself. `coming`: it is about to be installed. `ours`: we are to run pods on it; else its settings are no business of ours. */
 export async function observeEngine(
   root: string,
-  { there, coming, ours }: { readonly there: boolean; readonly coming: boolean; readonly ours: boolean },
+  { there, asked, coming, ours }: Readonly<Record<'there' | 'asked' | 'coming' | 'ours', boolean>>,
   { run, askEngine }: EngineTools,
   signal: AbortSignal,
 ): Promise<Seen['engine']> {
@@ -41,7 +41,8 @@ export async function observeEngine(
   const known = dataRootsOf(text, lines).some((folder) => existsSync(join(root, folder, 'swarm/docker-state.json')));
   const swarm = known || (isAsked && pid !== undefined && (await runsInSwarm(askEngine)));
   const decision = isAsked ? withLiveRestore({ text, commandLines: lines, swarm }) : ({ type: 'keep' } as const);
-  return { path, file, text, there: there || coming, decision, mayRun: pid !== undefined || coming };
+  const isAwaited = asked && (coming || (there && (await askEngine('/version')).type !== 'answer'));
+  return { path, file, text, there: there || coming, decision, isAwaited, mayRun: pid !== undefined || coming };
 }
 
 async function runsInSwarm(askEngine: EngineTools['askEngine']): Promise<boolean> {

@@ -36,7 +36,6 @@ export async function observe(request: Request, tools: EngineTools, signal: Abor
   const supervisor = root !== '/' ? 'image' : existsSync('/run/systemd/system') ? 'systemd' : 'none';
   const up = async (mode: Mode) => supervisor === 'systemd' && (await isRunning(mode, run, signal));
   const packages = await observePackages(request, run, signal);
-  const engineThere = isProgramIn(root, ENGINE.program);
   return {
     layout,
     supervisor,
@@ -54,7 +53,12 @@ export async function observe(request: Request, tools: EngineTools, signal: Abor
     packages,
     engine: await observeEngine(
       root,
-      { there: engineThere, coming: request.installEngine && packages.manager !== undefined, ours: runsPods },
+      {
+        there: isProgramIn(root, ENGINE.program),
+        asked: request.installEngine,
+        coming: packages.missing.includes(ENGINE) && packages.manager !== undefined,
+        ours: runsPods,
+      },
       tools,
       signal,
     ),

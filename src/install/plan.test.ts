@@ -40,6 +40,7 @@ const BARE: Seen = {
     text: undefined,
     there: true,
     decision: { type: 'keep' },
+    isAwaited: false,
     mayRun: true,
   },
 };
@@ -145,6 +146,14 @@ test('the engine is asked for live-restore once it is there, and what is added i
     { do: 'remember', memory: { ...memory, unfinished: true } },
     { do: 'remember', memory },
   ]);
+});
+
+test('an engine that was asked for and does not answer is started, after all else is done and remembered', () => {
+  const awaited = (seen: Seen): Seen => ({ ...seen, engine: { ...seen.engine, isAwaited: true } });
+  const start = 'start the Docker engine and wait until it answers';
+  checkPlan({}, awaited(INSTALLED), [start]);
+  expect(told({}, awaited(BARE)).slice(-2)).toEqual([DONE, start]);
+  expect(told({}, awaited({ ...BARE, supervisor: 'none' }))).not.toContain(start);
 });
 
 test('what is not done is told', () => {

@@ -53,6 +53,8 @@ export type Seen = {
     readonly text: string | undefined;
     readonly there: boolean;
     readonly decision: EngineDecision;
+    /** It was asked for, and does not answer (yet). */
+    readonly isAwaited: boolean;
     /** It does, or will once it is installed. */
     readonly mayRun: boolean;
   };
@@ -89,6 +91,8 @@ export function planInstall(wanted: Wanted, seen: Seen): readonly Step[] {
     ...units,
     ...service,
     ...remember(done, marked(done)),
+    // Last, and when nothing else is left: what keeps an engine from starting is its owner's to mend, and all else works then.
+    ...startEngine(seen),
   ];
 }
 
@@ -105,6 +109,10 @@ function engineSteps({ memory, engine: { decision, file, path, mayRun } }: Seen)
     case 'refuse':
       return [];
   }
+}
+
+function startEngine({ supervisor, engine: { isAwaited } }: Seen): readonly Step[] {
+  return supervisor === 'systemd' && isAwaited ? [{ do: 'engine-start' }] : [];
 }
 
 function memoryWithEngine({ memory, engine: { decision, path } }: Seen): Memory {

@@ -1,10 +1,12 @@
 import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Clock } from '#lib/clock.ts';
 import { makePrivateFolder, syncFolder, writeDurableFile } from '#lib/durable-file.ts';
 import { SkerryError } from '#lib/error.ts';
 import { performSteps } from './file-steps.ts';
 import type { Layout, Mode } from './layout.ts';
 import { installPackages } from './install-packages.ts';
+import { lastWords } from './last-words.ts';
 import { memoryFile, memoryText } from './memory.ts';
 import { SYSTEMCTL_MS_MAX } from './observe.ts';
 import { failureOf, type Ran, type RunProgram } from './run-program.ts';
@@ -21,8 +23,10 @@ const SETTINGS_MODE = 0o644;
 export type RunnerTools = {
   readonly layout: Layout;
   readonly run: RunProgram;
+  readonly clock: Clock;
   /** Has a running engine take live-restore over from this file; tells in a sentence why it did not. */
   readonly rereadEngine: (file: string) => Promise<string | undefined>;
+  readonly startEngine: () => Promise<void>;
   /** What went otherwise than it should and stops nothing, for people. */
   readonly note: (text: string) => void;
   /** What a step is doing, for people who wait. */
@@ -30,7 +34,7 @@ export type RunnerTools = {
 };
 
 export function createRunners(
-  { layout, run, rereadEngine, note, tell }: RunnerTools,
+  { layout, run, clock, rereadEngine, startEngine, note, tell }: RunnerTools,
   signal: AbortSignal,
 ): Runners<Promise<void>> {
   const systemctl = async (what: string, ...args: readonly string[]) => {
@@ -44,6 +48,7 @@ export function createRunners(
       const trouble = await rereadEngine(file);
       if (trouble !== undefined) note(trouble);
     },
+    'engine-start': startEngine,
     'engine-settings-back': async ({ file, text }) => {
       if (text === undefined) remove(file);
       else writeDurableFile(file, text, modeOf(file));
@@ -71,8 +76,9 @@ export function createRunners(
     'reload-units': () => systemctl('have systemd read the units', 'daemon-reload'),
     stop: ({ mode }) => systemctl(`stop ${unitName(mode)}`, 'stop', unitName(mode)),
     start: async ({ mode, again }) => {
+      const sinceMs = clock.now();
       const started = await run(['systemctl', again ? 'restart' : 'start', unitName(mode)], READY_MS_MAX, signal);
-      await checkReady(mode, started, run, signal);
+      await checkReady(mode, started, { sinceMs, run, clock }, signal);
     },
   };
 }
@@ -93,18 +99,16 @@ export async function runSteps(
 }
 
 /** systemctl comes back when the service has said that it is ready, or has ended. */
-async function checkReady(mode: Mode, started: Ran, run: RunProgram, signal: AbortSignal): Promise<void> {
+async function checkReady(
+  mode: Mode,
+  started: Ran,
+  { sinceMs, run, clock }: Pick<RunnerTools, 'run' | 'clock'> & { readonly sinceMs: number },
+  signal: AbortSignal,
+): Promise<void> {
   const why = failureOf(started);
   if (why === undefined || signal.aborted) return;
   const unit = unitName(mode);
-  // Its own words alone: those of systemd about it would push them out.
-  const log = await run(
-    ['journalctl', '-q', `_SYSTEMD_UNIT=${unit}`, '-n', '5', '-o', 'cat', '--no-pager'],
-    SYSTEMCTL_MS_MAX,
-    signal,
-  );
-  const said =
-    log.type === 'ended' && log.stdout.trim() !== '' ? `; it said last:\n  ${log.stdout.trim().replaceAll('\n', '\n  ')}` : '';
+  const said = await lastWords(unit, sinceMs, { run, clock }, signal);
   const late = started.type === 'stopped';
   throw new SkerryError(
     late ? 'Timeout' : 'NotReady',

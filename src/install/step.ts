@@ -10,6 +10,8 @@ export type Step =
   | { readonly do: 'engine-settings'; readonly file: string; readonly text: string }
   /** A dockerd that runs, if one does, and has not taken live-restore over from this file. */
   | { readonly do: 'engine-reread'; readonly file: string }
+  /** And waits until it answers. */
+  | { readonly do: 'engine-start' }
   /** `text` undefined: there is to be no such file. An engine that runs goes on as it is: it reads what is no longer said at its next start only. */
   | { readonly do: 'engine-settings-back'; readonly file: string; readonly text: string | undefined }
   | ({ readonly do: 'packages' } & Fetching)
@@ -36,6 +38,8 @@ export function tellStep(step: Step): string {
       return `switch on live-restore in ${step.file}`;
     case 'engine-reread':
       return `have the engine read ${step.file} (it is not restarted)`;
+    case 'engine-start':
+      return 'start the Docker engine and wait until it answers';
     case 'engine-settings-back':
       return `take live-restore out of ${step.file} (for the next start of the engine)`;
     case 'packages':

@@ -1,6 +1,7 @@
 import { existsSync, lstatSync, readFileSync, readdirSync, readlinkSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { readFileIfThere } from '#lib/durable-file.ts';
+import type { Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
 import { layoutIn, type Layout, type Mode } from './layout.ts';
 import { readMemory, type Memory } from './memory.ts';
@@ -45,6 +46,7 @@ export type UninstallTools = {
   /** Throws InUse where a server runs on the data; none can before it is released. */
   readonly holdServer: () => Promise<{ readonly release: () => void }>;
   readonly run: RunProgram;
+  readonly clock: Clock;
   /** What is being done, for people who wait. */
   readonly tell: (text: string) => void;
 };
@@ -53,11 +55,12 @@ export type UninstallTools = {
 export async function uninstall(request: UninstallRequest, tools: UninstallTools, signal: AbortSignal): Promise<Uninstalled> {
   if (process.getuid?.() !== 0) throw new SkerryError('Forbidden', 'uninstall skerry: it needs root (sudo skerry uninstall …)');
   const layout = layoutIn('/');
-  const { run, tell, holdServer } = tools;
+  const { run, clock, tell, holdServer } = tools;
   const lock = await lockInstallation(layout);
   try {
     const leftovers = await look(layout, request, run, signal);
-    const runners = createRunners({ layout, run, rereadEngine: async () => undefined, note: tell, tell }, signal);
+    const engine = { rereadEngine: async () => undefined, startEngine: async () => undefined };
+    const runners = createRunners({ layout, run, clock, ...engine, note: tell, tell }, signal);
     const act = (steps: readonly Step[]) => runSteps(steps, runners, tell, signal);
     // One that is no unit's was started by somebody, who has to end it: before anything else is stopped.
     const early = leftovers.running.server ? undefined : await holdServer();

@@ -456,6 +456,29 @@ test('live-restore is refused, with the reason, where a flag sets it and under S
   expect(await skerry('uninstall', '--purge', '--yes')).toMatchObject({ code: 0 });
 });
 
+test('an engine that was asked for is started; one that can not be is no success, as often as it is tried', async () => {
+  const settings = '/etc/docker/daemon.json';
+  await machine.must('systemctl', 'stop', 'docker.socket', 'docker');
+  mkdirSync(inside('/etc/docker'), { recursive: true });
+  writeFileSync(inside(settings), '{"no-such-setting": true}\n');
+  const flags = ['--no-agent', '--no-start', '--install-engine', '--offline', '/stick'];
+  const install = () => machine.run('/stick/skerry', 'install', 'server', ...flags);
+  for (let attempt = 1; attempt <= 4; attempt += 1) {
+    const down = await install();
+    expect([down.code, down.stderr]).toEqual([
+      1,
+      expect.stringMatching(/start the Docker engine: .*it said last:.*no-such-setting.*all else is done/s),
+    ]);
+  }
+  rmSync(inside(settings));
+  await machine.must('systemctl', 'stop', 'docker.socket', 'docker');
+  const up = await install();
+  expect([up.code, up.stderr]).toEqual([0, expect.stringContaining('start the Docker engine and wait until it answers')]);
+  expect(await machine.must('systemctl', 'is-active', 'docker')).toBe('active\n');
+  expect(await install()).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing to do') });
+  expect(await skerry('uninstall', '--purge', '--yes')).toMatchObject({ code: 0 });
+});
+
 test('a card is prepared, and makes its own key at its first boot', async () => {
   const card = await createRoot('booted');
   cleanups.push(card.remove);
