@@ -81,7 +81,8 @@ main() {
   fi
 
   mkdir -p "$work" || fail "can not make $work: is /usr/local writable?"
-  trap 'rm -rf "$work"' EXIT
+  # What fails at once leaves no empty folders either.
+  trap 'rm -rf "$work"; rmdir "$lib/slots" "$lib" 2>/dev/null || true' EXIT
   trap 'exit 129' HUP
   trap 'exit 130' INT
   trap 'exit 143' TERM
