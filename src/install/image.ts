@@ -26,7 +26,9 @@ export function checkImage(
   if (there.dev === own.dev && there.ino === own.ino)
     throw wrong('it is the system that runs: leave --image out to install skerry there');
   if (installEngine)
-    throw wrong('nothing is run in a system that is only prepared, so no engine can be installed into it: leave --install-engine out, and install one there');
+    throw wrong(
+      'nothing is run in a system that is only prepared, so no engine can be installed into it: leave --install-engine out, and install one there',
+    );
   const shell = SHELLS.map((file) => join(root, file)).find((file) => isFile(file));
   if (shell === undefined) throw wrong('it holds no system (no bin/sh): mount the card first, and give the folder of its root');
   const [theirs, ours] = [architectureOf(shell), architectureOf(executable)];

@@ -1,7 +1,7 @@
 import { SkerryError } from '#lib/error.ts';
 import { isProgramIn } from './observe.ts';
 import type { Fetching } from './packages.ts';
-import { failureOf, type RunProgram } from './run-program.ts';
+import { failureOf, type Ran, type RunProgram } from './run-program.ts';
 
 /** Has the distribution's package manager do what was planned (packages.ts), and shows what it says meanwhile: it may take minutes. */
 const PACKAGES_MS_MAX = 30 * 60_000;
@@ -27,22 +27,30 @@ export async function installPackages(
     heard.unreached ||= UNREACHED.test(line);
     if (!NOISE.test(line)) tell(`  ${line}`);
   };
-  const failure = async (argv: readonly string[]) => failureOf(await run(argv, PACKAGES_MS_MAX, signal, { hear }));
+  const attempt = (argv: readonly string[]) => run(argv, PACKAGES_MS_MAX, signal, { hear });
+  const failure = async (argv: readonly string[]) => whyNot(await attempt(argv));
   const stale = refresh === undefined ? undefined : await failure(refresh);
   signal.throwIfAborted();
   // Each package would be waited for in turn: many minutes, where names are not resolved. Another apt that holds the lists is no reason to end.
   if (refresh !== undefined && stale !== undefined && heard.unreached && !heard.reached)
     throw new SkerryError('PackagesFailed', `install ${names.join(', ')}: ${refresh.join(' ')}:\n  ${stale}\n${ADVICE}`);
-  let why = await failure(install);
-  if (why?.includes(DPKG_GOES_ON.join(' ')) === true) {
+  let done = await attempt(install);
+  if (failureOf(done)?.includes(DPKG_GOES_ON.join(' ')) === true) {
     // It fails where something lacks what had not come so far: that is brought by the installation.
     await failure(DPKG_GOES_ON);
-    why = await failure(install);
+    done = await attempt(install);
   }
+  const why = whyNot(done);
   const what = `install ${names.join(', ')}: ${install.join(' ')}`;
   const before = refresh === undefined || stale === undefined ? '' : `\nand before that ${refresh.join(' ')}:\n  ${stale}`;
   if (why !== undefined) throw new SkerryError('PackagesFailed', `${what}:\n  ${why}${before}\n${ADVICE}`);
   const missing = programs.filter((program) => !isProgramIn('/', program));
   if (missing.length > 0)
     throw new SkerryError('PackagesFailed', `${what}: it has brought no ${missing.join(' and no ')}${before}\n${ADVICE}`);
+}
+
+/** What it said itself was shown while it worked. */
+function whyNot(ran: Ran): string | undefined {
+  if (ran.type !== 'ended') return failureOf(ran);
+  return ran.code === 0 ? undefined : `exit code ${ran.code}, for the reason above`;
 }
