@@ -111,7 +111,7 @@ async function requestOf(
     keys,
     dataDir: DATA_DIR,
     engineSocket: ENGINE_SOCKET,
-    token: await tokenOf(settings),
+    token: await tokenOf(settings, context),
     offline: offline === undefined ? undefined : resolve(offline),
     installEngine: installEngine === true,
     start,
@@ -128,11 +128,16 @@ function absolute(name: string, value: string | boolean): string | boolean {
   return PATHS.includes(name) && typeof value === 'string' ? resolve(value) : value;
 }
 
+const OTHERS = 0o077;
+
 /** It is read here, and kept elsewhere. */
-async function tokenOf({ token, 'token-file': file }: GivenFlags): Promise<string | undefined> {
+async function tokenOf({ token, 'token-file': file }: GivenFlags, { stderr }: Context): Promise<string | undefined> {
   if (typeof file !== 'string') return typeof token === 'string' ? token.trim() : undefined;
-  const { readFile } = await import('node:fs/promises');
+  const { readFile, stat } = await import('node:fs/promises');
   try {
+    const { mode } = await stat(file);
+    if ((mode & OTHERS) !== 0)
+      stderr(`warning: others on this machine may read the token in ${file}: chmod 600 it, or delete it after this\n`);
     return (await readFile(file, 'utf8')).trim();
   } catch (cause) {
     throw new SkerryError('Usage', `read the token file ${file}`, { cause });

@@ -495,8 +495,9 @@ test('a card is prepared, and makes its own key at its first boot', async () => 
       join(card.folder, 'token'),
       ...more,
     ]);
-  const { code, stdout } = await prepare(card.folder);
+  const { code, stdout, stderr } = await prepare(card.folder);
   expect([code, stdout]).toEqual([0, expect.stringContaining('makes its own key')]);
+  expect(stderr).toContain('others on this machine may read the token');
   expect(await prepare(card.folder)).toMatchObject({ code: 0, stdout: expect.stringContaining('nothing to do') });
   const agent = join(card.folder, 'var/lib/skerry/agent');
   expect(existsSync(agent)).toBe(false);
