@@ -1,6 +1,7 @@
 import type { ConfigMap } from '../kinds/config-map.ts';
 import type { Pod } from '../kinds/pod.ts';
 import type { Secret } from '../kinds/secret.ts';
+import type { ServiceSpec } from '../kinds/service.ts';
 
 /**
  * What a node's document is made of. An item is the projection of an API object that a node acts on: never managedFields or
@@ -8,7 +9,9 @@ import type { Secret } from '../kinds/secret.ts';
  * the SHA-256 of those bytes, so that any release of the server gives the same item the same name. Unknown item kinds and fields are kept
  * as received.
  *
- * Keys in the index: `node` (the node itself), `pods/<uid>`, `configmaps/<namespace>/<name>`, `secrets/<namespace>/<name>`.
+ * Keys in the index: `node` (the node itself), `pods/<uid>`, `configmaps/<namespace>/<name>`, `secrets/<namespace>/<name>`, `network`,
+ * `services/<namespace>/<name>`, `endpoints/<namespace>/<service>/<node>` (behind the last slash `~<slice>` where an endpoint names no node),
+ * `peers/<node>`, `tokens/<pod uid>/<volume>/<path>`.
  */
 export type PodItem = {
   readonly kind: 'Pod';
@@ -57,4 +60,82 @@ export type NodeItem = {
   readonly spec: { readonly podCIDR?: string; readonly clusterCIDR: string; readonly unschedulable?: boolean };
 };
 
-export type Item = NodeItem | PodItem | ConfigMapItem | SecretItem;
+/** What holds for the whole cluster's network: fixed at the server's first start. */
+export type NetworkItem = {
+  readonly kind: 'Network';
+  readonly spec: {
+    /** `10.32.0.0/11` and `10.96.0.0/16`. */
+    readonly clusterCIDR: string;
+    readonly serviceCIDR: string;
+    /** `cluster.local`, without a dot at its end. */
+    readonly clusterDomain: string;
+  };
+};
+
+/** Every Service, on every node. */
+export type ServiceItem = {
+  readonly kind: 'Service';
+  readonly metadata: { readonly namespace: string; readonly name: string };
+  readonly spec: Pick<
+    ServiceSpec,
+    | 'type'
+    | 'clusterIP'
+    | 'ports'
+    | 'selector'
+    | 'sessionAffinity'
+    | 'sessionAffinityConfig'
+    | 'internalTrafficPolicy'
+    | 'externalTrafficPolicy'
+    | 'publishNotReadyAddresses'
+    | 'externalName'
+  >;
+  /** Of type LoadBalancer: the addresses in its status, sorted. */
+  readonly addresses?: readonly string[];
+};
+
+/**
+ * The endpoints of one Service on one node, out of whose EndpointSlices ever: a change of one pod's readiness changes one small item. A node's own are not
+ * in its document: it derives them itself.
+ */
+export type EndpointsItem = {
+  readonly kind: 'Endpoints';
+  readonly metadata: { readonly namespace: string; readonly name: string };
+  /** Undefined: they name no node (made by hand). */
+  readonly node?: string;
+  readonly endpoints: readonly EndpointEntry[];
+};
+
+export type EndpointEntry = {
+  readonly address: string;
+  readonly ports: readonly { readonly name: string; readonly protocol: 'TCP' | 'UDP' | 'SCTP'; readonly port: number }[];
+  /** As EndpointSlice's conditions; absent: ready and serving. */
+  readonly unready?: true;
+  readonly notServing?: true;
+  readonly terminating?: true;
+  readonly hostname?: string;
+};
+
+/**
+ * A node that this one may have a path to: it reported an address in one of this node's LANs. Whether it is there, and is the one, this node finds out (two sites may have
+ * the same LAN).
+ */
+export type PeerItem = {
+  readonly kind: 'Peer';
+  readonly metadata: { readonly name: string };
+  readonly podCIDR: string;
+  readonly addresses: readonly { readonly address: string; readonly mac: string }[];
+};
+
+/** A service account's token for a projected volume of a pod on this node, made for it alone (audience, pod, node). */
+export type TokenItem = { readonly kind: 'Token'; readonly token: string };
+
+export type Item =
+  | NodeItem
+  | PodItem
+  | ConfigMapItem
+  | SecretItem
+  | NetworkItem
+  | ServiceItem
+  | EndpointsItem
+  | PeerItem
+  | TokenItem;

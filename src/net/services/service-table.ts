@@ -1,0 +1,33 @@
+/**
+ * What the kernel of a node is to do with traffic to services, as data: made anew by the agent at each change, and brought into the kernel by one of two
+ * backends (nftables, iptables). Which endpoints are chosen was decided before; here every endpoint named is used, in equal shares.
+ */
+export type ServiceTable = {
+  readonly serviceCidr: string;
+  readonly clusterCidr: string;
+  readonly podCidr: string;
+  readonly ports: readonly ServicePortRules[];
+};
+
+export type ServicePortRules = {
+  /** `default/web:http`, or `default/web` of a port without a name: what its chains and its UDP zone are named after. */
+  readonly key: string;
+  readonly protocol: 'tcp' | 'udp';
+  /** At the cluster IP and at the load balancer's addresses. */
+  readonly port: number;
+  readonly clusterIp: string;
+  /** Addresses outside the cluster that lead here, at `port`. None of them is the server's, a loopback or a link-local one. */
+  readonly externalIps: readonly string[];
+  /** At every address of the node but loopback. */
+  readonly nodePort?: number;
+  /** sessionAffinity ClientIP. */
+  readonly affinitySeconds?: number;
+  /** For connections to the cluster IP. None: refused at once. */
+  readonly internal: readonly Backend[];
+  /** For connections to the node port and to external addresses. None: refused at once, but dropped with `keepsClient`, so that a balancer looks elsewhere. */
+  readonly external: readonly Backend[];
+  /** externalTrafficPolicy Local: the pod sees the client's address. */
+  readonly keepsClient: boolean;
+};
+
+export type Backend = { readonly address: string; readonly port: number };
