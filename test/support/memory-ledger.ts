@@ -70,5 +70,15 @@ function keyOf(item: Item): string {
       return `configmaps/${item.metadata.namespace}/${item.metadata.name}`;
     case 'Secret':
       return `secrets/${item.metadata.namespace}/${item.metadata.name}`;
+    case 'Network':
+      return 'network';
+    case 'Service':
+      return `services/${item.metadata.namespace}/${item.metadata.name}`;
+    case 'Endpoints':
+      return `endpoints/${item.metadata.namespace}/${item.metadata.name}/${item.node ?? '~'}`;
+    case 'Peer':
+      return `peers/${item.metadata.name}`;
+    case 'Token':
+      return `tokens/${item.metadata.podUid}/${item.metadata.volume}/${item.metadata.path}`;
   }
 }

@@ -127,7 +127,11 @@ export type PeerItem = {
 };
 
 /** A service account's token for a projected volume of a pod on this node, made for it alone (audience, pod, node). */
-export type TokenItem = { readonly kind: 'Token'; readonly token: string };
+export type TokenItem = {
+  readonly kind: 'Token';
+  readonly metadata: { readonly podUid: string; readonly volume: string; readonly path: string };
+  readonly token: string;
+};
 
 export type Item =
   | NodeItem
