@@ -10,12 +10,14 @@ const KINDS = [
   'V1Secret',
   'V1ServiceAccount',
   'V1Service',
+  'V1Endpoints',
   'CoreV1Event',
   'V1Deployment',
   'V1ReplicaSet',
   'V1DaemonSet',
   'V1ControllerRevision',
   'V1Lease',
+  'V1EndpointSlice',
 ] as const;
 
 export const ROOTS: readonly string[] = [
@@ -33,9 +35,11 @@ export const ROOTS: readonly string[] = [
 
 /** Models whose version and kind exist in more than one group: the protobuf message (and so the definition) that is meant. */
 export const MESSAGE_OF: Readonly<Record<string, string>> = {
+  CoreV1EndpointPort: 'api.core.v1.EndpointPort',
   CoreV1Event: 'api.core.v1.Event',
   CoreV1EventList: 'api.core.v1.EventList',
   CoreV1EventSeries: 'api.core.v1.EventSeries',
   CoreV1ResourceClaim: 'api.core.v1.ResourceClaim',
+  DiscoveryV1EndpointPort: 'api.discovery.v1.EndpointPort',
   V1Preconditions: 'apimachinery.pkg.apis.meta.v1.Preconditions',
 };

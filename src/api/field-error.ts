@@ -35,6 +35,9 @@ export const notFound = (field: string, value: unknown): FieldError =>
 export const tooLong = (field: string, bytesMax: number): FieldError =>
   error('FieldValueTooLong', field, 'Too long', `may not be more than ${bytesMax} bytes`);
 
+export const tooMany = (field: string, count: number, countMax: number): FieldError =>
+  error('FieldValueTooMany', field, `Too many: ${count}`, `must have at most ${countMax} ${countMax === 1 ? 'item' : 'items'}`);
+
 export const notSupported = (field: string, value: unknown, supported: readonly string[]): FieldError =>
   error(
     'FieldValueNotSupported',

@@ -102,8 +102,8 @@ export type Strategy<T extends KubeObject = KubeObject> = {
   readonly validateStatusUpdate?: (next: T, old: T) => readonly FieldError[];
   /** Which name rule of RFC 1123 or 1035 `metadata.name` must follow. Default: subdomain. */
   readonly nameRule?: 'subdomain' | 'label' | 'service' | 'path-segment';
-  /** True where `metadata.generation` counts changes of the spec. */
-  readonly generation?: boolean;
+  /** What changes `metadata.generation` counts: of the spec, or, where there is none, of all but the metadata, and of the labels. */
+  readonly generation?: 'spec' | 'object';
   /** PUT of a missing name creates it (upstream AllowCreateOnUpdate: leases, events, services' endpoints). */
   readonly createOnUpdate?: boolean;
   /** False where a PUT must name the revision that it replaces (upstream AllowUnconditionalUpdate: leases). Default: true. */

@@ -78,9 +78,9 @@ const DIFFERENT: Readonly<Record<string, (body: never) => unknown>> = {
     compiler: '',
     platform,
   }),
-  // Only the groups of this release, and OpenAPI v3, which is younger than the recording.
+  // Only the groups of this release, and OpenAPI v3 and a version, which are younger than the recording.
   root: ({ paths }: { readonly paths: readonly string[] }) => ({
-    paths: [...paths.filter((path) => SERVED.test(path)), '/openapi/v3'].toSorted(),
+    paths: [...paths.filter((path) => SERVED.test(path)), '/apis/discovery.k8s.io/v1', '/openapi/v3'].toSorted(),
   }),
   'livez verbose': () => '[+]ping ok\nlivez check passed\n',
   // Younger releases check it before it reaches the cache.
@@ -99,7 +99,7 @@ const DIFFERENT: Readonly<Record<string, (body: never) => unknown>> = {
   api: (body: object) => ({ ...body, serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: '' }] }),
 };
 const SERVED =
-  /^\/(apis?|api\/v1|apis\/(apiextensions\.k8s\.io|apps|coordination\.k8s\.io)(\/v1)?|healthz|livez|metrics|openapi\/v2|readyz|version)$/;
+  /^\/(apis?|api\/v1|apis\/(apiextensions\.k8s\.io|apps|(coordination|discovery)\.k8s\.io)(\/v1)?|healthz|livez|metrics|openapi\/v2|readyz|version)$/;
 
 let world: ApiWorld;
 beforeAll(async () => {

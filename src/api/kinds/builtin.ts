@@ -5,6 +5,8 @@ import { controllerRevisionResource } from './controller-revision.ts';
 import { customResourceDefinitionResource } from './custom-resource-definition.ts';
 import { daemonSetResource } from './daemon-set.ts';
 import { deploymentResource } from './deployment.ts';
+import { endpointSliceResource } from './endpoint-slice.ts';
+import { endpointsResource } from './endpoints.ts';
 import { eventResource } from './event.ts';
 import { leaseResource } from './lease.ts';
 import { namespaceResource } from './namespace.ts';
@@ -17,6 +19,7 @@ import { serviceResource } from './service.ts';
 
 export const builtinResources: readonly Resource[] = [
   configMapResource,
+  endpointsResource,
   eventResource,
   namespaceResource,
   nodeResource,
@@ -30,4 +33,5 @@ export const builtinResources: readonly Resource[] = [
   deploymentResource,
   replicaSetResource,
   leaseResource,
+  endpointSliceResource,
 ];

@@ -83,7 +83,7 @@ export const daemonSetResource: Resource = defineResource<DaemonSet>({
     validate: validateDaemonSet,
     validateUpdate: (next, old) => validateSelectorUpdate(next.spec?.selector, old.spec?.selector),
     validateStatusUpdate: validateDaemonSetStatusUpdate,
-    generation: true,
+    generation: 'spec',
   },
 });
 

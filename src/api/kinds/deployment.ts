@@ -67,7 +67,7 @@ export const deploymentResource: Resource = defineResource<Deployment>({
     validate: validateDeployment,
     validateUpdate: (next, old) => validateSelectorUpdate(next.spec?.selector, old.spec?.selector),
     validateStatusUpdate: validateDeploymentStatusUpdate,
-    generation: true,
+    generation: 'spec',
   },
 });
 

@@ -93,7 +93,7 @@ export const podResource: Resource = defineResource<Pod>({
     validateUpdate: validatePodUpdate,
     prepareForStatusUpdate,
     validateStatusUpdate: validatePodStatusUpdate,
-    generation: true,
+    generation: 'spec',
     gracePeriodSeconds: podGracePeriodSeconds,
   },
 });

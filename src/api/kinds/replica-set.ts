@@ -66,6 +66,6 @@ export const replicaSetResource: Resource = defineResource<ReplicaSet>({
     validate: validateReplicaSet,
     validateUpdate: (next, old) => validateSelectorUpdate(next.spec?.selector, old.spec?.selector),
     validateStatusUpdate: (next) => validateReplicaSetStatusUpdate(next),
-    generation: true,
+    generation: 'spec',
   },
 });

@@ -74,7 +74,7 @@ function newMetadata(call: Call, given: ObjectMeta): ObjectMeta {
     ...(call.resource.namespaced ? { namespace: call.namespace } : {}),
     uid: ids.uuid(),
     creationTimestamp: rfc3339(clock.now()),
-    ...(call.resource.strategy.generation === true ? { generation: 1 } : {}),
+    ...(call.resource.strategy.generation === undefined ? {} : { generation: 1 }),
   };
 }
 

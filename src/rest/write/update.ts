@@ -118,8 +118,13 @@ const KEPT = [
 ] as const;
 
 function withGeneration(call: Call, next: KubeObject, old: KubeObject): KubeObject {
-  if (call.resource.strategy.generation !== true || semanticEqual(next.spec, old.spec)) return next;
+  const counted = call.resource.strategy.generation;
+  if (counted === undefined || semanticEqual(countedOf(next, counted), countedOf(old, counted))) return next;
   return { ...next, metadata: { ...next.metadata, generation: (old.metadata.generation ?? 0) + 1 } };
+}
+
+function countedOf(object: KubeObject, counted: 'spec' | 'object'): unknown {
+  return counted === 'spec' ? object['spec'] : { ...object, metadata: { labels: object.metadata.labels } };
 }
 
 /** A PUT of what is not there, which upstream creates whatever revision it names, but not where it means a certain object. */

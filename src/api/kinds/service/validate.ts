@@ -1,7 +1,7 @@
 /** Services (pkg/apis/core/validation ValidateService). Whether an address or a port is free is the claims' affair. */
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../../field-error.ts';
 import type { Service, ServicePort, ServiceSpec } from '../../generated/types.ts';
-import { ipProblems, cidrProblems, parseIp, parseCidr, contains } from '../../ip.ts';
+import { cidrProblems } from '../../ip.ts';
 import { dnsSubdomainProblems, portNumberProblems, qualifiedNameProblems } from '../../names.ts';
 import { at } from '../blank.ts';
 import { duplicatesOf, invalidFor, labelName, NO_ERRORS, oneOf, oneOfIfSet } from '../check.ts';
@@ -9,6 +9,7 @@ import { validateLabels } from '../meta.ts';
 import { PROTOCOLS } from '../pod/validate-containers.ts';
 import { validatePort } from '../pod/validate-handlers.ts';
 import { hasHealthCheckPort, isExternallyAccessible, isHeadless, needsClusterIp } from './traits.ts';
+import { validateOrdinaryIp } from './special-addresses.ts';
 import { validateAddresses } from './validate-addresses.ts';
 
 const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
@@ -30,7 +31,7 @@ export function validateService(service: Service): readonly FieldError[] {
     ...validateLabels(spec.selector, 'spec.selector'),
     ...validateAffinity(spec),
     ...validateAddresses(service),
-    ...(spec.externalIPs ?? []).flatMap((ip, index) => validateExternalIp(ip, at('spec.externalIPs', index))),
+    ...(spec.externalIPs ?? []).flatMap((ip, index) => validateOrdinaryIp(ip, at('spec.externalIPs', index))),
     ...oneOf('spec.type', spec.type, TYPES),
     ...validateNodePorts(spec, ports),
     ...validateLoadBalancer(spec),
@@ -80,24 +81,6 @@ function validateAffinity({ sessionAffinity, sessionAffinityConfig }: ServiceSpe
   return seconds > 0 && seconds <= AFFINITY_SECONDS_MAX
     ? known
     : [...known, invalid(where, seconds, `must be greater than 0 and less than ${AFFINITY_SECONDS_MAX}`)];
-}
-
-const SPECIAL: readonly { readonly networks: readonly string[]; readonly why: string }[] = [
-  { networks: ['0.0.0.0/32', '::/128'], why: 'may not be unspecified (0.0.0.0 or ::)' },
-  { networks: ['127.0.0.0/8', '::1/128'], why: 'may not be in the loopback range (127.0.0.0/8, ::1/128)' },
-  { networks: ['169.254.0.0/16', 'fe80::/10'], why: 'may not be in the link-local range (169.254.0.0/16, fe80::/10)' },
-  { networks: ['224.0.0.0/24', 'ff02::/10'], why: 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)' },
-];
-
-function validateExternalIp(ip: string, path: string): readonly FieldError[] {
-  const address = parseIp(ip);
-  if (address === undefined) return invalidFor(path, ip, ipProblems(ip));
-  return SPECIAL.filter(({ networks }) =>
-    networks.some((text) => {
-      const network = parseCidr(text);
-      return network !== undefined && contains(network, address);
-    }),
-  ).map(({ why }) => invalid(path, ip, why));
 }
 
 function validateNodePorts(spec: ServiceSpec, ports: readonly ServicePort[]): readonly FieldError[] {
