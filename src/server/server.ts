@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
+import { DEFAULT_NETWORK } from '#api/cluster-network.ts';
 import { builtinResources } from '#api/kinds/builtin.ts';
 import { createRegistry } from '#api/registry.ts';
 import { loadBuiltinSchema } from '#api/schema/builtin.ts';
@@ -23,7 +24,7 @@ import { clientCertificatePath } from './client-certificate.ts';
 import { confirmPath } from './confirm.ts';
 import { builtinControllers } from './controllers/builtin.ts';
 import { systemNamespaces } from './controllers/namespace-defaults.ts';
-import { CLUSTER_CIDR } from './controllers/node/node-ipam.ts';
+
 import { authorOf } from './events.ts';
 import { createFleet } from './fleet/fleet.ts';
 import { joinPaths } from './join.ts';
@@ -122,7 +123,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         pki,
         change: (change, author, signal) => api.change(change, author, signal),
         nodeOf,
-        clusterCIDR: CLUSTER_CIDR,
+        clusterCIDR: DEFAULT_NETWORK.clusterCIDR,
         clock,
         ids,
         log,
@@ -148,7 +149,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const fleet = createFleet({
     cluster: pki.cluster,
     privateKey: pki.signingKey,
-    clusterCIDR: CLUSTER_CIDR,
+    clusterCIDR: DEFAULT_NETWORK.clusterCIDR,
     transport: link,
     storage: store.storage,
     view: store.view,

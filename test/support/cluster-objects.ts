@@ -1,5 +1,6 @@
 import type { Node, Taint } from '../../src/api/kinds/node.ts';
 import type { Pod, PodSpec, Toleration } from '../../src/api/kinds/pod.ts';
+import type { Service, ServiceSpec } from '../../src/api/kinds/service.ts';
 import type { ObjectMeta, OwnerReference } from '../../src/api/object.ts';
 
 /** Short ways to write nodes and pods in tests of the scheduler and the controllers. */
@@ -66,4 +67,20 @@ export function aPod(name: string, words: PodWords = {}): Pod {
 
 export function owner(name: string, kind = 'ReplicaSet', apiVersion = 'apps/v1'): OwnerReference {
   return { apiVersion, kind, name, uid: `uid-${name}`, controller: true, blockOwnerDeletion: true };
+}
+
+/** default/web, which selects app=web at port 80. */
+export function aService(spec: ServiceSpec = {}, metadata: Service['metadata'] = {}): Service {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'web', namespace: 'default', uid: 'uid-web', creationTimestamp: '2026-01-01T00:00:00Z', ...metadata },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP: '10.96.0.9',
+      selector: { app: 'web' },
+      ports: [{ port: 80, protocol: 'TCP' }],
+      ...spec,
+    },
+  };
 }

@@ -9,7 +9,7 @@ import { validateService } from './service/validate.ts';
 import { prepareServiceForCreate, prepareServiceForUpdate } from './service/prepare.ts';
 
 export type { Service, ServicePort, ServiceSpec, ServiceStatus } from '../generated/types.ts';
-export { hasNodePorts, isHeadless, needsClusterIp } from './service/traits.ts';
+export { hasNodePorts, isHeadless, isOwnLoadBalancer, needsClusterIp } from './service/traits.ts';
 
 export const serviceResource: Resource = defineResource<Service>({
   id: 'services',

@@ -63,6 +63,11 @@ export const CONTROLLERS: Readonly<Record<string, Rules>> = {
   node: ['nodes', 'nodes/status', ...PODS],
   'node-ipam': ['nodes'],
   'taint-eviction': PODS,
+  endpoint: ['endpoints'],
+  endpointslice: ['endpointslices.discovery.k8s.io'],
+  endpointslicemirroring: ['endpointslices.discovery.k8s.io'],
+  'service-lb': ['services/status'],
+  'kubernetes-service': ['services', 'endpoints', 'endpointslices.discovery.k8s.io'],
   'event-expiry': EVENTS,
   'token-cleaner': ['secrets'],
 };

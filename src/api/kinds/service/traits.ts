@@ -23,3 +23,11 @@ export function isExternallyAccessible({ spec }: Service): boolean {
   const { type, externalIPs = [] } = spec ?? {};
   return type === 'LoadBalancer' || type === 'NodePort' || (type === 'ClusterIP' && externalIPs.length > 0);
 }
+
+/** What a service may name as its load balancer's class to have the nodes' own addresses, which it has without a class, too. */
+export const LOAD_BALANCER_CLASS = 'skerry.dev/nodes';
+
+/** Of type LoadBalancer, and not of somebody else's class. */
+export function isOwnLoadBalancer({ spec }: Service): boolean {
+  return spec?.type === 'LoadBalancer' && (spec.loadBalancerClass ?? LOAD_BALANCER_CLASS) === LOAD_BALANCER_CLASS;
+}

@@ -2,6 +2,7 @@
  * Gives every node its range of pod addresses: the lowest free block of the cluster's range. That no two nodes have one is guarded by rows
  * of the store (the node's claims), not by this; that a block does not overlap a node's LAN is looked at in the join.
  */
+import { NODE_PREFIX } from '#api/cluster-network.ts';
 import { contains, formatIp, networkBits, parseCidr, type IpNetwork } from '#api/ip.ts';
 import type { Node } from '#api/kinds/node.ts';
 import type { Change } from '#rest/change.ts';
@@ -9,9 +10,6 @@ import type { View } from '../../view.ts';
 import { mergePatch } from '../changes.ts';
 import type { Controller, Note, Outcome } from '../controller.ts';
 
-export const CLUSTER_CIDR = '10.32.0.0/11';
-/** 126 pods a node: 16,384 nodes out of the default range. */
-export const NODE_PREFIX = 25;
 const BURST_MAX = 500;
 /** All nodes at once: one look at what is taken serves everybody who waits. */
 const KEY = 'nodes';
