@@ -13,7 +13,7 @@ import { systemIds } from '#lib/ids.ts';
 import { isJournal } from '#lib/journal.ts';
 import type { Log, LogForm } from '#lib/log.ts';
 import { platformName } from '#lib/platform.ts';
-import type { Server } from '#server/server.ts';
+import type { Server, ServerOptions } from '#server/server.ts';
 import manifest from '../package.json' with { type: 'json' };
 import type { WorkerRole } from './worker.ts';
 
@@ -152,6 +152,8 @@ async function runServer(flags: ServerFlags, log: Log, signal: AbortSignal): Pro
     log,
     spawnWorker,
     hostname: hostname(),
+    network: networkAsked(flags),
+    findAddress: async () => flags.nodeIp ?? (await import('#agent/node/machine.ts')).findAddress(),
     onTrial: service.onTrial,
   });
   try {
@@ -162,6 +164,14 @@ async function runServer(flags: ServerFlags, log: Log, signal: AbortSignal): Pro
     await service.stop();
     await server.stop();
   }
+}
+
+function networkAsked({ clusterCidr, serviceCidr, clusterDomain }: ServerFlags): ServerOptions['network'] {
+  return {
+    ...(clusterCidr === undefined ? {} : { clusterCIDR: clusterCidr }),
+    ...(serviceCidr === undefined ? {} : { serviceCIDR: serviceCidr }),
+    ...(clusterDomain === undefined ? {} : { clusterDomain }),
+  };
 }
 
 /** What this process owes to systemd and to the installation it is part of, if any. `partCount`: how many parts it will have. */

@@ -78,6 +78,10 @@ export type ServerFlags = ServiceFlags &
     readonly listen: { readonly host: string; readonly port: number };
     /** Names and addresses for the server's certificate, beside those it finds. */
     readonly tlsSan: readonly string[];
+    /** Undefined: what the cluster was made with. */
+    readonly clusterCidr?: string;
+    readonly serviceCidr?: string;
+    readonly clusterDomain?: string;
     /** Whether the server runs an agent on its own node. */
     readonly agent: boolean;
   };

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
+import { clusterCidrProblem, clusterDomainProblem, serviceCidrProblem } from '#api/cluster-network.ts';
 import { formatIp, parseIp } from '#api/ip.ts';
 import { dnsSubdomainProblems, labelValueProblems, qualifiedNameProblems } from '#api/names.ts';
 import { ZERO_QUANTITY, compareQuantities, quantityOf, quantityValue, tryParseQuantity } from '#api/quantity.ts';
@@ -113,6 +114,21 @@ export function hostPort(text: string): { readonly host: string; readonly port: 
   if (match === null || port > 65_535) throw new InvalidArgumentError('Use HOST:PORT, like 0.0.0.0:6443.');
   const host = match[1] ?? match[2] ?? '';
   return { host: host === '' ? '0.0.0.0' : host, port };
+}
+
+export const clusterCidr = (text: string): string => unlessWrong(text, clusterCidrProblem(text));
+
+export const serviceCidr = (text: string): string => unlessWrong(text, serviceCidrProblem(text));
+
+/** Without a dot at its end. */
+export function clusterDomain(text: string): string {
+  const name = text.replace(/\.$/, '');
+  return unlessWrong(name, clusterDomainProblem(name));
+}
+
+function unlessWrong(text: string, problem: string | undefined): string {
+  if (problem !== undefined) throw new InvalidArgumentError(`${problem}.`);
+  return text;
 }
 
 /** `a=b,c=d` → { a: 'b', c: 'd' }. */

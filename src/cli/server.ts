@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
+import { DEFAULT_NETWORK, NODE_PREFIX } from '#api/cluster-network.ts';
 import type { Context, ServerFlags } from './context.ts';
-import { hostPort, parsedOption, tlsSans } from './flags.ts';
+import { clusterCidr, clusterDomain, hostPort, parsedOption, serviceCidr, tlsSans } from './flags.ts';
 import { SETTINGS_HELP, nodeOptions, serviceOptions } from './node-options.ts';
 
 export function serverCommand(context: Context): Command {
@@ -14,6 +15,24 @@ export function serverCommand(context: Context): Command {
       )
         .argParser(tlsSans)
         .default([], 'none'),
+    )
+    .addOption(
+      new Option(
+        '--cluster-cidr <network>',
+        `the range of pods' addresses, of which each node gets a /${NODE_PREFIX}; fixed at the first start (default: "${DEFAULT_NETWORK.clusterCIDR}")`,
+      ).argParser(clusterCidr),
+    )
+    .addOption(
+      new Option(
+        '--service-cidr <network>',
+        `the range of services' addresses; fixed at the first start (default: "${DEFAULT_NETWORK.serviceCIDR}")`,
+      ).argParser(serviceCidr),
+    )
+    .addOption(
+      new Option(
+        '--cluster-domain <name>',
+        `the domain of services' names; fixed at the first start (default: "${DEFAULT_NETWORK.clusterDomain}")`,
+      ).argParser(clusterDomain),
     )
     .option('--no-agent', 'do not run an agent on the own node');
   for (const option of [...serviceOptions(), ...nodeOptions(context)]) command.addOption(option);

@@ -151,7 +151,8 @@ test('what can not be a token, a server or a name is refused with the reason', a
     [{ nodeName: 'Not_A_Name' }, 'BadRequest', /node name/],
     [{ nodeName: 'a'.repeat(64) }, 'BadRequest', /63/],
     [{ labels: { 'bad key': 'x' } }, 'BadRequest', /labels/],
-    [{ networks: ['10.33.0.0/16'] }, 'BadRequest', /overlaps 10.32.0.0\/11/],
+    [{ networks: ['10.33.0.0/16'] }, 'BadRequest', /the node is on 10.33.0.0\/16, .* 10.32.0.0\/11, .* as --cluster-cidr:/],
+    [{ networks: ['10.0.0.0/8'] }, 'BadRequest', /--cluster-cidr.*--service-cidr/],
   ];
   for (const [more, code, text] of cases) {
     const refused = await failure(loadOrJoin(optionsOf(world, token, more), never));
@@ -160,6 +161,16 @@ test('what can not be a token, a server or a name is refused with the reason', a
   const noServer = without(optionsOf(world, token), 'server');
   expect(await failure(loadOrJoin(noServer, never))).toEqual({ code: 'Usage', text: expect.stringContaining('--server') });
   expect(world.store.view().list('nodes')).toEqual([]);
+});
+
+test('a server whose own address would be a pod’s or a service’s lets nobody in', async () => {
+  const world = await start({ serverAddresses: ['192.0.2.1', '10.96.3.4'] });
+  const refused = await failure(joinNode(world, { networks: ['192.0.2.0/24'] }));
+  expect(refused).toEqual({
+    code: 'BadRequest',
+    text: expect.stringContaining("the server's address 10.96.3.4 overlaps 10.96.0.0/16"),
+  });
+  expect(refused.text).toContain('--service-cidr');
 });
 
 test('a name that is pinned to another key is refused, until its Node is deleted', async () => {

@@ -1,4 +1,5 @@
 import { X509Certificate, createPublicKey, type KeyObject } from 'node:crypto';
+import type { ClusterNetwork } from '#api/cluster-network.ts';
 import { CA_PATH, JOIN_BYTES_MAX, JOIN_PATH, parseJoinRequest, type JoinAnswer, type JoinRequest } from '#api/link/join.ts';
 import { isSignedMembership, signMembership, type SignedMembership } from '#api/link/membership.ts';
 import { JOIN_NAMESPACE, joinTokenName, joinTokenState, withOneUseLess } from '#api/join-token.ts';
@@ -36,8 +37,9 @@ export type JoinOptions = {
   readonly change: Carrier;
   readonly nodeOf: NodeOf;
   readonly incarnation: () => { readonly id: string; readonly confirmed: boolean };
-  /** What pods' addresses are cut from. */
-  readonly clusterCIDR: string;
+  readonly network: ClusterNetwork;
+  /** Of this machine, on its networks. */
+  readonly serverAddresses: () => readonly string[];
   readonly clock: Clock;
   readonly ids: Pick<Ids, 'uuid'>;
   readonly log: Log;
@@ -68,7 +70,7 @@ export function joinPaths(options: JoinOptions): ApiOptions['paths'] {
       if (body.length > JOIN_BYTES_MAX)
         throw apiError('RequestEntityTooLarge', `join: the request has ${body.length} bytes, more than ${JOIN_BYTES_MAX}`);
       const request = parseJoinRequest(body);
-      const keyHash = checkJoinRequest(request, options.clusterCIDR);
+      const keyHash = checkJoinRequest(request, { network: options.network, serverAddresses: options.serverAddresses() });
       // Until both are known to be taken: the registry of keys follows the store.
       return await alone(busy, request.node, keyHash, () => join(request, keyHash, { ...options, turns }, signal));
     } catch (error) {

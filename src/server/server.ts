@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
-import { DEFAULT_NETWORK } from '#api/cluster-network.ts';
+import type { ClusterNetwork } from '#api/cluster-network.ts';
+import { validateOrdinaryIp } from '#api/kinds/service/special-addresses.ts';
 import { builtinResources } from '#api/kinds/builtin.ts';
+import { parseIp } from '#api/ip.ts';
 import { createRegistry } from '#api/registry.ts';
 import { loadBuiltinSchema } from '#api/schema/builtin.ts';
 import type { Clock } from '#lib/clock.ts';
@@ -19,11 +21,13 @@ import { userOf } from './auth/peer.ts';
 import { createNodeKeys } from './auth/node-keys.ts';
 import { loadOrCreatePki, type Pki } from './auth/pki.ts';
 import { startRenewal } from './auth/renewal.ts';
-import { serverHosts } from './auth/server-hosts.ts';
+import { lanAddresses, serverHosts } from './auth/server-hosts.ts';
 import { clientCertificatePath } from './client-certificate.ts';
 import { confirmPath } from './confirm.ts';
 import { builtinControllers } from './controllers/builtin.ts';
+import type { Controller } from './controllers/controller.ts';
 import { systemNamespaces } from './controllers/namespace-defaults.ts';
+import { KUBERNETES_SERVICE } from './controllers/service/kubernetes-service.ts';
 
 import { authorOf } from './events.ts';
 import { createFleet } from './fleet/fleet.ts';
@@ -46,6 +50,10 @@ export type ServerOptions = {
   readonly hostname: string;
   /** More names and addresses for the certificate than the machine knows of itself. */
   readonly tlsSan: readonly string[];
+  /** What was asked for: it counts at the first start, and later ones must agree with it. */
+  readonly network: Partial<ClusterNetwork>;
+  /** By which others on this machine's network find it. */
+  readonly findAddress: () => Promise<string | undefined>;
   readonly release: string;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -87,6 +95,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     file: stateFile,
     firstStart,
     clusterId,
+    network: options.network,
     clock,
     ids,
     log,
@@ -100,6 +109,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const { id: incarnation } = store.incarnation();
     log.warn({ incarnation }, 'this database is new or restored: nodes remove nothing until it is confirmed (skerry confirm)');
   }
+  const { network } = store;
+  const address = await apiAddress(options);
+  // Where the port is to be any that is free, it is known once it is open.
+  let place = listen.port === 0 ? undefined : { address, port: listen.port };
   const registry = createRegistry(builtinResources);
   const stopping = new AbortController();
   const nodeKeys = createNodeKeys({ storage: store.storage, onRevoked: (node, why) => revoke(node, why), clock, log });
@@ -114,7 +127,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     registry: () => registry,
     schema: loadBuiltinSchema(),
     storage: store.storage,
-    admissions: builtinAdmissions({ ids }),
+    admissions: builtinAdmissions({ serviceCIDR: network.serviceCIDR, apiServer: () => place, ids }),
     authorize: async (user, target) => authorize(user, target),
     connectors: { 'pods/log': async (call) => podLogs(call) },
     paths: {
@@ -123,7 +136,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         pki,
         change: (change, author, signal) => api.change(change, author, signal),
         nodeOf,
-        clusterCIDR: DEFAULT_NETWORK.clusterCIDR,
+        network,
+        serverAddresses: lanAddresses,
         clock,
         ids,
         log,
@@ -149,7 +163,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const fleet = createFleet({
     cluster: pki.cluster,
     privateKey: pki.signingKey,
-    clusterCIDR: DEFAULT_NETWORK.clusterCIDR,
+    network,
     transport: link,
     storage: store.storage,
     view: store.view,
@@ -163,8 +177,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const tunnel = createTunnel({ sendCommand: fleet.sendCommand, clock, ids, log });
   fleet.onCommandResult(tunnel.onCommandResult);
   const podLogs = createPodLog({ openStream: tunnel.openStream, clock });
-  const controllers = [...builtinControllers({ registry: () => registry, caBundle: pki.ca.certificate }), joinTokenCleaner];
-  await makeSystemNamespaces(store, api, options, stopping.signal);
+  const builtin = builtinControllers({ registry: () => registry, caBundle: pki.ca.certificate, network, apiServer: () => place });
+  const controllers = [...builtin, joinTokenCleaner];
+  const makeFoundations = async () => {
+    for (const each of controllers.filter(({ name }) => FOUNDATIONS.includes(name)))
+      await makeNow(each, store, api, options, stopping.signal);
+  };
+  await makeFoundations();
   const loops = startLoops(
     { storage: store.storage, view: store.view, change: api.change, controllers, clock, ids, log },
     stopping.signal,
@@ -194,8 +213,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     await store.close();
   };
   const open = async () => {
-    const address = await port.listen();
-    const url = `https://${nearOf(listen.host, address.port)}`;
+    const opened = await port.listen();
+    if (place === undefined) {
+      place = { address, port: opened.port };
+      await makeFoundations();
+    }
+    const url = `https://${nearOf(listen.host, opened.port)}`;
     const tellAdmin = (made: Pki) => writeDurableFile(join(dataDir, 'admin.kubeconfig'), adminKubeconfig(made, url), 0o600);
     tellAdmin(pki);
     const renewed = (made: Pki) => {
@@ -203,7 +226,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       tellAdmin(made);
     };
     renewal = startRenewal({ pki, load: loadPki, renewed, clock, ids, log }, stopping.signal);
-    return { url, listening: hostPort(listen.host, address.port) };
+    return { url, listening: hostPort(listen.host, opened.port) };
   };
   const { url, listening } = await open().catch(async (error: unknown) => {
     await stop();
@@ -237,17 +260,28 @@ function hostPort(host: string, port: number): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-/** What everyone counts on is there before anyone is answered. Where the disk takes nothing now, it is left to the loop. */
-async function makeSystemNamespaces(
+/** What everyone counts on is there before anyone is answered, in this order. */
+const FOUNDATIONS: readonly string[] = [systemNamespaces.name, KUBERNETES_SERVICE];
+
+/** Where the disk takes nothing now, it is left to the loop. */
+async function makeNow(
+  { name, keys, reconcile }: Controller,
   { view }: Pick<Store, 'view'>,
   { change }: Pick<Api, 'change'>,
   { clock, log }: Pick<ServerOptions, 'clock' | 'log'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const author = authorOf(systemNamespaces.name);
-  for (const key of systemNamespaces.keys(view()))
-    for (const each of systemNamespaces.reconcile(key, view(), clock.now()).changes)
+  const author = authorOf(name);
+  for (const key of keys(view()))
+    for (const each of reconcile(key, view(), clock.now()).changes)
       await change(each, author, signal).catch((error: unknown) =>
-        log.warn({ err: error, namespace: key }, 'a system namespace could not be made at once'),
+        log.warn({ err: error, controller: name, key }, 'what every cluster has could not be made at once'),
       );
+}
+
+/** The address by which pods' clients are told of the server: they reach it by their node's link, whatever this says. */
+async function apiAddress({ listen, findAddress }: Pick<ServerOptions, 'listen' | 'findAddress'>): Promise<string | undefined> {
+  const address = listen.host === '0.0.0.0' || listen.host === '::' ? await findAddress() : listen.host;
+  const isUsable = parseIp(address ?? '')?.family === 4 && validateOrdinaryIp(address ?? '', '').length === 0;
+  return isUsable ? address : undefined;
 }

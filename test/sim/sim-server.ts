@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { DEFAULT_NETWORK } from '../../src/api/cluster-network.ts';
 import { builtinResources } from '../../src/api/kinds/builtin.ts';
 import type { KubeObject } from '../../src/api/object.ts';
 import { createRegistry } from '../../src/api/registry.ts';
@@ -15,7 +16,7 @@ import { openStore, type Store } from '../../src/server/store/store.ts';
 import { ADMIN, createTestApi } from '../support/api-world.ts';
 import { mortal } from '../support/fake-host.ts';
 import { clusterKeys } from '../support/link-documents.ts';
-import { CLUSTER, CLUSTER_CIDR } from '../support/link-world.ts';
+import { CLUSTER } from '../support/link-world.ts';
 import type { LinkPair } from '../support/link-pair.ts';
 import { copyDatabase, faultyCommitter, type Disk } from './disk.ts';
 import type { Spoil } from './spoil.ts';
@@ -112,7 +113,7 @@ export class SimServer {
       ...parts,
       cluster: CLUSTER,
       privateKey: clusterKeys.privateKey,
-      clusterCIDR: CLUSTER_CIDR,
+      network: DEFAULT_NETWORK,
       transport: { ...pair.server, send: (...message) => (life.alive ? pair.server.send(...message) : 'offline') },
       incarnation: store.incarnation,
       newIncarnation: store.newIncarnation,

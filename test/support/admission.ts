@@ -6,17 +6,23 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { seededIds } from '../../src/lib/ids.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import type { ApiOptions, Call } from '../../src/rest/options.ts';
+import type { User } from '../../src/rest/request.ts';
 import { createObject } from '../../src/rest/write/create.ts';
 import { deleteObject } from '../../src/rest/write/delete.ts';
 import { updateObject } from '../../src/rest/write/update.ts';
-import { builtinAdmissions } from '../../src/server/admission/builtin.ts';
+import { builtinAdmissions, type AdmissionOptions } from '../../src/server/admission/builtin.ts';
 import { openTestStore } from './store.ts';
 
 /** The plugins in the real pipeline on a real store; `namespaces` are there, `objects` created first. */
-export async function openCluster({ seed = 1, serviceCidr, namespaces = ['default', 'shop'] }: ClusterOptions = {}) {
-  const store = await openTestStore();
+export async function openCluster(options: ClusterOptions = {}) {
+  const { seed = 1, serviceCIDR, namespaces = ['default', 'shop'], apiServer, file } = options;
+  const store = await openTestStore(file === undefined ? {} : { file });
   const ids = seededIds(seed);
-  const admissions = builtinAdmissions({ ids, ...(serviceCidr === undefined ? {} : { serviceCidr }) });
+  const admissions = builtinAdmissions({
+    ids,
+    ...(serviceCIDR === undefined ? {} : { serviceCIDR }),
+    ...(apiServer === undefined ? {} : { apiServer }),
+  });
   const registry = createRegistry(builtinResources);
   const api: ApiOptions = {
     registry: () => registry,
@@ -42,6 +48,8 @@ export async function openCluster({ seed = 1, serviceCidr, namespaces = ['defaul
     createObject(callOf(resource, namespace, dryRun), bodyOf(object));
   const update = async (resource: string, name: string, change: (old: KubeObject) => KubeObject, namespace = 'default') =>
     (await updateObject(callOf(resource, namespace), name, { apply: change })).object;
+  const updateStatus = async (resource: string, name: string, status: object, user: User) =>
+    updateObject({ ...callOf(resource, 'default'), subresource: 'status', user }, name, { apply: (old) => ({ ...old, status }) });
   const remove = (resource: string, name: string, namespace = 'default') => deleteObject(callOf(resource, namespace), name, {});
   const put = (resource: string, object: KubeObject) =>
     store.storage.commit([
@@ -51,13 +59,18 @@ export async function openCluster({ seed = 1, serviceCidr, namespaces = ['defaul
       },
     ]);
   for (const name of namespaces) await create('namespaces', { kind: 'Namespace', metadata: { name } }, '');
-  return { store, create, update, remove, put, claims: () => claimsOf(store.view().list('claims')) };
+  return { store, create, update, updateStatus, remove, put, claims: () => claimsOf(store.view().list('claims')) };
 }
 
-type ClusterOptions = { readonly seed?: number; readonly serviceCidr?: string; readonly namespaces?: readonly string[] };
+type ClusterOptions = Pick<AdmissionOptions, 'serviceCIDR' | 'apiServer'> & {
+  readonly seed?: number;
+  readonly namespaces?: readonly string[];
+  /** Default: in memory. */
+  readonly file?: string;
+};
 export type Body = { readonly kind: string; readonly metadata: KubeObject['metadata']; readonly [field: string]: unknown };
 
-export const USER = { name: 'jane', groups: ['system:masters'] };
+export const USER: User = { name: 'jane', groups: ['system:masters'] };
 
 const bodyOf = (object: Body): KubeObject => ({ apiVersion: 'v1', ...object });
 const claimsOf = (claims: readonly KubeObject[]) => claims.map(({ metadata }) => metadata.name ?? '');

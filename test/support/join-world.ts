@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DEFAULT_NETWORK } from '../../src/api/cluster-network.ts';
 import { newJoinToken } from '../../src/api/join-token.ts';
 import type { JoinAnswer, JoinRequest } from '../../src/api/link/join.ts';
 import { builtinResources } from '../../src/api/kinds/builtin.ts';
@@ -48,11 +49,15 @@ export const ADMIN = {
   user: { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] },
   fieldManager: 'test',
 };
-const CLUSTER_CIDR = '10.32.0.0/11';
 const never = new AbortController().signal;
 
 export async function startJoinWorld(
-  options: { readonly clock?: Clock; readonly confirmed?: boolean; readonly dataDir?: string } = {},
+  options: {
+    readonly clock?: Clock;
+    readonly confirmed?: boolean;
+    readonly dataDir?: string;
+    readonly serverAddresses?: readonly string[];
+  } = {},
 ): Promise<JoinWorld> {
   const clock = options.clock ?? systemClock;
   const folders: string[] = [];
@@ -78,7 +83,8 @@ export async function startJoinWorld(
     change: (change, author, signal) => api.change(change, author, signal),
     nodeOf: keys.nodeOf,
     incarnation: store.incarnation,
-    clusterCIDR: CLUSTER_CIDR,
+    network: DEFAULT_NETWORK,
+    serverAddresses: () => options.serverAddresses ?? [],
     clock,
     ids,
     log,

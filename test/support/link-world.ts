@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { digestOf } from '../../src/api/link/statement.ts';
 import type { EventReport, Report } from '../../src/api/link/reports.ts';
+import { DEFAULT_NETWORK } from '../../src/api/cluster-network.ts';
 import { builtinResources } from '../../src/api/kinds/builtin.ts';
 import type { KubeObject } from '../../src/api/object.ts';
 import { createRegistry } from '../../src/api/registry.ts';
@@ -176,7 +177,7 @@ export class WorldServer {
     this.fleet = createFleet({
       cluster: CLUSTER,
       privateKey: clusterKeys.privateKey,
-      clusterCIDR: CLUSTER_CIDR,
+      network: DEFAULT_NETWORK,
       transport: world.pair.server,
       storage: {
         ...store.storage,

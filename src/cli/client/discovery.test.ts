@@ -9,7 +9,9 @@ test('what is known of the core group is what our own server has of it', () => {
   );
   const known = CORE_TYPES.map(({ verbs: _, ...type }) => type);
   const order = (left: { readonly plural: string }, right: { readonly plural: string }) => (left.plural < right.plural ? -1 : 1);
-  expect(known.toSorted(order)).toEqual(served.filter(({ group }) => group === '').toSorted(order));
+  // Of those that are asked for once in a while only, nothing is known beforehand.
+  const often = served.filter(({ group, plural }) => group === '' && plural !== 'endpoints');
+  expect(known.toSorted(order)).toEqual(often.toSorted(order));
 });
 
 /** A server with these types of the core group, and `apps` with deployments. */

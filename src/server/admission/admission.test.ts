@@ -219,7 +219,7 @@ test('plugins leave alone what is not theirs', async () => {
   for (const attempt of attempts)
     for (const plugin of builtinAdmissions({ ids: seededIds(1) })) {
       const whole = { ...attempt, object, namespace: 'nons', name: 'a', user: USER, dryRun: false, warn: () => undefined };
-      expect(await plugin.mutate?.(whole, store.storage)).toBe(object);
+      if (plugin.mutate !== undefined) expect(await plugin.mutate(whole, store.storage)).toBe(object);
       await plugin.validate?.(whole, store.storage);
     }
 });

@@ -1,8 +1,8 @@
+import { networkOf } from '#api/cluster-network.ts';
 import { invalid, type FieldError } from '#api/field-error.ts';
-import { contains, formatIp, networkBits, parseCidr, parseIp, type IpNetwork } from '#api/ip.ts';
+import { contains, formatIp, networkBits, parseIp, type IpNetwork } from '#api/ip.ts';
 import { isHeadless, needsClusterIp, type Service } from '#api/kinds/service.ts';
 import { apiError, invalidError } from '#api/status.ts';
-import { SkerryError } from '#lib/error.ts';
 import type { Admission } from '#rest/admission.ts';
 import { ofKind, type Context } from './of-kind.ts';
 import { isTaken, pickFree, reservedShare, type Pool } from './pool.ts';
@@ -21,16 +21,12 @@ export function clusterIpAllocator(cidr: string, random: () => number): Admissio
 
 type Range = { readonly cidr: string; readonly network: IpNetwork; readonly first: bigint; readonly pool: Pool };
 
-const PREFIX_MIN = 12;
-const PREFIX_MAX = 30;
 const STATIC_SHARE = 16;
 const STATIC_MIN = 16;
 const STATIC_MAX = 256;
 
 function rangeOf(cidr: string): Range {
-  const network = parseCidr(cidr);
-  if (network === undefined || network.address.family !== 4 || network.prefix < PREFIX_MIN || network.prefix > PREFIX_MAX)
-    throw new SkerryError('BadOption', `service network "${cidr}": must be an IPv4 network of /${PREFIX_MIN} to /${PREFIX_MAX}`);
+  const network = networkOf(cidr);
   // Neither the network's own address nor its broadcast address.
   const first = networkBits(network.address, network.prefix) + 1n;
   const size = 2 ** (32 - network.prefix) - 2;

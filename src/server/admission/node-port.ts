@@ -9,12 +9,13 @@ import { isTaken, pickFree, reservedShare, type Pool } from './pool.ts';
 
 /**
  * Gives a Service the ports on each node that its type asks for, or says why it can not have the one it names
- * (pkg/registry/core/service/storage/alloc.go). A number belongs to one Service, which may use it once per protocol.
+ * (pkg/registry/core/service/storage/alloc.go). A number belongs to one Service, which may use it once per protocol. The server's own port is nobody's,
+ * should it lie in the range: nodes would be cut off from it.
  */
-export function nodePortAllocator(random: () => number): Admission {
+export function nodePortAllocator(random: () => number, serverPort: () => number | undefined): Admission {
   return ofKind<Service>('ServiceNodePort', 'services', {
-    mutate: (service, context) => withPorts(service, context, random),
-    validate: checkPorts,
+    mutate: (service, context) => withPorts(service, context, random, serverPort()),
+    validate: (service, context) => checkPorts(service, context, serverPort()),
   });
 }
 
@@ -31,10 +32,10 @@ const POOL: Pool = {
   claimsOf: (member) => ['TCP', 'UDP', 'SCTP'].map((protocol) => `node-port/${NODE_PORT_MIN + member}/${protocol}`),
 };
 
-async function withPorts(service: Service, { state }: Context<Service>, random: () => number): Promise<Service> {
+async function withPorts(service: Service, { state }: Context<Service>, random: () => number, serverPort = 0): Promise<Service> {
   const { spec } = service;
   if (spec === undefined) return service;
-  const used = new Set(numbersOf(service));
+  const used = new Set([...numbersOf(service), serverPort]);
   const next = async () => {
     const member = await pickFree(POOL, state, random, new Set([...used].map((number) => number - NODE_PORT_MIN)));
     if (member === undefined) throw internal('failed to allocate a nodePort: range is full');
@@ -66,26 +67,27 @@ async function filled(ports: readonly ServicePort[], next: () => Promise<number>
   return result;
 }
 
-async function checkPorts(service: Service, { state, old }: Context<Service>): Promise<void> {
+async function checkPorts(service: Service, { state, old }: Context<Service>, serverPort: number | undefined): Promise<void> {
   const type = service.spec?.type;
   if (type !== 'NodePort' && type !== 'LoadBalancer') return;
   const had = new Set(old === undefined ? [] : numbersOf(old));
   const errors: FieldError[] = [];
   for (const [index, { nodePort }] of (service.spec?.ports ?? []).entries()) {
     if (isBlank(nodePort) || had.has(nodePort)) continue;
-    const why = await problem(nodePort, state);
+    const why = await problem(nodePort, serverPort, state);
     if (why !== undefined) errors.push(invalid(`spec.ports[${index}].nodePort`, nodePort, why));
   }
   if (errors.length > 0) throw invalidError({ group: '', name: 'Service' }, service.metadata.name ?? '', errors);
   const check = service.spec?.healthCheckNodePort;
   if (isBlank(check) || had.has(check) || !hasHealthCheckPort(service)) return;
-  const why = await problem(check, state);
+  const why = await problem(check, serverPort, state);
   if (why !== undefined) throw internal(`failed to allocate requested HealthCheck NodePort ${check}: ${why}`);
 }
 
-async function problem(port: number, state: AdmissionState): Promise<string | undefined> {
+async function problem(port: number, serverPort: number | undefined, state: AdmissionState): Promise<string | undefined> {
   if (port < NODE_PORT_MIN || port > NODE_PORT_MAX)
     return `provided port is not in the valid range. The range of valid ports is ${NODE_PORT_MIN}-${NODE_PORT_MAX}`;
+  if (port === serverPort) return 'the server listens on this port';
   return (await isTaken(POOL, state, port - NODE_PORT_MIN)) ? 'provided port is already allocated' : undefined;
 }
 

@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { KubeObject } from '#api/object.ts';
 import { statusOf } from '#api/status.ts';
-import { openCluster, refusalOf, service, specOf } from '../../../test/support/admission.ts';
-import { clusterIpAllocator } from './cluster-ip.ts';
+import { openCluster, refusalOf, service, specOf, USER } from '../../../test/support/admission.ts';
+import { withFolder } from '../../../test/support/store.ts';
+import { join } from 'node:path';
 
 describe('cluster IPs', () => {
   test('a service gets one of the range, and its claim; it is given back with the service', async () => {
@@ -100,7 +101,7 @@ describe('cluster IPs', () => {
   });
 
   test('every address of a small range is given once, those for static choice last; then it is full', async () => {
-    const { create, remove } = await openCluster({ serviceCidr: '10.0.0.64/26' });
+    const { create, remove } = await openCluster({ serviceCIDR: '10.0.0.64/26' });
     const given: string[] = [];
     for (let at = 0; at < 62; at += 1) given.push(String(specOf(await create('services', service({}, `s${at}`))).clusterIP));
     expect(new Set(given).size).toBe(62);
@@ -117,7 +118,7 @@ describe('cluster IPs', () => {
   test('many at once never share one, though all choose from the same few', () =>
     fc.assert(
       fc.asyncProperty(fc.integer(), async (seed) => {
-        const { create, claims } = await openCluster({ seed, serviceCidr: '10.0.0.0/28' });
+        const { create, claims } = await openCluster({ seed, serviceCIDR: '10.0.0.0/28' });
         const made = await Promise.allSettled(Array.from({ length: 8 }, (_, at) => create('services', service({}, `s${at}`))));
         const ips = made.flatMap((end) => (end.status === 'fulfilled' ? [String(specOf(end.value).clusterIP)] : []));
         expect(new Set(ips).size).toBe(ips.length);
@@ -126,10 +127,6 @@ describe('cluster IPs', () => {
       }),
       { numRuns: 20 },
     ));
-
-  test.each(['abc', 'fd00::/112', '10.0.0.0/8', '10.0.0.0/31'])('%s can not be a service network', (cidr) => {
-    expect(() => clusterIpAllocator(cidr, () => 0)).toThrow(`service network "${cidr}": must be an IPv4 network of /12 to /30`);
-  });
 });
 
 describe('node ports', () => {
@@ -210,5 +207,72 @@ describe('node ports', () => {
     expect(portsOf(more)[1]).toBeGreaterThan(30_000);
     await update('services', 'web', (old) => ({ ...old, spec: { ...specOf(old), type: 'ClusterIP' } }));
     expect(claims().filter((claim) => claim.startsWith('node-port'))).toEqual([]);
+  });
+});
+
+test('what was given out is given out after a restart, too', () =>
+  withFolder(async (folder) => {
+    const file = join(folder, 'state.db');
+    const spec = { type: 'NodePort', clusterIP: '10.96.0.10', ports: [{ port: 80, nodePort: 30_080 }] };
+    const first = await openCluster({ file });
+    await first.create('services', service(spec, 'first'));
+    await first.store.close();
+    const second = await openCluster({ file, namespaces: [] });
+    expect((await refusalOf(second.create('services', service({ clusterIP: '10.96.0.10' })))).message).toBe(
+      'Service "web" is invalid: spec.clusterIPs: Invalid value: ["10.96.0.10"]: failed to allocate IP 10.96.0.10: provided IP is already allocated',
+    );
+    expect((await refusalOf(second.create('services', service({ ...spec, clusterIP: '' })))).message).toBe(
+      'Service "web" is invalid: spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated',
+    );
+    await second.remove('services', 'first');
+    await second.create('services', service(spec));
+    await second.store.close();
+  }));
+
+describe('what is the machines’ own is not given away', () => {
+  const apiServer = () => ({ address: '192.0.2.9', port: 30_443 });
+  const balanced = (port: number, more: object = {}) =>
+    service({ type: 'LoadBalancer', ports: [{ port, protocol: 'TCP' }], ...more });
+
+  test('the ports of ssh and of the server, for services that have the nodes’ addresses', async () => {
+    const { create, update } = await openCluster({ apiServer });
+    expect((await refusalOf(create('services', balanced(22)))).message).toContain(
+      'spec.ports[0].port: Invalid value: 22: nodes are reached by ssh',
+    );
+    expect((await refusalOf(create('services', balanced(30_443)))).message).toContain('the server listens there');
+    const other = { loadBalancerClass: 'example.com/other' };
+    await create('services', { ...balanced(22, other), metadata: { name: 'other' } });
+    await create('services', balanced(80));
+    const to22 = update('services', 'web', (old) => ({
+      ...old,
+      spec: { ...specOf(old), ports: [{ port: 22, protocol: 'TCP' }] },
+    }));
+    expect((await refusalOf(to22)).code).toBe(422);
+  });
+
+  test('the server’s port, where it is one of the range of node ports', async () => {
+    const { create } = await openCluster({ apiServer });
+    const asked = service({ type: 'NodePort', ports: [{ port: 80, nodePort: 30_443 }] });
+    expect((await refusalOf(create('services', asked))).message).toBe(
+      'Service "web" is invalid: spec.ports[0].nodePort: Invalid value: 30443: the server listens on this port',
+    );
+  });
+
+  test('addresses of nodes, of the server and link-local ones, in a status; only our own controller writes nodes’', async () => {
+    const { create, put, updateStatus } = await openCluster({ apiServer });
+    await put('nodes', {
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: 'a' },
+      status: { addresses: [{ type: 'InternalIP', address: '192.0.2.1' }] },
+    });
+    await create('services', balanced(80));
+    const say = (ip: string, user = USER) =>
+      updateStatus('services', 'web', { loadBalancer: { ingress: [{ ip, ipMode: 'VIP' }] } }, user);
+    expect((await refusalOf(say('192.0.2.1'))).message).toContain('it is the address of node "a"');
+    expect((await refusalOf(say('192.0.2.9'))).message).toContain('it is the address of the server');
+    expect((await refusalOf(say('169.254.20.10'))).message).toContain('may not be in the link-local range');
+    await say('203.0.113.5');
+    await say('192.0.2.1', { name: 'system:controller:service-lb', groups: [] });
   });
 });

@@ -7,3 +7,16 @@ export function serverHosts(hostname: string, listenHost: string): readonly stri
   const lasting = addresses.filter((address) => !address.startsWith('fe80:'));
   return [...new Set([hostname.toLowerCase(), listenHost, ...lasting])].filter((host) => host !== '').toSorted();
 }
+
+/** Those that other machines know this one by: not those of engines, of pods, or that each interface gives itself. */
+export function lanAddresses(): readonly string[] {
+  return Object.entries(networkInterfaces()).flatMap(([name, entries = []]) =>
+    OWN_INTERFACES.test(name)
+      ? []
+      : entries
+          .filter(({ internal, address }) => !internal && !/^(fe80:|169\.254\.)/.test(address))
+          .map(({ address }) => address),
+  );
+}
+
+const OWN_INTERFACES = /^(docker|br-|veth|skr|virbr|cni|podman)/;

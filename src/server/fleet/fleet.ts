@@ -1,4 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
+import type { ClusterNetwork } from '#api/cluster-network.ts';
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
@@ -34,8 +35,8 @@ export type FleetOptions = {
   readonly cluster: string;
   /** The cluster's signing key; its public half is pinned on every node. */
   readonly privateKey: KeyObject;
-  /** The range that all nodes' pod CIDRs are cut from: part of each node's own item. */
-  readonly clusterCIDR: string;
+  /** What every node is told; its clusterCIDR is part of each node's own item, too. */
+  readonly network: ClusterNetwork;
   readonly transport: ServerTransport;
   readonly storage: Storage;
   readonly view: () => View;
@@ -105,7 +106,13 @@ class Hub {
     this.options = options;
     this.log = log;
     this.session = options.ids.uuid();
-    this.documents = { ...options, encoder: new ItemEncoder(options.clusterCIDR), references: this.references, receipts, send };
+    this.documents = {
+      ...options,
+      encoder: new ItemEncoder(options.network.clusterCIDR),
+      references: this.references,
+      receipts,
+      send,
+    };
     this.mail = {
       ...options,
       log,

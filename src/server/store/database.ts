@@ -1,5 +1,6 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
+import type { ClusterNetwork } from '#api/cluster-network.ts';
 import { SkerryError } from '#lib/error.ts';
 import { EMPTY_FILE, planSchema, schemaMark, type SchemaMark, type SchemaStep } from '#lib/schema-steps.ts';
 
@@ -39,7 +40,7 @@ export type Meta = {
   /** No revision above this was ever given. */
   readonly reserved?: number;
   readonly stop?: 'clean' | 'running' | 'backup';
-};
+} & Partial<ClusterNetwork>;
 
 export type DatabaseOptions = {
   readonly file: string;

@@ -30,7 +30,7 @@ export type StoreDescription = {
 /** Of each kind that is listed by name. */
 const LISTED_MAX = 1_000;
 const SECRETS_MAX = 5_000;
-const META = ['cluster', 'incarnation', 'confirmed', 'since', 'reserved', 'stop'];
+const META = ['cluster', 'incarnation', 'confirmed', 'since', 'reserved', 'stop', 'clusterCIDR', 'serviceCIDR', 'clusterDomain'];
 
 /** `scratch`: a folder for the copy, which the caller removes. Throws as copyDatabase, or an error of SQLite's. */
 export function describeStore(file: string, scratch: string): StoreDescription {

@@ -86,6 +86,7 @@ function readMeta(db: Sqlite.Database): Meta {
   );
   const text = (name: string) => (typeof rows.get(name) === 'string' ? String(rows.get(name)) : undefined);
   const [cluster, incarnation, confirmed, stop] = [text('cluster'), text('incarnation'), text('confirmed'), text('stop')];
+  const [clusterCIDR, serviceCIDR, clusterDomain] = [text('clusterCIDR'), text('serviceCIDR'), text('clusterDomain')];
   const [reserved, since] = [rows.get('reserved'), rows.get('since')];
   return {
     ...(cluster === undefined ? {} : { cluster }),
@@ -93,6 +94,9 @@ function readMeta(db: Sqlite.Database): Meta {
     ...(confirmed === 'yes' || confirmed === 'no' ? { confirmed } : {}),
     ...(typeof reserved === 'number' ? { reserved } : {}),
     ...(typeof since === 'number' ? { since } : {}),
+    ...(clusterCIDR === undefined ? {} : { clusterCIDR }),
+    ...(serviceCIDR === undefined ? {} : { serviceCIDR }),
+    ...(clusterDomain === undefined ? {} : { clusterDomain }),
     ...(stop === 'clean' || stop === 'running' || stop === 'backup' ? { stop } : {}),
   };
 }

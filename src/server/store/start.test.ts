@@ -195,3 +195,23 @@ test('a fresh database is confirmed at the first start only', () =>
     expect([first.incarnation().confirmed, later.incarnation().confirmed]).toEqual([true, false]);
     await Promise.all([first.close(), later.close()]);
   }));
+
+test('the network of the first start stays, also where the database was damaged; another one is refused and changes nothing', () =>
+  withFolder(async (folder) => {
+    const file = join(folder, 'state.db');
+    const network = { clusterCIDR: '172.20.0.0/16', clusterDomain: 'boats.example' };
+    const first = await openTestStore({ file, network });
+    const expected = { ...network, serviceCIDR: '10.96.0.0/16' };
+    expect(first.network).toEqual(expected);
+    await first.storage.commit(configMaps(1));
+    await first.close();
+    const refused = openTestStore({ file, firstStart: false, network: { clusterCIDR: '10.32.0.0/11' } });
+    await expect(refused).rejects.toThrow('this cluster was made with 172.20.0.0/16');
+    const second = await openTestStore({ file, firstStart: false });
+    expect([second.network, countOf(second), second.setAside]).toEqual([expected, 1, undefined]);
+    await second.close();
+    sql("DELETE FROM meta WHERE name = 'usableFrom'; UPDATE object SET value = '{'")(file);
+    const third = await openTestStore({ file, firstStart: false });
+    expect([third.setAside === undefined, third.network]).toEqual([false, expected]);
+    await third.close();
+  }));

@@ -1,3 +1,4 @@
+import type { ClusterNetwork } from '#api/cluster-network.ts';
 import type { KubeObject } from '#api/object.ts';
 import { apiError } from '#api/status.ts';
 import type { Clock } from '#lib/clock.ts';
@@ -35,6 +36,8 @@ export type StoreOptions = {
   readonly firstStart: boolean;
   /** What the cluster is called if this start makes its database. */
   readonly clusterId?: string;
+  /** What was asked for: kept if this start makes the database, else it must be what is kept. */
+  readonly network?: Partial<ClusterNetwork>;
   readonly clock: Clock;
   readonly ids: Pick<Ids, 'uuid' | 'random'>;
   readonly log: Log;
@@ -62,6 +65,7 @@ export type Store = {
   /** A stored object's JSON, cached. The bytes are shared: never write to them. */
   readonly encoded: (object: KubeObject) => Uint8Array;
   readonly clusterId: string;
+  readonly network: ClusterNetwork;
   readonly incarnation: () => Incarnation;
   /** The database was found behind what an agent has seen: from now on it counts as another one, unconfirmed. */
   readonly newIncarnation: () => Promise<Incarnation>;
@@ -83,7 +87,7 @@ const VACUUM_PERIOD_MS = 10 * 60_000;
 /** Between two passes while there is more to give back. */
 const VACUUM_PAUSE_MS = 1_000;
 
-/** Throws SchemaTooNew, InUse, or DiskFailed; a broken database is no reason to throw: see `setAside`. */
+/** Throws SchemaTooNew, InUse, DiskFailed, or BadOption for a network that is not the cluster's; a broken database is no reason to throw: see `setAside`. */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { clock, ids, log } = options;
   const start = prepareStart(options);
@@ -99,6 +103,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     await writer.begin({
       stop: 'running',
       cluster: start.clusterId,
+      ...start.network,
       ...incarnationMeta(incarnation),
       ...reservation(revisions),
     });
@@ -119,6 +124,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     view: () => view,
     encoded: (object) => encoded.of(object),
     clusterId: start.clusterId,
+    network: start.network,
     incarnation: incarnations.current,
     newIncarnation: incarnations.renew,
     confirm: incarnations.confirm,

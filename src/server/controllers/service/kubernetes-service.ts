@@ -16,6 +16,7 @@ import { SKIP_LABEL } from './mirroring.ts';
 import { SERVICES } from './service-pods.ts';
 import { SLICES } from './slices.ts';
 
+export const KUBERNETES_SERVICE = 'kubernetes-service';
 const NAMESPACE = 'default';
 const NAME = 'kubernetes';
 const KEY = `${NAMESPACE}/${NAME}`;
@@ -29,7 +30,7 @@ export type ApiServerPlace = { readonly address: string | undefined; readonly po
 export function kubernetesService(serviceCidr: IpNetwork, place: () => ApiServerPlace | undefined): Controller {
   const clusterIp = kubernetesServiceIp(serviceCidr);
   return {
-    name: 'kubernetes-service',
+    name: KUBERNETES_SERVICE,
     keysOf: ({ resource, before, after }) => {
       const { namespace, name } = (after ?? before)?.metadata ?? {};
       const concerns = namespace === NAMESPACE && name === NAME && [SERVICES, ENDPOINTS, SLICES].includes(resource);
