@@ -13,6 +13,7 @@ const DEEDS = {
   'deployments.apps': 4,
   'daemonsets.apps': 2,
   pods: 4,
+  services: 2,
   /** Of pods that others look after, too. */
   deletePod: 1,
   cordon: 0.3,

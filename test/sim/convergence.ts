@@ -5,6 +5,7 @@ import type { KubeObject } from '../../src/api/object.ts';
 import { ItemEncoder } from '../../src/server/fleet/item-encoder.ts';
 import { project } from '../../src/server/fleet/project.ts';
 import { CLUSTER_CIDR } from '../support/link-world.ts';
+import { serviceDifferences } from './service-differences.ts';
 import type { SimNode } from './sim-node.ts';
 import type { SimServer } from './sim-server.ts';
 import type { World } from './simulation.ts';
@@ -27,6 +28,7 @@ export function differences({ server, nodes }: World): readonly string[] {
     }),
     ...addressDifferences(nodes),
     ...ownerDifferences(server, pods),
+    ...serviceDifferences(server.store.view()),
   ];
 }
 

@@ -107,7 +107,11 @@ export class SimServer {
     const registry = createRegistry(builtinResources);
     this.#api = createTestApi(store, { clock, ids, log });
     const { change } = this.#api;
-    const controllers = builtinControllers({ registry: () => registry, caBundle: 'PEM' });
+    const controllers = builtinControllers({
+      registry: () => registry,
+      caBundle: 'PEM',
+      apiServer: () => ({ address: '192.0.2.1', port: 6443 }),
+    });
     const parts = { storage: store.storage, view: store.view, change, clock, ids, log };
     this.#fleet = createFleet({
       ...parts,

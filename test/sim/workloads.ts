@@ -2,7 +2,7 @@ import type { KubeObject } from '../../src/api/object.ts';
 import type { Chance } from './chance.ts';
 
 /** What the client of the simulated cluster writes: a few names, so that writes meet; every kind of pod that ends differently. */
-export const RESOURCES = ['configmaps', 'deployments.apps', 'daemonsets.apps', 'pods'] as const;
+export const RESOURCES = ['configmaps', 'deployments.apps', 'daemonsets.apps', 'pods', 'services'] as const;
 export type Resource = (typeof RESOURCES)[number];
 export const NAMES = 2;
 /** The last of them is not on the nodes: it is pulled. */
@@ -16,6 +16,8 @@ export function bodyOf(resource: Resource, name: string, chance: Chance): Body {
       return { apiVersion: 'v1', kind: 'ConfigMap', data: {} };
     case 'pods':
       return { apiVersion: 'v1', kind: 'Pod', spec: name.endsWith('-0') ? longPod(chance) : shortPod(chance) };
+    case 'services':
+      return { apiVersion: 'v1', kind: 'Service', spec: serviceSpec(chance) };
     case 'daemonsets.apps':
       return { apiVersion: 'apps/v1', kind: 'DaemonSet', spec: { ...templateOf(name, chance) } };
     case 'deployments.apps':
@@ -43,6 +45,11 @@ export function patchOf(resource: Resource, seq: number, chance: Chance): object
     'daemonsets.apps': [image, image, restart],
     pods: [{ spec: container }],
     configmaps: [{ data: { seq: String(seq) } }],
+    services: [
+      { spec: { selector: { app: ownerName(chance) } } },
+      { spec: { publishNotReadyAddresses: true } },
+      { spec: { sessionAffinity: 'ClientIP' } },
+    ],
   };
   return chance.oneOf(patches[resource]);
 }
@@ -50,6 +57,20 @@ export function patchOf(resource: Resource, seq: number, chance: Chance): object
 function templateOf(name: string, chance: Chance) {
   const labels = { app: name };
   return { selector: { matchLabels: labels }, template: { metadata: { labels }, spec: longPod(chance) } };
+}
+
+/** Of either sort, by chance: their pods have it as a label. */
+function ownerName(chance: Chance): string {
+  return `${chance.oneOf(['de', 'da'])}-${chance.between(0, NAMES - 1)}`;
+}
+
+function serviceSpec(chance: Chance) {
+  const type = chance.oneOf(['ClusterIP', 'NodePort', 'LoadBalancer', 'headless']);
+  return {
+    ...(type === 'headless' ? { clusterIP: 'None' } : { type }),
+    selector: { app: ownerName(chance) },
+    ports: [{ port: 80, targetPort: chance.oneOf([8080, 'http']) }],
+  };
 }
 
 function longPod(chance: Chance) {

@@ -96,6 +96,19 @@ test('what is somebody else’s is left alone', () => {
   expect(slicesIn(world)[0]).toMatchObject({ metadata: { name: 'by-hand' } });
 });
 
+test('slices whose service is gone go, also where nobody is named as their owner', () => {
+  const world = aWorld(aService(), [aServer(1)]);
+  run(world);
+  world.remove('services', 'web');
+  world.edit<EndpointSlice>(SLICES, slicesIn(world)[0]?.metadata.name ?? '', (slice) => ({
+    ...slice,
+    metadata: { ...slice.metadata, ownerReferences: [] },
+  }));
+  expect(endpointSliceController.keys(world.view())).toEqual(['default/web']);
+  run(world);
+  expect(slicesIn(world)).toEqual([]);
+});
+
 test('a port by name that means two numbers makes two slices; one hundred are in each at most', () => {
   const named = (number: number, containerPort: number) =>
     aServer(number, { spec: { containers: [{ name: 'c', ports: [{ name: 'http', containerPort }] }] } });

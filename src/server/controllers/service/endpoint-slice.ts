@@ -1,19 +1,19 @@
 /**
  * The EndpointSlices of services that select pods (pkg/controller/endpointslice). Those of services without a selector are their makers', or mirrored
- * (./mirroring.ts). Of a service that is gone the garbage collector takes them.
+ * (./mirroring.ts). Those of a service that is gone go too, also where nobody is named as their owner any more.
  */
-import { MANAGED_BY_LABEL, SERVICE_NAME_LABEL, type DiscoveryEndpointPort, type Endpoint } from '#api/kinds/endpoint-slice.ts';
+import type { DiscoveryEndpointPort, Endpoint } from '#api/kinds/endpoint-slice.ts';
 import { parseIp } from '#api/ip.ts';
 import type { Pod } from '#api/kinds/pod.ts';
 import { endpointOf, selectsPods, type PodEndpoint } from '#api/kinds/service/endpoints.ts';
 import { isHeadless, type Service } from '#api/kinds/service.ts';
 import type { KubeObject } from '#api/object.ts';
 import type { View } from '../../view.ts';
-import { controllerReference } from '../changes.ts';
+import { controllerReference, deleteChange } from '../changes.ts';
 import type { Controller, News, Outcome } from '../controller.ts';
-import { keyOf, ownKey, parseKey } from '../keys.ts';
+import { ownKey, parseKey } from '../keys.ts';
 import { factsOf, HEADLESS_LABEL, keysOfPod, podsOf, selectingKeys, serviceOf, SERVICES, triggerTime } from './service-pods.ts';
-import { inheritedLabels, packSlices, SLICES, slicesOf, TRIGGER_TIME, type EndpointGroup } from './slices.ts';
+import { inheritedLabels, managedKey, packSlices, SLICES, slicesOf, TRIGGER_TIME, type EndpointGroup } from './slices.ts';
 
 export const SLICE_MANAGER = 'endpointslice-controller.k8s.io';
 /** As upstream's --max-endpoints-per-slice. */
@@ -23,12 +23,15 @@ const ZONE_LABEL = 'topology.kubernetes.io/zone';
 export const endpointSliceController: Controller = {
   name: 'endpointslice',
   keysOf,
-  keys: selectingKeys,
+  keys: (view) => [
+    ...new Set([...selectingKeys(view), ...view.list(SLICES).flatMap((slice) => managedKey(slice, SLICE_MANAGER))]),
+  ],
   reconcile: (key, view) => {
     const { namespace, name } = parseKey(key);
     const service = serviceOf(view, namespace, name);
-    if (service === undefined || service.metadata.deletionTimestamp !== undefined || !selectsPods(service))
-      return { changes: [] };
+    if (service === undefined)
+      return { changes: slicesOf(view, namespace, name, SLICE_MANAGER).map((slice) => deleteChange(SLICES, slice)) };
+    if (service.metadata.deletionTimestamp !== undefined || !selectsPods(service)) return { changes: [] };
     return reconcile(service, view);
   },
 };
@@ -107,10 +110,5 @@ function keysOfNode({ before, after }: News, view: View): readonly string[] {
 
 /** Somebody may have changed what is ours. */
 function keysOfSlice({ before, after }: News): readonly string[] {
-  const found = [before, after].flatMap((slice) => {
-    const { labels = {}, namespace = '' } = slice?.metadata ?? {};
-    const name = labels[SERVICE_NAME_LABEL];
-    return name !== undefined && labels[MANAGED_BY_LABEL] === SLICE_MANAGER ? [keyOf({ metadata: { namespace, name } })] : [];
-  });
-  return [...new Set(found)];
+  return [...new Set([before, after].flatMap((slice) => (slice === undefined ? [] : managedKey(slice, SLICE_MANAGER))))];
 }

@@ -3,7 +3,6 @@
  * read only those. Slices made by hand are read as they are.
  */
 import type { Endpoint } from '#api/kinds/endpoint-slice.ts';
-import { MANAGED_BY_LABEL, SERVICE_NAME_LABEL } from '#api/kinds/endpoint-slice.ts';
 import type { EndpointAddress, Endpoints, EndpointSubset } from '#api/kinds/endpoints.ts';
 import { parseIp } from '#api/ip.ts';
 import { selectsPods } from '#api/kinds/service/endpoints.ts';
@@ -14,7 +13,7 @@ import type { Controller, News, Outcome } from '../controller.ts';
 import { keyOf, ownKey, parseKey } from '../keys.ts';
 import { ENDPOINTS } from './endpoints.ts';
 import { serviceOf, SERVICES } from './service-pods.ts';
-import { inheritedLabels, packSlices, SLICES, slicesOf, type EndpointGroup } from './slices.ts';
+import { inheritedLabels, managedKey, packSlices, SLICES, slicesOf, type EndpointGroup } from './slices.ts';
 
 export const MIRROR_MANAGER = 'endpointslicemirroring-controller.k8s.io';
 /** As upstream's --mirroring-max-endpoints-per-subset: what goes beyond is left out. */
@@ -27,7 +26,9 @@ const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 export const mirroringController: Controller = {
   name: 'endpointslicemirroring',
   keysOf,
-  keys: (view) => [...new Set([...view.list(ENDPOINTS).map(keyOf), ...view.list(SLICES).flatMap(mirroredKey)])],
+  keys: (view) => [
+    ...new Set([...view.list(ENDPOINTS).map(keyOf), ...view.list(SLICES).flatMap((slice) => managedKey(slice, MIRROR_MANAGER))]),
+  ],
   reconcile: (key, view) => {
     const { namespace, name } = parseKey(key);
     // Sound: the store keeps under this resource only objects of this kind.
@@ -100,14 +101,10 @@ function keysOf(news: News): readonly string[] {
     case ENDPOINTS:
       return ownKey(news);
     case SLICES:
-      return [...new Set([news.before, news.after].flatMap((slice) => (slice === undefined ? [] : mirroredKey(slice))))];
+      return [
+        ...new Set([news.before, news.after].flatMap((slice) => (slice === undefined ? [] : managedKey(slice, MIRROR_MANAGER)))),
+      ];
     default:
       return [];
   }
-}
-
-function mirroredKey({ metadata }: { readonly metadata: Endpoints['metadata'] }): readonly string[] {
-  const { labels = {}, namespace = '' } = metadata;
-  const name = labels[SERVICE_NAME_LABEL];
-  return name !== undefined && labels[MANAGED_BY_LABEL] === MIRROR_MANAGER ? [keyOf({ metadata: { namespace, name } })] : [];
 }

@@ -15,6 +15,7 @@ import { omit } from '#api/omit.ts';
 import type { Change } from '#rest/change.ts';
 import type { View } from '../../view.ts';
 import { deleteChange, updateChange } from '../changes.ts';
+import { keyOf } from '../keys.ts';
 
 export const SLICES = 'endpointslices.discovery.k8s.io';
 /** Upstream keeps the time of the change that made it write, for measurements. */
@@ -54,6 +55,13 @@ export function slicesOf(view: View, namespace: string, service: string, managed
   return (view.list(SLICES, namespace) as readonly EndpointSlice[]).filter(
     ({ metadata: { labels = {} } }) => labels[SERVICE_NAME_LABEL] === service && labels[MANAGED_BY_LABEL] === managedBy,
   );
+}
+
+/** Of the service that a slice of this writer is of; none for others' slices. */
+export function managedKey({ metadata }: KubeObject, managedBy: string): readonly string[] {
+  const { labels = {}, namespace = '' } = metadata;
+  const name = labels[SERVICE_NAME_LABEL];
+  return name !== undefined && labels[MANAGED_BY_LABEL] === managedBy ? [keyOf({ metadata: { namespace, name } })] : [];
 }
 
 /** A slice as it should be: one that is there, or a new one. */
