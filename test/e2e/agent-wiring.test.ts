@@ -60,7 +60,7 @@ test('a node without nft: pods are masqueraded and reached by iptables, and nobo
   expect(await clearing.forwarding(signal)).toBe('turned off');
   expect(await node.run('cat', '/proc/sys/net/ipv4/ip_forward')).toBe('0\n');
   expect(await clearing.rules(signal)).toEqual(
-    ['SKERRY-POSTROUTING', 'SKERRY-PORTS', 'SKERRY-FORWARD'].map((name) => `iptables chain ${name}`),
+    ['SKERRY-FORWARD', 'SKERRY-PORTS', 'SKERRY-POSTROUTING'].map((name) => `iptables chain ${name}`),
   );
   expect(await node.run('iptables-save')).not.toContain('SKERRY');
   expect(await node.run('iptables', '-S')).toContain('-N FOREIGN');

@@ -1,6 +1,7 @@
 import { hasCode } from '#lib/error.ts';
 import { runCommand, type Command } from './command.ts';
-import { FORWARD_CHAIN, GUARD_CHAIN, PORTS_CHAIN, POSTROUTING_CHAIN, TABLE, isOthersInterface } from './rules.ts';
+import { IPTABLES } from './iptables-variant.ts';
+import { FORWARD_CHAIN, GUARD_CHAIN, OWN_CHAINS, SERVICE_ADDRESS, SERVICE_ROUTES, TABLE, isOthersInterface } from './rules.ts';
 import { parseAliases, parseInterfaces } from './veth.ts';
 
 /**
@@ -10,22 +11,13 @@ import { parseAliases, parseInterfaces } from './veth.ts';
 export type Clearing = {
   /** Links of pods but of these; their addresses and routes go with them. Gives their names. */
   readonly links: (keepPodUids: ReadonlySet<string>, signal: AbortSignal) => Promise<readonly string[]>;
-  /** The nft table, the chains of iptables and the jumps to them. Gives their names. */
+  /** The nft table, the chains of every iptables and the jumps to them, the address for services and the routes to it. Gives their names. */
   readonly rules: (signal: AbortSignal) => Promise<readonly string[]>;
   /** Turns forwarding off where the wiring had turned it on, and nobody else's interfaces live by it. To be asked before the rules go, which tell so. */
   readonly forwarding: (signal: AbortSignal) => Promise<'not ours' | 'turned off' | 'used by others'>;
 };
 
 const IP_FORWARD = '/proc/sys/net/ipv4/ip_forward';
-/** Of one jump: more are never made, and a table that is being written to meanwhile must not keep us. */
-const COPIES_MAX = 8;
-
-const CHAINS = [
-  { table: 'nat', chain: POSTROUTING_CHAIN, from: ['POSTROUTING'] },
-  { table: 'nat', chain: PORTS_CHAIN, from: ['PREROUTING', 'OUTPUT'] },
-  { table: 'filter', chain: FORWARD_CHAIN, from: ['FORWARD'] },
-] as const;
-
 export function createClearing(run: Command = runCommand): Clearing {
   const succeeds = async (file: string, args: readonly string[], signal: AbortSignal): Promise<boolean> => {
     try {
@@ -45,12 +37,21 @@ export function createClearing(run: Command = runCommand): Clearing {
       if (!hasCode(error, 'CommandFailed') || !error.message.includes('Cannot find device')) throw error;
     });
 
-  const removeChain = async ({ table, chain, from }: (typeof CHAINS)[number], signal: AbortSignal) => {
-    for (const jump of from)
-      for (let copy = 0; copy < COPIES_MAX; copy += 1)
-        if (!(await succeeds('iptables', ['-w', '-t', table, '-D', jump, '-j', chain], signal))) break;
-    await run('iptables', ['-w', '-t', table, '-F', chain], '', signal);
-    await run('iptables', ['-w', '-t', table, '-X', chain], '', signal);
+  const outputOf = async (file: string, args: readonly string[], signal: AbortSignal): Promise<string> => {
+    try {
+      return await run(file, args, '', signal);
+    } catch (error) {
+      if (hasCode(error, 'CommandFailed', 'ToolMissing')) return '';
+      throw error;
+    }
+  };
+
+  const removeServiceAddress = async (signal: AbortSignal): Promise<readonly string[]> => {
+    const own = ['-json', '-4', 'addr', 'show', 'dev', 'lo'];
+    if (!(await outputOf('ip', own, signal)).includes(`"${SERVICE_ADDRESS}"`)) return [];
+    await run('ip', ['route', 'flush', 'proto', SERVICE_ROUTES], '', signal);
+    await run('ip', ['addr', 'del', `${SERVICE_ADDRESS}/32`, 'dev', 'lo'], '', signal);
+    return [`address ${SERVICE_ADDRESS}`];
   };
 
   return {
@@ -67,21 +68,68 @@ export function createClearing(run: Command = runCommand): Clearing {
         await run('nft', ['delete', 'table', 'ip', TABLE], '', signal);
         removed.push(`nft table ${TABLE}`);
       }
-      for (const each of CHAINS) {
-        if (!(await succeeds('iptables', ['-w', '-t', each.table, '-S', each.chain], signal))) continue;
-        await removeChain(each, signal);
-        removed.push(`iptables chain ${each.chain}`);
+      for (const variant of IPTABLES) {
+        // Without the name of a table, those of the old kind that nobody uses are not even made.
+        const standing = ownChains(await outputOf(`${variant}-save`, [], signal));
+        if (standing.chains.length === 0) continue;
+        await run(`${variant}-restore`, ['-w', '--noflush'], removalOf(standing), signal);
+        const names = standing.chains.map(({ name }) => `iptables chain ${name.replace(SERVICE_CHAIN, '$1*')}`);
+        removed.push(...[...new Set(names)].toSorted());
       }
+      removed.push(...(await removeServiceAddress(signal)));
       return removed;
     },
     forwarding: async (signal) => {
       const isGuarded =
         (await succeeds('nft', ['list', 'chain', 'ip', TABLE, GUARD_CHAIN], signal)) ||
-        (await succeeds('iptables', ['-w', '-C', FORWARD_CHAIN, '-j', 'DROP'], signal));
+        (await isAny(IPTABLES, (variant) => succeeds(variant, ['-w', '-C', FORWARD_CHAIN, '-j', 'DROP'], signal)));
       if (!isGuarded) return 'not ours';
       if (parseInterfaces(await showLinks(signal), '').some(isOthersInterface)) return 'used by others';
       await run('tee', [IP_FORWARD], '0\n', signal);
       return 'turned off';
     },
   };
+}
+
+async function isAny<T>(all: readonly T[], judge: (each: T) => Promise<boolean>): Promise<boolean> {
+  for (const each of all) if (await judge(each)) return true;
+  return false;
+}
+
+/** Those of services are many. */
+const SERVICE_CHAIN = /^(SKERRY-SVC-).*/;
+
+type OwnChains = { readonly chains: readonly TableChain[]; readonly jumps: readonly TableRule[] };
+type TableChain = { readonly table: string; readonly name: string };
+type TableRule = { readonly table: string; readonly rule: string };
+
+/** From iptables-save: our chains, and what leads into them from others'. */
+function ownChains(listing: string): OwnChains {
+  let table = '';
+  const chains: TableChain[] = [];
+  const jumps: TableRule[] = [];
+  for (const line of listing.split('\n')) {
+    if (line.startsWith('*')) table = line.slice(1).trim();
+    const [, name = ''] = /^:(\S+)/.exec(line) ?? [];
+    if (name.startsWith(OWN_CHAINS)) chains.push({ table, name });
+    const [, from = '', rule = '', to = ''] = /^-A (\S+) (.*-[jg] (\S+).*)$/.exec(line) ?? [];
+    if (to.startsWith(OWN_CHAINS) && !from.startsWith(OWN_CHAINS)) jumps.push({ table, rule: `${from} ${rule}` });
+  }
+  return { chains, jumps };
+}
+
+function removalOf({ chains, jumps }: OwnChains): string {
+  return [...new Set(chains.map(({ table }) => table))]
+    .flatMap((its) => {
+      const names = chains.filter(({ table }) => table === its).map(({ name }) => name);
+      const leads = jumps.filter(({ table }) => table === its);
+      return [
+        `*${its}`,
+        ...leads.map(({ rule }) => `-D ${rule}`),
+        ...['-F', '-X'].flatMap((verb) => names.map((name) => `${verb} ${name}`)),
+        'COMMIT',
+        '',
+      ];
+    })
+    .join('\n');
 }

@@ -1,15 +1,21 @@
 import { SkerryError, hasCode } from '#lib/error.ts';
 import type { Command } from './command.ts';
+import { chooseIptables } from './iptables-variant.ts';
 import {
   FORWARD_CHAIN,
   GUARD_CHAIN,
+  INPUT_CHAIN,
+  LAST_FORWARD_RULE,
+  LAST_INPUT_RULE,
+  MASQUERADE_CHAIN,
+  OWN_CHAINS,
   PORTS_CHAIN,
   POSTROUTING_CHAIN,
   TABLE,
   forwardRules,
   forwardRulesGuarded,
+  inputRules,
   iptablesRules,
-  nftMark,
   nftRules,
 } from './rules.ts';
 import type { NodeNetwork } from './wiring.ts';
@@ -20,23 +26,34 @@ import type { NodeNetwork } from './wiring.ts';
  */
 export type Firewall = { readonly ensure: (node: NodeNetwork, signal: AbortSignal) => Promise<void> };
 
+type Accepts = { readonly from: string; readonly to: string; readonly rules: string; readonly last: string };
+
+const FORWARD_ACCEPTS: Accepts = { from: 'FORWARD', to: FORWARD_CHAIN, rules: forwardRules(), last: LAST_FORWARD_RULE };
+const INPUT_ACCEPTS: Accepts = { from: 'INPUT', to: INPUT_CHAIN, rules: inputRules(), last: LAST_INPUT_RULE };
+
 const IP_FORWARD = '/proc/sys/net/ipv4/ip_forward';
 
 export function createFirewall(run: Command): Firewall {
   /** Forwarding was off before us: what is not ours must not be forwarded on our account. */
   let guard = false;
   let backend: 'nft' | 'iptables' | undefined;
+  /** What this process has put into the kernel. */
+  let loaded: string | undefined;
+  let chosen: Command | undefined;
   let before: Promise<unknown> = Promise.resolve();
 
-  const succeeds = async (file: string, args: readonly string[], input: string, signal: AbortSignal): Promise<boolean> => {
-    try {
-      await run(file, args, input, signal);
-      return true;
-    } catch (error) {
-      if (hasCode(error, 'CommandFailed', 'ToolMissing')) return false;
-      throw error;
-    }
-  };
+  const succeeds = (file: string, args: readonly string[], input: string, signal: AbortSignal): Promise<boolean> =>
+    (file.startsWith('iptables') ? iptables : run)(file, args, input, signal).then(
+      () => true,
+      (error: unknown) => {
+        if (hasCode(error, 'CommandFailed', 'ToolMissing')) return false;
+        throw error;
+      },
+    );
+
+  const iptables: Command = (...command) => (chosen ?? run)(...command);
+  const holds = (args: readonly string[], signal: AbortSignal) => succeeds('iptables', args, '', signal);
+  const restore = (rules: string, signal: AbortSignal) => iptables('iptables-restore', ['-w', '--noflush'], rules, signal);
 
   /** Read and written by commands like everything here: they may run in another network namespace than this process. */
   const forwards = async (signal: AbortSignal) => (await run('cat', [IP_FORWARD], '', signal)).trim() === '1';
@@ -45,7 +62,7 @@ export function createFirewall(run: Command): Firewall {
   const hasGuard = (signal: AbortSignal) =>
     backend === 'nft'
       ? succeeds('nft', ['list', 'chain', 'ip', TABLE, GUARD_CHAIN], '', signal)
-      : succeeds('iptables', ['-w', '-C', FORWARD_CHAIN, '-j', 'DROP'], '', signal);
+      : holds(['-w', '-C', FORWARD_CHAIN, '-j', 'DROP'], signal);
 
   const turnOn = async (signal: AbortSignal) => {
     if (await forwards(signal)) return;
@@ -54,48 +71,60 @@ export function createFirewall(run: Command): Firewall {
     });
   };
 
+  /** Who flushes rules takes this one too. */
+  const masquerades = (signal: AbortSignal) =>
+    run('nft', ['list', 'chain', 'ip', TABLE, MASQUERADE_CHAIN], '', signal).then(
+      (listing) => listing.includes('masquerade'),
+      (error: unknown) => {
+        if (hasCode(error, 'CommandFailed')) return false;
+        throw error;
+      },
+    );
+
   const ensureNft = async (node: NodeNetwork, signal: AbortSignal) => {
-    if (await succeeds('nft', ['list', 'chain', 'ip', TABLE, nftMark(node, guard)], '', signal)) return;
-    await run('nft', ['-f', '-'], nftRules(node, guard), signal);
+    const rules = nftRules(node, guard);
+    if (loaded === rules && (await masquerades(signal))) return;
+    await run('nft', ['-f', '-'], rules, signal);
+    loaded = rules;
   };
 
   const ensureJump = async (table: string, from: string, to: string, signal: AbortSignal) => {
     const rule = ['-j', to];
-    if (await succeeds('iptables', ['-w', '-t', table, '-C', from, ...rule], '', signal)) return;
-    await run('iptables', ['-w', '-t', table, '-I', from, '1', ...rule], '', signal);
+    if (await holds(['-w', '-t', table, '-C', from, ...rule], signal)) return;
+    await iptables('iptables', ['-w', '-t', table, '-I', from, '1', ...rule], '', signal);
   };
 
   const ensureIptables = async (node: NodeNetwork, signal: AbortSignal) => {
-    await run('iptables-restore', ['-w', '--noflush'], iptablesRules(node), signal);
+    await restore(iptablesRules(node), signal);
     await ensureJump('nat', 'POSTROUTING', POSTROUTING_CHAIN, signal);
     await ensureJump('nat', 'PREROUTING', PORTS_CHAIN, signal);
     await ensureJump('nat', 'OUTPUT', PORTS_CHAIN, signal);
-    await run('iptables-restore', ['-w', '--noflush'], guard ? forwardRulesGuarded() : forwardRules(), signal);
+    await restore(guard ? forwardRulesGuarded() : forwardRules(), signal);
     await ensureJump('filter', 'FORWARD', FORWARD_CHAIN, signal);
   };
 
-  /** Where the FORWARD chain of iptables drops, or may (Docker's policy, a firewall's rules), pods are let through there too. */
-  const ensureForwardAccept = async (signal: AbortSignal) => {
-    const rules = await run('iptables', ['-w', '-S', 'FORWARD'], '', signal).catch((error: unknown) => {
-      if (hasCode(error, 'CommandFailed', 'ToolMissing')) return '-P FORWARD ACCEPT';
+  /** Where a chain of iptables drops, or may (Docker's policy, a firewall's rules), pods are let through there too. */
+  const ensureAccept = async ({ from, to, rules, last }: Accepts, signal: AbortSignal) => {
+    const standing = await iptables('iptables', ['-w', '-S', from], '', signal).catch((error: unknown) => {
+      if (hasCode(error, 'CommandFailed', 'ToolMissing')) return `-P ${from} ACCEPT`;
       throw error;
     });
-    const others = rules.split('\n').filter((line) => line !== '' && !line.includes(FORWARD_CHAIN));
-    if (others.length === 1 && others[0] === '-P FORWARD ACCEPT') return;
-    if (!(await succeeds('iptables', ['-w', '-C', FORWARD_CHAIN, '-o', 'skr+', '-j', 'ACCEPT'], '', signal))) {
-      await run('iptables-restore', ['-w', '--noflush'], forwardRules(), signal);
-    }
-    await ensureJump('filter', 'FORWARD', FORWARD_CHAIN, signal);
+    const others = standing.split('\n').filter((line) => line !== '' && !line.includes(OWN_CHAINS));
+    if (others.length === 1 && others[0] === `-P ${from} ACCEPT`) return;
+    if (!(await holds(['-w', '-C', to, ...last.split(' ')], signal))) await restore(rules, signal);
+    await ensureJump('filter', from, to, signal);
   };
 
   const ensure = async (node: NodeNetwork, signal: AbortSignal) => {
     // The kernel's or the tool's refusal of the real rules is what decides, not a version.
     backend ??= (await succeeds('nft', ['-c', '-f', '-'], nftRules(node, true), signal)) ? 'nft' : 'iptables';
+    chosen ??= await chooseIptables(run, signal);
     if (!guard) guard = !(await forwards(signal)) || (await hasGuard(signal));
     if (backend === 'nft') {
       await ensureNft(node, signal);
-      await ensureForwardAccept(signal);
+      await ensureAccept(FORWARD_ACCEPTS, signal);
     } else await ensureIptables(node, signal);
+    await ensureAccept(INPUT_ACCEPTS, signal);
     // Last: what must not be forwarded is dropped before anything is.
     await turnOn(signal);
   };

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { HostPort, NodeNetwork } from './wiring.ts';
 import { INTERFACE_PREFIX } from './veth.ts';
 
@@ -15,17 +14,22 @@ export function isOthersInterface(name: string): boolean {
   return OTHERS.some((pattern) => name.startsWith(pattern.replace('*', '')));
 }
 
-/** The whole table, replaced at once. The name of its empty chain tells which rules these are. */
-export function nftRules(node: NodeNetwork, guard: boolean): string {
-  const body = nftBody(node, guard);
-  return `table ip ${TABLE} {\n}\ndelete table ip ${TABLE}\ntable ip ${TABLE} {\n  chain ${nftMark(node, guard)} {\n  }\n${body}}\n`;
-}
+/** Bit of a connection's mark, by which one that a service has led is known on its way (src/net/services): it is let through, and masqueraded where it leaves the node. */
+export const LED_MARK = '0x08000000';
+/** The node's own address for services, on lo: pods ask it for names and for the API. */
+export const SERVICE_ADDRESS = '169.254.20.10';
+/** Says who made a route: iproute2 has no name for this number, and clearing goes by it. */
+export const SERVICE_ROUTES = '83';
 
-export function nftMark(node: NodeNetwork, guard: boolean): string {
-  return `v${createHash('sha256').update(nftBody(node, guard)).digest('hex').slice(0, 16)}`;
+/** These chains and no others of the table, replaced at once: services have theirs beside them. */
+export function nftRules(node: NodeNetwork, guard: boolean): string {
+  const gone = ['add', 'flush', 'delete'].flatMap((verb) => NFT_CHAINS.map((name) => `${verb} chain ip ${TABLE} ${name}\n`));
+  return `table ip ${TABLE} {\n}\n${gone.join('')}table ip ${TABLE} {\n${nftBody(node, guard)}}\n`;
 }
 
 export const GUARD_CHAIN = 'guard';
+export const MASQUERADE_CHAIN = 'postrouting';
+const NFT_CHAINS = [MASQUERADE_CHAIN, 'prerouting', 'output', GUARD_CHAIN];
 
 function nftBody({ podCidr, clusterCidr, hostPorts }: NodeNetwork, guard: boolean): string {
   const ports = hostPorts.map(nftPort);
@@ -35,7 +39,7 @@ function nftBody({ podCidr, clusterCidr, hostPorts }: NodeNetwork, guard: boolea
   const masquerade = `ip saddr ${podCidr} ip daddr != ${clusterCidr} oifname != "${OURS}" masquerade`;
   const strangers = [OURS, ...OTHERS].flatMap((name) => [`iifname != "${name}"`, `oifname != "${name}"`]).join(' ');
   const chains = [
-    chain('postrouting', 'type nat hook postrouting priority 90; policy accept;', [masquerade, ...hairpins]),
+    chain(MASQUERADE_CHAIN, 'type nat hook postrouting priority 90; policy accept;', [masquerade, ...hairpins]),
     ...(ports.length === 0
       ? []
       : [
@@ -68,18 +72,29 @@ function chain(name: string, hook: string, rules: readonly string[]): string {
   return `  chain ${name} {\n    ${hook}\n${rules.map((rule) => `    ${rule}\n`).join('')}  }\n`;
 }
 
+/** What every chain of ours in iptables begins with. */
+export const OWN_CHAINS = 'SKERRY-';
 export const FORWARD_CHAIN = 'SKERRY-FORWARD';
+export const INPUT_CHAIN = 'SKERRY-INPUT';
 export const POSTROUTING_CHAIN = 'SKERRY-POSTROUTING';
 export const PORTS_CHAIN = 'SKERRY-PORTS';
 
-/** Accepts what goes to and from pods, for iptables-restore --noflush: a table of our own cannot overrule a drop in another's. */
+const PODS = `${INTERFACE_PREFIX}+`;
+const LED = `-m connmark --mark ${LED_MARK}/${LED_MARK}`;
+/** The last rule of each: where it stands, the others do. */
+export const LAST_FORWARD_RULE = `${LED} -j ACCEPT`;
+export const LAST_INPUT_RULE = `-i ${PODS} ${LED} -j ACCEPT`;
+
+/** Accepts what goes to and from pods, and what a service has led, for iptables-restore --noflush: a table of our own cannot overrule a drop in another's. */
 export function forwardRules(): string {
-  const name = `${INTERFACE_PREFIX}+`;
-  return restore(
-    'filter',
-    [FORWARD_CHAIN],
-    [`-A ${FORWARD_CHAIN} -i ${name} -j ACCEPT`, `-A ${FORWARD_CHAIN} -o ${name} -j ACCEPT`],
-  );
+  const accepts = [`-i ${PODS}`, `-o ${PODS}`, LED].map((match) => `-A ${FORWARD_CHAIN} ${match} -j ACCEPT`);
+  return restore('filter', [FORWARD_CHAIN], accepts);
+}
+
+/** The same for what pods ask the node itself: names, the API, and services that lead to it. */
+export function inputRules(): string {
+  const accepts = [`-d ${SERVICE_ADDRESS}/32`, LED].map((match) => `-A ${INPUT_CHAIN} -i ${PODS} ${match} -j ACCEPT`);
+  return restore('filter', [INPUT_CHAIN], accepts);
 }
 
 /** The same as the nft table, where there is no nft. */

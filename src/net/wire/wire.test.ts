@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { SkerryError } from '#lib/error.ts';
 import { runCommand, type Command } from './command.ts';
 import { createFirewall } from './firewall.ts';
-import { forwardRulesGuarded, iptablesRules, nftMark, nftRules } from './rules.ts';
+import { forwardRulesGuarded, iptablesRules, nftRules } from './rules.ts';
 import { aliasOf, hostBatch, interfaceName, parseMtu, parseWired, podBatch } from './veth.ts';
 
 const REQUEST = { podUid: 'a2f3', sandboxId: 'cafe', address: '10.32.0.5', pid: 77 };
@@ -47,8 +47,8 @@ test('the MTU is that of the way out', () => {
 test('rules: masquerade, host ports, and a guard only where we turned forwarding on', () => {
   const plain = nftRules(NODE, false);
   expect(plain).toContain('ip saddr 10.32.0.0/25 ip daddr != 10.32.0.0/11 oifname != "skr*" masquerade');
-  expect(plain).not.toContain('prerouting');
-  expect(plain).not.toContain('guard');
+  expect(plain).not.toContain('hook prerouting');
+  expect(plain).not.toContain('chain guard {');
   const full = nftRules(
     { ...NODE, hostPorts: [PORT, { ...PORT, hostPort: 53, protocol: 'udp', hostAddress: '192.0.2.1' }] },
     true,
@@ -56,7 +56,8 @@ test('rules: masquerade, host ports, and a guard only where we turned forwarding
   expect(full).toContain('fib daddr type local tcp dport 8080 dnat to 10.32.0.5:80');
   expect(full).toContain('ip daddr 192.0.2.1 udp dport 53 dnat to 10.32.0.5:80');
   expect(full).toContain('chain guard');
-  expect(nftMark(NODE, false)).not.toBe(nftMark(NODE, true));
+  // Services have their chains in the same table.
+  expect(full).not.toContain('delete table');
   expect(iptablesRules({ ...NODE, hostPorts: [PORT] })).toContain(
     '-A SKERRY-PORTS -m addrtype --dst-type LOCAL -p tcp --dport 8080 -j DNAT --to-destination 10.32.0.5:80',
   );
@@ -82,8 +83,9 @@ test('what stands is left alone, what was flushed is put back, Docker’s drop i
   const node = tools((line) => {
     if (line === 'cat /proc/sys/net/ipv4/ip_forward') return '1\n';
     if (line.startsWith('nft list chain ip skerry guard')) return undefined;
-    if (line.startsWith('nft list')) return flushed ? undefined : '';
+    if (line.startsWith('nft list')) return flushed ? undefined : 'masquerade';
     if (line === 'iptables -w -S FORWARD') return '-P FORWARD DROP\n-A FORWARD -j DOCKER-USER\n';
+    if (line === 'iptables -w -S INPUT') return '-P INPUT DROP\n-A INPUT -j ufw-before-input\n';
     if (line.startsWith('iptables -w -C') || line.includes(' -C ')) return flushed ? undefined : '';
     return '';
   });
@@ -94,6 +96,8 @@ test('what stands is left alone, what was flushed is put back, Docker’s drop i
     'nft -f - < table ip skerry {',
     'iptables-restore -w --noflush < *filter',
     'iptables -w -t filter -I FORWARD 1 -j SKERRY-FORWARD',
+    'iptables-restore -w --noflush < *filter',
+    'iptables -w -t filter -I INPUT 1 -j SKERRY-INPUT',
   ]);
   flushed = false;
   await firewall.ensure(NODE, signal);
@@ -104,7 +108,7 @@ test('forwarding that was off is turned on last, behind a guard', async () => {
   const { signal } = new AbortController();
   const node = tools((line) => {
     if (line.startsWith('cat')) return '0\n';
-    if (line === 'iptables -w -S FORWARD') return '-P FORWARD ACCEPT\n';
+    if (line.startsWith('iptables -w -S')) return `-P ${line.split(' ').at(-1)} ACCEPT\n`;
     return line.startsWith('nft list') ? undefined : '';
   });
   await createFirewall(node.run).ensure(NODE, signal);
@@ -116,16 +120,19 @@ test('where nft is refused, iptables does it all', async () => {
   const { signal } = new AbortController();
   const node = tools((line) => {
     if (line.startsWith('cat')) return '1\n';
+    if (line === 'iptables -w -S INPUT') return '-P INPUT ACCEPT\n';
     return line.startsWith('nft') || line.includes(' -C ') ? undefined : '';
   });
   await createFirewall(node.run).ensure(NODE, signal);
   expect(node.lines.filter((line) => line.startsWith('iptables'))).toEqual([
+    'iptables -w -t nat -S DOCKER',
     'iptables-restore -w --noflush < *nat',
     'iptables -w -t nat -I POSTROUTING 1 -j SKERRY-POSTROUTING',
     'iptables -w -t nat -I PREROUTING 1 -j SKERRY-PORTS',
     'iptables -w -t nat -I OUTPUT 1 -j SKERRY-PORTS',
     'iptables-restore -w --noflush < *filter',
     'iptables -w -t filter -I FORWARD 1 -j SKERRY-FORWARD',
+    'iptables -w -S INPUT',
   ]);
 });
 

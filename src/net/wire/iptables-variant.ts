@@ -1,0 +1,29 @@
+import { hasCode } from '#lib/error.ts';
+import type { Command } from './command.ts';
+
+/**
+ * A machine may have two iptables, whose rules do not know of each other: the one in which Docker's stand is the one whose drops have to be overruled.
+ * The plain one, where Docker's are in neither.
+ */
+export const IPTABLES = ['iptables', 'iptables-nft', 'iptables-legacy'] as const;
+const DOCKER = ['-w', '-t', 'nat', '-S', 'DOCKER'];
+
+/** As `run`, but with every `iptables`, `iptables-save` and `iptables-restore` of that variant. */
+export async function chooseIptables(run: Command, signal: AbortSignal): Promise<Command> {
+  for (const variant of IPTABLES) if (await hasDocker(run, variant, signal)) return withVariant(run, variant);
+  return run;
+}
+
+function withVariant(run: Command, variant: string): Command {
+  return (file, args, input, signal) => run(file.replace(/^iptables/, variant), args, input, signal);
+}
+
+async function hasDocker(run: Command, variant: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    await run(variant, DOCKER, '', signal);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'CommandFailed', 'ToolMissing')) return false;
+    throw error;
+  }
+}
