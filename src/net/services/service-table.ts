@@ -6,8 +6,16 @@ export type ServiceTable = {
   readonly serviceCidr: string;
   readonly clusterCidr: string;
   readonly podCidr: string;
+  /** This node's own for services (169.254.20.10): on lo, and the source of what a pod sends to itself through a service. */
+  readonly address: string;
   readonly ports: readonly ServicePortRules[];
+  /** Ports of `address` that are led to another port of it, where the first can not be listened on. */
+  readonly redirects: readonly Redirect[];
+  /** UDP ports of `address` whose packets conntrack is not to follow. */
+  readonly untracked: readonly number[];
 };
+
+export type Redirect = { readonly protocol: 'tcp' | 'udp'; readonly port: number; readonly toPort: number };
 
 export type ServicePortRules = {
   /** `default/web:http`, or `default/web` of a port without a name: what its chains and its UDP zone are named after. */

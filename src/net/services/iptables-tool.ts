@@ -1,0 +1,44 @@
+import type { Command } from '../wire/command.ts';
+import { FORWARD_CHAIN } from '../wire/rules.ts';
+import { parseIptablesChains, parseIptablesFound } from './iptables-listing.ts';
+import { JUMPS, iptablesServiceRules } from './iptables-rules.ts';
+import { iptablesChange } from './iptables-text.ts';
+import { NO_RULES, difference } from './ruleset.ts';
+import type { RulesTool } from './rules-tool.ts';
+
+/** `run` has iptables stand for the variant that is to be used: src/net/wire/iptables-variant.ts. */
+export function createIptablesTool(run: Command): RulesTool {
+  const load = (text: string, signal: AbortSignal) => run('iptables-restore', ['-w', '--noflush'], text, signal);
+
+  const ensureJump = async (table: string, from: string, to: string, signal: AbortSignal) => {
+    const rules = (await run('iptables', ['-w', '-t', table, '-S', from], '', signal)).split('\n');
+    const at = rules.indexOf(`-A ${from} -j ${to}`);
+    // What nobody answers is refused before the chain that lets everything of a pod through.
+    const accepts = rules.indexOf(`-A ${from} -j ${FORWARD_CHAIN}`);
+    if (at >= 0 && (accepts < 0 || at < accepts)) return;
+    await run('iptables', ['-w', '-t', table, '-I', from, '1', '-j', to], '', signal);
+    if (at >= 0) await run('iptables', ['-w', '-t', table, '-D', from, String(at + 1)], '', signal);
+  };
+
+  const straighten = async (signal: AbortSignal) => {
+    for (const { table, from, to } of JUMPS) for (const chain of from) await ensureJump(table, chain, to, signal);
+  };
+
+  return {
+    rules: iptablesServiceRules,
+    list: async (signal) => {
+      const tables = ['raw', 'nat', 'filter'].map((table) => run('iptables-save', ['-t', table], '', signal));
+      return (await Promise.all(tables)).join('\n');
+    },
+    found: parseIptablesFound,
+    replace: async (listing, to, signal) => {
+      const change = difference(NO_RULES, to);
+      if (change === undefined) return;
+      const stale = parseIptablesChains(listing).filter((name) => !to.chains.has(name) && !to.sets.has(name));
+      await load(iptablesChange(change, to, stale), signal);
+      await straighten(signal);
+    },
+    change: async (change, to, signal) => void (await load(iptablesChange(change, to), signal)),
+    straighten,
+  };
+}

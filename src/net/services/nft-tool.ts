@@ -1,0 +1,50 @@
+import { hasCode } from '#lib/error.ts';
+import type { Command } from '../wire/command.ts';
+import { TABLE } from '../wire/rules.ts';
+import { parseNftFound, parseNftStanding } from './nft-listing.ts';
+import { nftServiceRules } from './nft-rules.ts';
+import { nftChange, nftRemoval } from './nft-text.ts';
+import { NO_RULES, difference, type Ruleset } from './ruleset.ts';
+import type { RulesTool } from './rules-tool.ts';
+import { SAMPLE_TABLE, SAMPLE_ZONES } from './sample-table.ts';
+
+const CHECKED_TABLE = `${TABLE}-check`;
+
+export function createNftTool(run: Command): RulesTool {
+  const load = (text: string, signal: AbortSignal) => run('nft', ['-f', '-'], text, signal).then(() => undefined);
+  return {
+    rules: nftServiceRules,
+    list: (signal) =>
+      run('nft', ['list', 'table', 'ip', TABLE], '', signal).catch((error: unknown) => {
+        // There is none yet.
+        if (hasCode(error, 'CommandFailed')) return '';
+        throw error;
+      }),
+    found: parseNftFound,
+    replace: (listing, to, signal) => load(replacement(listing, to), signal),
+    change: (change, to, signal) => load(nftChange(change, to), signal),
+    straighten: () => Promise.resolve(),
+  };
+}
+
+/** Both the tool and the kernel are asked, with rules that have everything in them, as a table that nobody has: they must not meet those that stand. */
+export async function canNft(run: Command, signal: AbortSignal): Promise<boolean> {
+  const rules = nftServiceRules(SAMPLE_TABLE, SAMPLE_ZONES);
+  const change = difference(NO_RULES, rules);
+  try {
+    await run('nft', ['-c', '-f', '-'], change === undefined ? '' : nftChange(change, rules, CHECKED_TABLE), signal);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'CommandFailed', 'ToolMissing')) return false;
+    throw error;
+  }
+}
+
+/** Clients that are remembered stay so: the sets of endpoints are left as they are. */
+function replacement(listing: string, to: Ruleset): string {
+  const standing = parseNftStanding(listing);
+  const names = new Set([...to.sets.keys()].filter((name) => name.includes('-stay-')));
+  const keep = new Map(standing.sets.filter(({ name }) => names.has(name)).map(({ name }) => [name, to.sets.get(name) ?? '']));
+  const change = difference({ ...NO_RULES, sets: keep }, to);
+  return nftRemoval(standing, new Set(keep.keys())) + (change === undefined ? '' : nftChange(change, to));
+}

@@ -1,0 +1,82 @@
+import { endpointName, portName } from './rule-names.ts';
+import type { Backend, Redirect, ServicePortRules, ServiceTable } from './service-table.ts';
+
+/**
+ * What the ways of a table are, before either backend puts them into its words: chains that lead, and what leads to which of them. Both data paths are
+ * written from this, so that they can not differ in it.
+ */
+export type ServiceChains = {
+  readonly chains: readonly LeadingChain[];
+  readonly addresses: readonly Way[];
+  readonly nodePorts: readonly Way[];
+};
+
+/** Steps are tried in order; the last one always leads somewhere, where there are backends at all. */
+export type LeadingChain = {
+  readonly name: string;
+  readonly protocol: 'tcp' | 'udp';
+  /** Clients for whom another chain holds: pods and the node itself, where outside clients have only this node's endpoints. */
+  readonly insideTo: string | undefined;
+  readonly backends: readonly Backend[];
+  /** Of the same length as backends where clients stay with theirs. */
+  readonly sticky: { readonly seconds: number; readonly names: readonly string[] } | undefined;
+};
+
+/** `address` is undefined for node ports. */
+export type Way = {
+  readonly address: string | undefined;
+  readonly protocol: 'tcp' | 'udp';
+  readonly port: number;
+  /** Undefined: nobody is there. */
+  readonly to: string | undefined;
+  /** What comes of a packet that nobody was led by. Undefined: its whole network is refused. */
+  readonly otherwise: 'refuse' | 'drop' | undefined;
+};
+
+export function serviceChains(table: ServiceTable): ServiceChains {
+  const ports = [...table.ports.map(portChains), ...table.redirects.map((redirect) => portChains(redirectPort(redirect, table)))];
+  return {
+    chains: ports.flatMap(({ chains }) => chains),
+    addresses: ports.flatMap(({ ways }) => ways.filter(({ address }) => address !== undefined)),
+    nodePorts: ports.flatMap(({ ways }) => ways.filter(({ address }) => address === undefined)),
+  };
+}
+
+/** A redirect is a port whose only backend is the node itself. */
+function redirectPort({ protocol, port, toPort }: Redirect, { address }: ServiceTable): ServicePortRules {
+  const internal = [{ address, port: toPort }];
+  const key = `redirect ${port}`;
+  return { key, protocol, port, clusterIp: address, externalIps: [], internal, external: [], keepsClient: false };
+}
+
+function portChains(port: ServicePortRules): { readonly chains: readonly LeadingChain[]; readonly ways: readonly Way[] } {
+  const { protocol, clusterIp, externalIps, nodePort, keepsClient } = port;
+  const inside = port.internal.length === 0 ? undefined : `i-${portName(port)}`;
+  const isReachable = nodePort !== undefined || externalIps.length > 0;
+  const isAlike = !keepsClient && isSame(port.internal, port.external);
+  const insideTo = keepsClient ? inside : undefined;
+  const hasOwn = isReachable && !isAlike && (port.external.length > 0 || insideTo !== undefined);
+  const outside = hasOwn ? `x-${portName(port)}` : isAlike ? inside : undefined;
+  const otherwise = keepsClient ? 'drop' : 'refuse';
+  return {
+    chains: [
+      ...(inside === undefined ? [] : [chain(port, inside, port.internal, undefined)]),
+      ...(hasOwn && outside !== undefined ? [chain(port, outside, port.external, insideTo)] : []),
+    ],
+    ways: [
+      { address: clusterIp, protocol, port: port.port, to: inside, otherwise: undefined },
+      ...externalIps.map((address) => ({ address, protocol, port: port.port, to: outside, otherwise }) as const),
+      ...(nodePort === undefined ? [] : [{ address: undefined, protocol, port: nodePort, to: outside, otherwise } as const]),
+    ],
+  };
+}
+
+function chain(port: ServicePortRules, name: string, backends: readonly Backend[], insideTo: string | undefined): LeadingChain {
+  const { protocol, affinitySeconds: seconds } = port;
+  const names = backends.map((backend) => endpointName(port, backend));
+  return { name, protocol, insideTo, backends, sticky: seconds === undefined ? undefined : { seconds, names } };
+}
+
+function isSame(a: readonly Backend[], b: readonly Backend[]): boolean {
+  return a.length === b.length && a.every(({ address, port }, at) => address === b[at]?.address && port === b[at]?.port);
+}
