@@ -6,6 +6,7 @@ import type { Host } from '../../scripts/lab/host.ts';
 import { createApi, type Api } from './api.ts';
 import { measureExecutable } from './executable.ts';
 import { findPid, memoryOf } from './memory.ts';
+import { measureServices } from './services.ts';
 import { median, printTable, row, throughput, type Row } from './statistics.ts';
 
 /**
@@ -23,7 +24,7 @@ const TOOLS = [...LAB, { program: 'mkfs.ext4', package: 'e2fsprogs' }];
 const rows: Row[] = [];
 
 await ensure(TOOLS, (text) => console.log(text));
-rows.push(...(await measureExecutable(PROGRAM)));
+rows.push(...(await measureExecutable(PROGRAM)), ...(await measureServices()));
 const lab = await createLab({ nodes: 1 });
 try {
   await bench(lab);

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SkerryError } from '#lib/error.ts';
+import { createServiceRules } from '#net/services/service-rules.ts';
 import type { ServiceTable } from '#net/services/service-table.ts';
+import type { Command } from '#net/wire/command.ts';
 import { createClearing } from '#net/wire/clear.ts';
 import {
   A,
@@ -135,17 +138,17 @@ describe.each(BACKENDS)('services by %s', (backend) => {
 
   test('clients stay with their endpoint, until it leaves or the time is over', async () => {
     const { peers, ensure } = world;
-    await ensure(tcp([A, B], { affinitySeconds: 2, nodePort: 30_080 }));
+    await ensure(tcp([A, B], { affinitySeconds: 60, nodePort: 30_080 }));
     const [first = ''] = Object.keys(await peers.c.count(VIP, 80, 20));
     expect(Object.keys(await peers.c.count(VIP, 80, 20))).toEqual([first]);
     expect(Object.keys(await peers.client.count(NODE, 30_080, 20))).toHaveLength(1);
     // Others come, the client stays; its own leaves, it goes.
-    await ensure(tcp([A, B, FAR], { affinitySeconds: 2 }));
+    await ensure(tcp([A, B, FAR], { affinitySeconds: 60 }));
     expect(Object.keys(await peers.c.count(VIP, 80, 20))).toEqual([first]);
     await ensure(
       tcp(
         [A, B, FAR].filter(({ address }) => address !== (first === 'a' ? A : B).address),
-        { affinitySeconds: 2 },
+        { affinitySeconds: 60 },
       ),
     );
     expect(Object.keys(await peers.c.count(VIP, 80, 20))).not.toContain(first);
@@ -295,4 +298,28 @@ describe.each(BACKENDS)('services by %s', (backend) => {
     expect(left.join('\n')).not.toMatch(/skerry|169\.254\.20\.10|10\.96\.0\.0/i);
     expect(await createClearing(command).rules(signal)).toEqual([]);
   });
+});
+
+test('where the way into the kernel changes, the other one’s rules go', async () => {
+  const world = await startServiceWorld('nft');
+  try {
+    const { node, peers } = world;
+    const isStanding = async () => (await peers.host.fetch(TABLE.address, 1)).startsWith('host');
+    const refusing: Command = (file, args, input, abort) =>
+      args[0] === '-c'
+        ? Promise.reject(new SkerryError('CommandFailed', 'this kernel can not'))
+        : node.command(file, args, input, abort);
+    const all = async () => (await node.run('nft', 'list', 'ruleset')) + (await node.run('iptables-save'));
+    await createServiceRules({ run: refusing, isStanding }).ensure({ ...TABLE, ports: [tcp([A])] }, signal);
+    expect(await all()).not.toContain('svc-');
+    expect(await peers.c.fetch(VIP, 80)).toContain('a ');
+    await world.ensure(tcp([B]));
+    expect(await all()).not.toContain('SKERRY-SVC');
+    expect(await peers.c.fetch(VIP, 80)).toContain('b ');
+    await createServiceRules({ run: refusing, isStanding }).ensure({ ...TABLE, ports: [tcp([C])] }, signal);
+    expect(await all()).not.toContain('svc-');
+    expect(await peers.b.fetch(VIP, 80)).toContain('c ');
+  } finally {
+    world.stop();
+  }
 });

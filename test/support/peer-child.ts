@@ -31,6 +31,8 @@ function obey(order: PeerOrder): Promise<string> {
       return serveUdp(order.port, order.address);
     case 'fetch':
       return fetchOnce(order.host, order.port);
+    case 'fetch-many':
+      return fetchMany(order.host, order.port, order.times);
     case 'open':
       return open(order.name, order.host, order.port);
     case 'say':
@@ -71,6 +73,16 @@ async function fetchOnce(host: string, port: number): Promise<string> {
   } finally {
     socket.destroy();
   }
+}
+
+async function fetchMany(host: string, port: number, times: number): Promise<string> {
+  const took: number[] = [];
+  for (let turn = 0; turn < times; turn += 1) {
+    const since = performance.now();
+    await fetchOnce(host, port);
+    took.push(performance.now() - since);
+  }
+  return String(took.toSorted((a, b) => a - b)[times >> 1]);
 }
 
 function open(name: string, host: string, port: number): Promise<string> {

@@ -16,6 +16,8 @@ export type PeerOrder =
   | { readonly type: 'serve-tcp'; readonly port: number; readonly address: string }
   | { readonly type: 'serve-udp'; readonly port: number; readonly address: string }
   | { readonly type: 'fetch'; readonly host: string; readonly port: number }
+  /** One after the other; answers with the median of their milliseconds. */
+  | { readonly type: 'fetch-many'; readonly host: string; readonly port: number; readonly times: number }
   | { readonly type: 'open'; readonly name: string; readonly host: string; readonly port: number }
   | { readonly type: 'say'; readonly name: string }
   | { readonly type: 'send'; readonly name: string; readonly host: string; readonly port: number };

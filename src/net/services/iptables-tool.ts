@@ -1,7 +1,8 @@
 import type { Command } from '../wire/command.ts';
+import { removeOwnChains } from '../wire/own-chains.ts';
 import { FORWARD_CHAIN } from '../wire/rules.ts';
 import { parseIptablesChains, parseIptablesFound } from './iptables-listing.ts';
-import { JUMPS, iptablesServiceRules } from './iptables-rules.ts';
+import { IPTABLES_PREFIX, JUMPS, iptablesServiceRules } from './iptables-rules.ts';
 import { iptablesChange } from './iptables-text.ts';
 import { NO_RULES, difference } from './ruleset.ts';
 import type { RulesTool } from './rules-tool.ts';
@@ -40,5 +41,6 @@ export function createIptablesTool(run: Command): RulesTool {
     },
     change: async (change, to, signal) => void (await load(iptablesChange(change, to), signal)),
     straighten,
+    retire: async (signal) => void (await removeOwnChains(run, signal, IPTABLES_PREFIX)),
   };
 }

@@ -12,18 +12,23 @@ const CHECKED_TABLE = `${TABLE}-check`;
 
 export function createNftTool(run: Command): RulesTool {
   const load = (text: string, signal: AbortSignal) => run('nft', ['-f', '-'], text, signal).then(() => undefined);
+  const list = (signal: AbortSignal) =>
+    run('nft', ['list', 'table', 'ip', TABLE], '', signal).catch((error: unknown) => {
+      // There is none yet.
+      if (hasCode(error, 'CommandFailed', 'ToolMissing')) return '';
+      throw error;
+    });
   return {
     rules: nftServiceRules,
-    list: (signal) =>
-      run('nft', ['list', 'table', 'ip', TABLE], '', signal).catch((error: unknown) => {
-        // There is none yet.
-        if (hasCode(error, 'CommandFailed')) return '';
-        throw error;
-      }),
+    list,
     found: parseNftFound,
     replace: (listing, to, signal) => load(replacement(listing, to), signal),
     change: (change, to, signal) => load(nftChange(change, to), signal),
     straighten: () => Promise.resolve(),
+    retire: async (signal) => {
+      const standing = parseNftStanding(await list(signal));
+      if (standing.chains.length > 0) await load(nftRemoval(standing, new Set()), signal);
+    },
   };
 }
 

@@ -24,8 +24,10 @@ export const NOT_NODE_ADDRESSES = ['127.0.0.0/8', '169.254.0.0/16'] as const;
 /** Addresses of backends that may be pods of this node: what such a pod sends to itself through a service needs another source. */
 export function localBackends(ports: readonly ServicePortRules[], podCidr: string): readonly string[] {
   const network = parseCidr(podCidr);
-  const addresses = ports.flatMap(({ internal, external }) => [...internal, ...external].map(({ address }) => address));
-  return [...new Set(addresses)].filter((text) => {
+  const addresses = new Set<string>();
+  for (const { internal, external } of ports)
+    for (const backends of [internal, external]) for (const { address } of backends) addresses.add(address);
+  return [...addresses].filter((text) => {
     const address = parseIp(text);
     return network !== undefined && address !== undefined && contains(network, address);
   });

@@ -13,6 +13,8 @@ export type RulesTool = {
   readonly change: (change: RulesetChange, to: Ruleset, signal: AbortSignal) => Promise<void>;
   /** Puts right what others may have moved without flushing it. */
   readonly straighten: (signal: AbortSignal) => Promise<void>;
+  /** Takes away what this one has put up, as the other is used now. */
+  readonly retire: (signal: AbortSignal) => Promise<void>;
 };
 
 /** What has to outlive a restart of the agent. */

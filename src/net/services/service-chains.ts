@@ -51,12 +51,13 @@ function redirectPort({ protocol, port, toPort }: Redirect, { address }: Service
 
 function portChains(port: ServicePortRules): { readonly chains: readonly LeadingChain[]; readonly ways: readonly Way[] } {
   const { protocol, clusterIp, externalIps, nodePort, keepsClient } = port;
-  const inside = port.internal.length === 0 ? undefined : `i-${portName(port)}`;
+  const name = portName(port);
+  const inside = port.internal.length === 0 ? undefined : `i-${name}`;
   const isReachable = nodePort !== undefined || externalIps.length > 0;
   const isAlike = !keepsClient && isSame(port.internal, port.external);
   const insideTo = keepsClient ? inside : undefined;
   const hasOwn = isReachable && !isAlike && (port.external.length > 0 || insideTo !== undefined);
-  const outside = hasOwn ? `x-${portName(port)}` : isAlike ? inside : undefined;
+  const outside = hasOwn ? `x-${name}` : isAlike ? inside : undefined;
   const otherwise = keepsClient ? 'drop' : 'refuse';
   return {
     chains: [
@@ -73,8 +74,8 @@ function portChains(port: ServicePortRules): { readonly chains: readonly Leading
 
 function chain(port: ServicePortRules, name: string, backends: readonly Backend[], insideTo: string | undefined): LeadingChain {
   const { protocol, affinitySeconds: seconds } = port;
-  const names = backends.map((backend) => endpointName(port, backend));
-  return { name, protocol, insideTo, backends, sticky: seconds === undefined ? undefined : { seconds, names } };
+  const names = () => backends.map((backend) => endpointName(port, backend));
+  return { name, protocol, insideTo, backends, sticky: seconds === undefined ? undefined : { seconds, names: names() } };
 }
 
 function isSame(a: readonly Backend[], b: readonly Backend[]): boolean {

@@ -32,8 +32,13 @@ export function createServiceRules({ run = runCommand, isStanding }: ServiceRule
   let standing: Standing | undefined;
   let before: Promise<unknown> = Promise.resolve();
 
-  const chooseTool = async (signal: AbortSignal) =>
-    (await canNft(run, signal)) ? createNftTool(run) : createIptablesTool(await chooseIptables(run, signal));
+  const chooseTool = async (signal: AbortSignal) => {
+    const [nft, iptables] = [createNftTool(run), createIptablesTool(await chooseIptables(run, signal))];
+    const [use, other] = (await canNft(run, signal)) ? [nft, iptables] : [iptables, nft];
+    // nftables was installed, say, since an earlier run of the agent.
+    await other.retire(signal);
+    return use;
+  };
 
   const next = (use: RulesTool, table: ServiceTable, from: Pick<Standing, 'frontends' | 'zones'>): Standing => {
     const frontends = udpFrontends(table);

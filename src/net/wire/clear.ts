@@ -1,7 +1,8 @@
 import { hasCode } from '#lib/error.ts';
 import { runCommand, type Command } from './command.ts';
 import { IPTABLES } from './iptables-variant.ts';
-import { FORWARD_CHAIN, GUARD_CHAIN, OWN_CHAINS, SERVICE_ADDRESS, SERVICE_ROUTES, TABLE, isOthersInterface } from './rules.ts';
+import { removeOwnChains } from './own-chains.ts';
+import { FORWARD_CHAIN, GUARD_CHAIN, SERVICE_ADDRESS, SERVICE_ROUTES, TABLE, isOthersInterface } from './rules.ts';
 import { parseAliases, parseInterfaces } from './veth.ts';
 
 /**
@@ -68,14 +69,8 @@ export function createClearing(run: Command = runCommand): Clearing {
         await run('nft', ['delete', 'table', 'ip', TABLE], '', signal);
         removed.push(`nft table ${TABLE}`);
       }
-      for (const variant of IPTABLES) {
-        // Without the name of a table, those of the old kind that nobody uses are not even made.
-        const standing = ownChains(await outputOf(`${variant}-save`, [], signal));
-        if (standing.chains.length === 0) continue;
-        await run(`${variant}-restore`, ['-w', '--noflush'], removalOf(standing), signal);
-        const names = standing.chains.map(({ name }) => `iptables chain ${name.replace(SERVICE_CHAIN, '$1*')}`);
-        removed.push(...[...new Set(names)].toSorted());
-      }
+      const chains = (await removeOwnChains(run, signal)).map((name) => `iptables chain ${name.replace(SERVICE_CHAIN, '$1*')}`);
+      removed.push(...[...new Set(chains)].toSorted());
       removed.push(...(await removeServiceAddress(signal)));
       return removed;
     },
@@ -98,38 +93,3 @@ async function isAny<T>(all: readonly T[], judge: (each: T) => Promise<boolean>)
 
 /** Those of services are many. */
 const SERVICE_CHAIN = /^(SKERRY-SVC-).*/;
-
-type OwnChains = { readonly chains: readonly TableChain[]; readonly jumps: readonly TableRule[] };
-type TableChain = { readonly table: string; readonly name: string };
-type TableRule = { readonly table: string; readonly rule: string };
-
-/** From iptables-save: our chains, and what leads into them from others'. */
-function ownChains(listing: string): OwnChains {
-  let table = '';
-  const chains: TableChain[] = [];
-  const jumps: TableRule[] = [];
-  for (const line of listing.split('\n')) {
-    if (line.startsWith('*')) table = line.slice(1).trim();
-    const [, name = ''] = /^:(\S+)/.exec(line) ?? [];
-    if (name.startsWith(OWN_CHAINS)) chains.push({ table, name });
-    const [, from = '', rule = '', to = ''] = /^-A (\S+) (.*-[jg] (\S+).*)$/.exec(line) ?? [];
-    if (to.startsWith(OWN_CHAINS) && !from.startsWith(OWN_CHAINS)) jumps.push({ table, rule: `${from} ${rule}` });
-  }
-  return { chains, jumps };
-}
-
-function removalOf({ chains, jumps }: OwnChains): string {
-  return [...new Set(chains.map(({ table }) => table))]
-    .flatMap((its) => {
-      const names = chains.filter(({ table }) => table === its).map(({ name }) => name);
-      const leads = jumps.filter(({ table }) => table === its);
-      return [
-        `*${its}`,
-        ...leads.map(({ rule }) => `-D ${rule}`),
-        ...['-F', '-X'].flatMap((verb) => names.map((name) => `${verb} ${name}`)),
-        'COMMIT',
-        '',
-      ];
-    })
-    .join('\n');
-}

@@ -6,7 +6,6 @@ import type { Command } from './command.ts';
  * The plain one, where Docker's are in neither.
  */
 export const IPTABLES = ['iptables', 'iptables-nft', 'iptables-legacy'] as const;
-const DOCKER = ['-w', '-t', 'nat', '-S', 'DOCKER'];
 
 /** As `run`, but with every `iptables`, `iptables-save` and `iptables-restore` of that variant. */
 export async function chooseIptables(run: Command, signal: AbortSignal): Promise<Command> {
@@ -15,15 +14,19 @@ export async function chooseIptables(run: Command, signal: AbortSignal): Promise
 }
 
 function withVariant(run: Command, variant: string): Command {
-  return (file, args, input, signal) => run(file.replace(/^iptables/, variant), args, input, signal);
+  return (file, args, input, signal) => run(file.replace(/^iptables(?=$|-save$|-restore$)/, variant), args, input, signal);
 }
 
 async function hasDocker(run: Command, variant: string, signal: AbortSignal): Promise<boolean> {
+  return /^:DOCKER /m.test(await savedRules(run, variant, signal));
+}
+
+/** All that stands in one of them: nothing where it is missing, or has no say. Without the name of a table, those of the old kind that nobody uses are not even made. */
+export async function savedRules(run: Command, variant: string, signal: AbortSignal): Promise<string> {
   try {
-    await run(variant, DOCKER, '', signal);
-    return true;
+    return await run(`${variant}-save`, [], '', signal);
   } catch (error) {
-    if (hasCode(error, 'CommandFailed', 'ToolMissing')) return false;
+    if (hasCode(error, 'CommandFailed', 'ToolMissing')) return '';
     throw error;
   }
 }

@@ -125,7 +125,9 @@ test('where nft is refused, iptables does it all', async () => {
   });
   await createFirewall(node.run).ensure(NODE, signal);
   expect(node.lines.filter((line) => line.startsWith('iptables'))).toEqual([
-    'iptables -w -t nat -S DOCKER',
+    'iptables-save',
+    'iptables-nft-save',
+    'iptables-legacy-save',
     'iptables-restore -w --noflush < *nat',
     'iptables -w -t nat -I POSTROUTING 1 -j SKERRY-POSTROUTING',
     'iptables -w -t nat -I PREROUTING 1 -j SKERRY-PORTS',
