@@ -288,7 +288,7 @@ describe.each(BACKENDS)('services by %s', (backend) => {
     await ensure(tcp([A], { nodePort: 30_080, affinitySeconds: 10 }), udp([A]));
     const removed = await createClearing(command).rules(signal);
     expect(removed).toContain(`address ${TABLE.address}`);
-    expect(removed).toContain(backend === 'nft' ? 'nft table skerry' : 'iptables chain SKERRY-SVC-*');
+    expect(removed).toContain(backend.startsWith('nft') ? 'nft table skerry' : 'iptables chain SKERRY-SVC-*');
     const left = [
       await node.run('nft', 'list', 'ruleset'),
       await node.run('iptables-legacy-save'),

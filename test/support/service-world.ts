@@ -5,6 +5,7 @@ import type { Command } from '#net/wire/command.ts';
 import { createWiring } from '#net/wire/ip-wiring.ts';
 import type { HostPort } from '#net/wire/wiring.ts';
 import { connect, startNetns, type Netns } from './netns.ts';
+import { installOldNft } from './old-nft.ts';
 import { startPeer, type Peer } from './peer.ts';
 
 /**
@@ -24,7 +25,7 @@ export type ServiceWorld = {
   readonly stop: () => void;
 };
 
-export const BACKENDS = ['nft', 'iptables', 'iptables-legacy'] as const;
+export const BACKENDS = ['nft', 'nft 0.9.8', 'iptables', 'iptables-legacy'] as const;
 export type BackendName = (typeof BACKENDS)[number];
 
 export const A = { address: '10.32.0.1', port: 8080 };
@@ -82,7 +83,8 @@ export async function startServiceWorld(backend: BackendName): Promise<ServiceWo
   await node.run('ip', 'route', 'add', '10.32.0.128/25', 'via', '192.0.2.2');
   await far.run('ip', 'route', 'add', '10.32.0.0/25', 'via', NODE_ON_LAN);
   await far.run('ip', 'addr', 'add', `${FAR.address}/32`, 'dev', 'lo');
-  const command = commandOf(backend, node.command);
+  const oldNft = backend === 'nft 0.9.8' ? await installOldNft() : undefined;
+  const command = oldNft?.in(node.command) ?? commandOf(backend, node.command);
   const wiring = createWiring(command);
   const ensureNode = (hostPorts: readonly HostPort[] = []) =>
     wiring.ensureNode({ podCidr: TABLE.podCidr, clusterCidr: TABLE.clusterCidr, hostPorts }, signal);
@@ -115,6 +117,7 @@ export async function startServiceWorld(backend: BackendName): Promise<ServiceWo
     stop: () => {
       for (const peer of Object.values(peers)) peer.stop();
       for (const netns of Object.values(named)) netns.stop();
+      oldNft?.remove();
     },
   };
 }

@@ -9,8 +9,10 @@ export function nftChange({ sets, chains, elements }: RulesetChange, to: Ruleset
     ...[...chains.changed, ...chains.removed].map((name) => `flush chain ip ${table} ${name}`),
     ...chains.removed.map((name) => `delete chain ip ${table} ${name}`),
     ...sets.removed.map((name) => `delete set ip ${table} ${name}`),
+    `add table ip ${table}`,
+    // Not within the braces: nft 0.9.8 dies of elements that are added to such a set in the same text.
+    ...sets.added.map((name) => `add ${setText(name, to.sets.get(name) ?? '', table)}`),
     `table ip ${table} {`,
-    ...sets.added.map((name) => setText(name, to.sets.get(name) ?? '')),
     ...[...chains.added, ...chains.changed].map((name) => chainText(name, to.chains.get(name) ?? [])),
     '}',
     ...bySet(elements.added, ({ key, value }) => (value === '' ? key : `${key} : ${value}`)).map(
@@ -32,8 +34,8 @@ export function nftRemoval({ chains, sets }: NftStanding, keep: ReadonlySet<stri
   ].join('\n');
 }
 
-function setText(name: string, declaration: string): string {
-  return declaration.replace(/^(map|set)/, (type) => `  ${type} ${name}`);
+function setText(name: string, declaration: string, table: string): string {
+  return declaration.replace(/^(map|set)/, (type) => `${type} ip ${table} ${name}`);
 }
 
 function chainText(name: string, rules: readonly string[]): string {

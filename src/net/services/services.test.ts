@@ -117,6 +117,7 @@ test('one endpoint more is three lines for nft, and two chains’ worth for ipta
     return change === undefined || to === undefined ? '' : write(change, to);
   };
   expect(text(nftServiceRules, nftChange)).toBe(`flush chain ip skerry svc-i-a3fba25792598c
+add table ip skerry
 table ip skerry {
   chain svc-i-a3fba25792598c {
     ct mark set ct mark or 0x08000000
