@@ -232,6 +232,7 @@ describe.each(BACKENDS)('services by %s', (backend) => {
       await node.run('iptables-legacy', '-t', table, '-F');
       await node.run('iptables-legacy', '-t', table, '-X');
     }
+    expect(await world.isStanding()).toBe(false);
     expect(await ensure(...ports)).toBe('made anew');
     expect((await peers.c.ask({ type: 'say', name: 'flushed' })).text).toBe(opened.text);
     expect(await peers.c.fetch(VIP, 80)).toContain('a ');
@@ -303,8 +304,7 @@ describe.each(BACKENDS)('services by %s', (backend) => {
 test('where the way into the kernel changes, the other one’s rules go', async () => {
   const world = await startServiceWorld('nft');
   try {
-    const { node, peers } = world;
-    const isStanding = async () => (await peers.host.fetch(TABLE.address, 1)).startsWith('host');
+    const { node, peers, isStanding } = world;
     const refusing: Command = (file, args, input, abort) =>
       args[0] === '-c'
         ? Promise.reject(new SkerryError('CommandFailed', 'this kernel can not'))

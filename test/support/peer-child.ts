@@ -1,5 +1,7 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { connect, createServer, type Socket } from 'node:net';
+import { systemClock } from '#lib/clock.ts';
+import { askThroughRedirect } from '#net/services/ask-through-redirect.ts';
 import type { PeerAnswer, PeerOrder } from './peer.ts';
 
 /** Runs in a network namespace and does what peer.ts tells it: serves its name, connects, and keeps connections to speak on. */
@@ -35,6 +37,8 @@ function obey(order: PeerOrder): Promise<string> {
       return fetchMany(order.host, order.port, order.times);
     case 'open':
       return open(order.name, order.host, order.port);
+    case 'ask-through-redirect':
+      return askThroughRedirect(order.address, systemClock, new AbortController().signal).then(String);
     case 'say':
       return say(order.name);
     case 'send':

@@ -19,6 +19,8 @@ export type PeerOrder =
   /** One after the other; answers with the median of their milliseconds. */
   | { readonly type: 'fetch-many'; readonly host: string; readonly port: number; readonly times: number }
   | { readonly type: 'open'; readonly name: string; readonly host: string; readonly port: number }
+  /** As the agent asks itself whether its rules stand. */
+  | { readonly type: 'ask-through-redirect'; readonly address: string }
   | { readonly type: 'say'; readonly name: string }
   | { readonly type: 'send'; readonly name: string; readonly host: string; readonly port: number };
 

@@ -1,4 +1,5 @@
 import { SkerryError } from '#lib/error.ts';
+import { ASKED_PORT } from '#net/services/ask-through-redirect.ts';
 import { createServiceRules, type ServiceRules } from '#net/services/service-rules.ts';
 import type { ServicePortRules, ServiceTable } from '#net/services/service-table.ts';
 import type { Command } from '#net/wire/command.ts';
@@ -20,6 +21,7 @@ export type ServiceWorld = {
   readonly peers: Readonly<Record<'host' | 'a' | 'b' | 'c' | 'far' | 'client', Peer>>;
   /** The agent forgets what it has put into the kernel. */
   readonly restart: () => ServiceRules;
+  readonly isStanding: () => Promise<boolean>;
   readonly ensure: (...ports: readonly ServicePortRules[]) => Promise<string>;
   readonly ensureNode: (hostPorts?: readonly HostPort[]) => Promise<void>;
   readonly stop: () => void;
@@ -45,7 +47,7 @@ export const TABLE: ServiceTable = {
   address: '169.254.20.10',
   ports: [],
   redirects: [
-    { protocol: 'tcp', port: 1, toPort: 5300 },
+    { protocol: 'tcp', port: ASKED_PORT, toPort: 5300 },
     { protocol: 'tcp', port: 53, toPort: 5300 },
   ],
   untracked: [53],
@@ -103,7 +105,7 @@ export async function startServiceWorld(backend: BackendName): Promise<ServiceWo
     await peer.ask({ type: 'serve-udp', port: 5353, address: '0.0.0.0' });
   }
   await peers.host.ask({ type: 'serve-tcp', port: 5300, address: '0.0.0.0' });
-  const isStanding = async () => (await peers.host.fetch(TABLE.address, 1)).startsWith('host');
+  const isStanding = async () => (await peers.host.ask({ type: 'ask-through-redirect', address: TABLE.address })).text === 'true';
   const create = () => createServiceRules({ run: command, isStanding });
   let rules = create();
   return {
@@ -111,6 +113,7 @@ export async function startServiceWorld(backend: BackendName): Promise<ServiceWo
     command,
     far,
     peers,
+    isStanding,
     restart: () => (rules = create()),
     ensure: (...ports) => rules.ensure({ ...TABLE, ports }, signal),
     ensureNode,
