@@ -4,6 +4,7 @@ import { createServiceRules } from '#net/services/service-rules.ts';
 import type { ServiceTable } from '#net/services/service-table.ts';
 import type { Command } from '#net/wire/command.ts';
 import { createClearing } from '#net/wire/clear.ts';
+import { startEngine } from '../support/engine.ts';
 import {
   A,
   B,
@@ -323,3 +324,36 @@ test('where the way into the kernel changes, the other one’s rules go', async 
     world.stop();
   }
 });
+
+test.each(['nft', 'iptables'] as const)(
+  'services by %s stand beside a Docker that comes, goes and comes back',
+  async (backend) => {
+    const world = await startServiceWorld(backend);
+    try {
+      const { node, peers } = world;
+      const ports = [tcp([A, FAR], { nodePort: 30_080 })];
+      await world.ensure(...ports);
+      const checkServed = async () => {
+        expect(Object.keys(await peers.c.count(VIP, 80, 30)).toSorted()).toEqual(['a', 'far']);
+        expect(Object.keys(await peers.client.count(NODE, 30_080, 30)).toSorted()).toEqual(['a', 'far']);
+      };
+      const engine = await startEngine({}, node.pid);
+      try {
+        // It has rules and a bridge now, and may have forbidden to forward.
+        expect(await node.run('iptables-save')).toContain(':DOCKER ');
+        await node.run('iptables', '-P', 'FORWARD', 'DROP');
+        await world.ensureNode();
+        await checkServed();
+        const opened = await peers.c.ask({ type: 'open', name: 'docker', host: VIP, port: 80 });
+        await engine.powerCut();
+        await checkServed();
+        expect((await peers.c.ask({ type: 'say', name: 'docker' })).text).toBe(opened.text);
+        expect(await world.ensure(...ports)).toBe('stood');
+      } finally {
+        await engine.stop();
+      }
+    } finally {
+      world.stop();
+    }
+  },
+);

@@ -26,8 +26,8 @@ export type TestEngine = {
 const START_MS_MAX = 30_000;
 const run = promisify(execFile);
 
-/** `settings`: its daemon.json. */
-export async function startEngine(settings: object = { 'live-restore': true }): Promise<TestEngine> {
+/** `settings`: its daemon.json. `pid`: of a process in whose network namespace it keeps a bridge and rules, as Docker does by itself. */
+export async function startEngine(settings: object = { 'live-restore': true }, pid?: number): Promise<TestEngine> {
   const dir = await mkdtemp(join(tmpdir(), 'skerry-engine-'));
   const cgroupParent = `/skerry-test-${dir
     .slice(-6)
@@ -35,7 +35,7 @@ export async function startEngine(settings: object = { 'live-restore': true }): 
     .replaceAll(/[^a-z0-9]/g, 'x')}`;
   const socketPath = join(dir, 'docker.sock');
   await writeFile(join(dir, 'daemon.json'), JSON.stringify(settings));
-  let daemon = spawnDaemon(dir, socketPath);
+  let daemon = spawnDaemon(dir, socketPath, pid);
   await answering(socketPath);
 
   const endDaemon = async () => {
@@ -56,7 +56,7 @@ export async function startEngine(settings: object = { 'live-restore': true }): 
       await endDaemon();
       await rm(join(dir, 'exec'), { recursive: true, force: true });
       await rm(join(dir, 'docker.pid'), { force: true });
-      daemon = spawnDaemon(dir, socketPath);
+      daemon = spawnDaemon(dir, socketPath, pid);
       await answering(socketPath);
     },
     signalDaemon: (signal) => daemon.kill(signal),
@@ -133,20 +133,20 @@ export async function until(condition: () => boolean | Promise<boolean>, what: s
   }
 }
 
-function spawnDaemon(dir: string, socketPath: string): ChildProcess {
+const NO_NETWORK = ['--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false', '--bridge=none'];
+
+function spawnDaemon(dir: string, socketPath: string, pid: number | undefined): ChildProcess {
+  const [program, ...before] = pid === undefined ? ['dockerd'] : ['nsenter', '-t', String(pid), '-n', 'dockerd'];
   return spawn(
-    'dockerd',
+    program ?? '',
     [
+      ...before,
       `--data-root=${join(dir, 'data')}`,
       `--exec-root=${join(dir, 'exec')}`,
       `--pidfile=${join(dir, 'docker.pid')}`,
       `--host=unix://${socketPath}`,
       `--config-file=${join(dir, 'daemon.json')}`,
-      '--iptables=false',
-      '--ip6tables=false',
-      '--ip-forward=false',
-      '--ip-masq=false',
-      '--bridge=none',
+      ...(pid === undefined ? NO_NETWORK : []),
       '--userland-proxy=false',
       '--log-level=error',
     ],
