@@ -1,3 +1,4 @@
+import { nftSample } from '#net/services/nft-sample.ts';
 import { nftRules } from '#net/wire/rules.ts';
 import type { Ran } from '#install/run-program.ts';
 import { textOf } from '../outside/outside.ts';
@@ -41,7 +42,7 @@ export async function gatherKernel({ outside }: Scene, signal: AbortSignal): Pro
   const link = (...words: readonly string[]) => attempt('unshare', '--net', 'ip', 'link', 'add', 'skrdoctor0', ...words);
   const [nft, iptables, veth, vxlan, fileSystems, forwarding, folders, own] = await Promise.all([
     // As an argument: what comes to nft 0.9.8 by a socket, as Node's pipes are, it can not read.
-    attempt('nft', '-c', nftRules(SAMPLE, true)),
+    attempt('nft', '-c', nftRules(SAMPLE, true) + nftSample()),
     attempt('iptables', '-w', '-t', 'nat', '-S', 'POSTROUTING'),
     link('type', 'veth', 'peer', 'name', 'skrdoctor1'),
     link('type', 'vxlan', 'id', '1', 'dstport', '4789'),

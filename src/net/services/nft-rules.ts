@@ -100,15 +100,14 @@ function baseChains({ podCidr, clusterCidr, serviceCidr, address, untracked }: S
 function leadingChains({ name, protocol, insideTo, backends, sticky }: LeadingChain, { clusterCidr }: ServiceTable) {
   const inside =
     insideTo === undefined ? [] : [`ip saddr ${clusterCidr} goto ${P}${insideTo}`, `fib saddr type local goto ${P}${insideTo}`];
-  const mark = `ct mark set ct mark or ${LED_MARK}`;
-  const dnat = `meta l4proto ${protocol} dnat`;
+  const dnat = `meta l4proto ${protocol} ct mark set ct mark or ${LED_MARK} dnat`;
   const pick = `numgen random mod ${backends.length}`;
   if (sticky !== undefined) {
     const names = sticky.names.map((each) => `${P}e-${each}`);
     const stays = sticky.names.map((each) => `ip saddr @${P}stay-${each} goto ${P}e-${each}`);
     const goes = names.length === 0 ? [] : [`${pick} vmap { ${names.map((each, at) => `${at} : goto ${each}`).join(', ')} }`];
     return [
-      [`${P}${name}`, [...inside, mark, ...stays, ...goes]] as const,
+      [`${P}${name}`, [...inside, ...stays, ...goes]] as const,
       ...sticky.names.map(
         (each, at) => [`${P}e-${each}`, [`update @${P}stay-${each} { ip saddr }`, `${dnat} to ${whole(backends[at])}`]] as const,
       ),
@@ -120,7 +119,7 @@ function leadingChains({ name, protocol, insideTo, backends, sticky }: LeadingCh
     only === undefined
       ? []
       : [others.length === 0 ? `${dnat} to ${whole(only)}` : `${dnat} ip addr . port to ${pick} map { ${list} }`];
-  return [[`${P}${name}`, [...inside, mark, ...leads]] as const];
+  return [[`${P}${name}`, [...inside, ...leads]] as const];
 }
 
 function stickySets({ sticky }: LeadingChain) {

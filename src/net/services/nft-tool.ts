@@ -6,9 +6,7 @@ import { nftServiceRules } from './nft-rules.ts';
 import { nftChange, nftRemoval } from './nft-text.ts';
 import { NO_RULES, difference, type Ruleset } from './ruleset.ts';
 import type { RulesTool } from './rules-tool.ts';
-import { SAMPLE_TABLE, SAMPLE_ZONES } from './sample-table.ts';
-
-const CHECKED_TABLE = `${TABLE}-check`;
+import { nftSample } from './nft-sample.ts';
 
 export function createNftTool(run: Command): RulesTool {
   const load = (text: string, signal: AbortSignal) => run('nft', ['-f', '-'], text, signal).then(() => undefined);
@@ -32,12 +30,10 @@ export function createNftTool(run: Command): RulesTool {
   };
 }
 
-/** Both the tool and the kernel are asked, with rules that have everything in them, as a table that nobody has: they must not meet those that stand. */
+/** Both the tool and the kernel are asked, with rules that have everything in them. */
 export async function canNft(run: Command, signal: AbortSignal): Promise<boolean> {
-  const rules = nftServiceRules(SAMPLE_TABLE, SAMPLE_ZONES);
-  const change = difference(NO_RULES, rules);
   try {
-    await run('nft', ['-c', '-f', '-'], change === undefined ? '' : nftChange(change, rules, CHECKED_TABLE), signal);
+    await run('nft', ['-c', '-f', '-'], nftSample(), signal);
     return true;
   } catch (error) {
     if (hasCode(error, 'CommandFailed', 'ToolMissing')) return false;

@@ -27,7 +27,10 @@ export function localBackends(ports: readonly ServicePortRules[], podCidr: strin
   const addresses = new Set<string>();
   for (const { internal, external } of ports)
     for (const backends of [internal, external]) for (const { address } of backends) addresses.add(address);
+  // The whole parts of the network as text: most addresses are other nodes'.
+  const start = podCidr.split('.', Math.min(3, Math.floor((network?.prefix ?? 0) / 8))).join('.');
   return [...addresses].filter((text) => {
+    if (!text.startsWith(start)) return false;
     const address = parseIp(text);
     return network !== undefined && address !== undefined && contains(network, address);
   });

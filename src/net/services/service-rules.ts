@@ -14,7 +14,10 @@ import { nextZones, udpFrontends, type Frontend, type UdpFrontends } from './udp
  * still stands it finds out by `isStanding`, at each call in which nothing has changed and before each change.
  */
 export type ServiceRules = {
-  /** Level-triggered: meant to be called at each change, and every few seconds besides. What is flushed is put back by the next call. */
+  /**
+   * Level-triggered: meant to be called at each change, and every few seconds besides. What is flushed is put back by the next call; `made anew` but for
+   * the first time means that it was, and the node's other rules (Wiring.ensureNode) most likely with it.
+   */
   readonly ensure: (table: ServiceTable, signal: AbortSignal) => Promise<'stood' | 'changed' | 'made anew'>;
 };
 

@@ -120,8 +120,7 @@ test('one endpoint more is three lines for nft, and two chains’ worth for ipta
 add table ip skerry
 table ip skerry {
   chain svc-i-a3fba25792598c {
-    ct mark set ct mark or 0x08000000
-    meta l4proto tcp dnat ip addr . port to numgen random mod 2 map { 0 : 10.32.0.1 . 8080, 1 : 10.32.0.2 . 8080 }
+    meta l4proto tcp ct mark set ct mark or 0x08000000 dnat ip addr . port to numgen random mod 2 map { 0 : 10.32.0.1 . 8080, 1 : 10.32.0.2 . 8080 }
   }
 }
 add element ip skerry svc-self { 10.32.0.2 . 10.32.0.2 }
