@@ -35,10 +35,20 @@ export type Way = {
 
 export function serviceChains(table: ServiceTable): ServiceChains {
   const ports = [...table.ports.map(portChains), ...table.redirects.map((redirect) => portChains(redirectPort(redirect, table)))];
+  const ways = ports.flatMap((port) => port.ways).filter(isFirst());
   return {
     chains: ports.flatMap(({ chains }) => chains),
-    addresses: ports.flatMap(({ ways }) => ways.filter(({ address }) => address !== undefined)),
-    nodePorts: ports.flatMap(({ ways }) => ways.filter(({ address }) => address === undefined)),
+    addresses: ways.filter(({ address }) => address !== undefined),
+    nodePorts: ways.filter(({ address }) => address === undefined),
+  };
+}
+
+/** Of two services after one address and port, or one node port, the first in the table has it. */
+function isFirst(): (way: Way) => boolean {
+  const taken = new Set<string>();
+  return ({ address = '*', protocol, port }) => {
+    const before = taken.size;
+    return taken.add(`${address} ${protocol} ${port}`).size > before;
   };
 }
 

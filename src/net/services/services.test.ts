@@ -100,6 +100,29 @@ test.each(WAYS)('%s: changes one after the other never end elsewhere than the la
   );
 });
 
+test.each(WAYS)('%s: of two services after one node port the first has it, and the other when it goes', (_, rules) => {
+  const port = (name: string): ServicePortRules => ({
+    key: `default/${name}`,
+    protocol: 'tcp',
+    port: 80,
+    clusterIp: `10.96.0.${name.length}`,
+    externalIps: [],
+    nodePort: 30_080,
+    internal: BACKENDS.slice(0, name.length),
+    external: BACKENDS.slice(0, name.length),
+    keepsClient: false,
+  });
+  const chainOf = (...ports: readonly ServicePortRules[]) => {
+    const { elements } = rules({ ...SAMPLE_TABLE, ports }, NO_ZONES);
+    const list = [...(elements.get('svc-node-ports') ?? elements.get('nat SKERRY-SVC-NODEPORTS') ?? [])].flat().join(' ');
+    return [...list.matchAll(/i-\w+/g)].map(String);
+  };
+  const [one, other] = [chainOf(port('a')), chainOf(port('bb'))];
+  expect([one.length, other.length]).toEqual([1, 1]);
+  expect(chainOf(port('a'), port('bb'))).toEqual(one);
+  expect(chainOf(port('bb'), port('a'))).toEqual(other);
+});
+
 test('one endpoint more is three lines for nft, and two chains’ worth for iptables', () => {
   const port = (endpoints: number): ServicePortRules => ({
     key: 'default/web',
