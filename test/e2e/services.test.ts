@@ -146,6 +146,13 @@ describe.each(BACKENDS)('services by %s', (backend) => {
     // Others come, the client stays; its own leaves, it goes.
     await ensure(tcp([A, B, FAR], { affinitySeconds: 60 }));
     expect(Object.keys(await peers.c.count(VIP, 80, 20))).toEqual([first]);
+    // Nor does it matter that the agent starts anew.
+    const clients = [peers.a, peers.b, peers.c, peers.host];
+    const chosen = () => Promise.all(clients.map(async (client) => (await client.fetch(VIP, 80)).split(' ')[0]));
+    const before = await chosen();
+    world.restart();
+    await ensure(tcp([A, B, FAR], { affinitySeconds: 60 }));
+    expect(await chosen()).toEqual(before);
     await ensure(
       tcp(
         [A, B, FAR].filter(({ address }) => address !== (first === 'a' ? A : B).address),
