@@ -16,6 +16,7 @@ import {
 import { certificateKeyHash, publicKeyHash } from '#net/tls/key-hash.ts';
 import { namesHost } from '#net/tls/names-host.ts';
 import { CLUSTER_FILE, openPkiFiles, type PkiFiles } from './pki-files.ts';
+import { tokenKeyOf, type TokenKey } from './service-account-token.ts';
 
 /**
  * The server's keys and certificates, under `<data-dir>/server/pki`. Keys are made once and never again; certificates are made anew, with the same key,
@@ -38,6 +39,8 @@ export type Pki = {
   /** PEM */
   readonly signingPublicKey: string;
   readonly recoveryPublicKey: string;
+  /** Ed25519: signs service accounts' tokens. */
+  readonly tokenKey: TokenKey;
   readonly admin: KeyPair;
   /** At the first start: where the private half of the recovery key is; undefined at every later start. */
   readonly recoveryKeyFile: string | undefined;
@@ -55,6 +58,7 @@ export type PkiOptions = {
 
 const CLUSTER_CHARACTERS = 10;
 const TICKET_KEY_BYTES = 48;
+const TOKEN_KEY = 'service-account.key';
 const ADMIN = { user: 'kubernetes-admin', groups: ['system:masters'], ttlMs: 365 * 86_400_000, sinceEver: true };
 /** Of the time that a certificate is made for, what must be left at a start. */
 const LIFE_LEFT_MIN = 1 / 3;
@@ -96,6 +100,8 @@ export async function loadOrCreatePki({ dataDir, hosts, clock, ids }: PkiOptions
   const admin = await renewed(issued, { name: 'admin', key: adminKey, ttlMs: ADMIN.ttlMs }, () =>
     issueClientCertificate(ca, { ...ADMIN, key: adminKey }, making),
   );
+  // A server that was here before there were tokens has none yet; where it was lost, tokens are made anew, and nobody is locked out for good.
+  const tokenKey = files.read(TOKEN_KEY) ?? kept(files, TOKEN_KEY, newSigningKey());
   const ticketKeys = ticketKeysOf(files, ids);
   files.finish(cluster);
   return {
@@ -109,6 +115,7 @@ export async function loadOrCreatePki({ dataDir, hosts, clock, ids }: PkiOptions
     signingKey,
     signingPublicKey: createPublicKey(signingKey).export({ type: 'spki', format: 'pem' }).toString(),
     recoveryPublicKey: recovery.publicKey,
+    tokenKey: tokenKeyOf(privateKey(files.file(TOKEN_KEY), tokenKey)),
     admin,
     recoveryKeyFile: recovery.keptIn,
   };
