@@ -19,6 +19,8 @@ export type Resource<T extends KubeObject = KubeObject> = {
   readonly versions: readonly ResourceVersion[];
   /** Where not every verb is served: those that are, and what is said to who asks for another, if more than that. Default: all. */
   readonly only?: { readonly verbs: readonly Verb[]; readonly why?: string };
+  /** Answered by the server's own part (ApiOptions.computed) and never kept: only create. */
+  readonly computed?: true;
   /** Selectable fields beside metadata.name and metadata.namespace; a value is compared as text, absent is ''. */
   readonly fields: Readonly<Record<string, (object: T) => string>>;
   readonly columns: readonly Column[];
@@ -51,6 +53,7 @@ export type Cell = string | number | boolean | null;
  * scale: a view of another kind on the same object.
  * update: PUT of the same kind that reaches only what `prepare` takes over from it (namespaces/finalize).
  * create: POST of another kind that changes the object (binding, eviction).
+ * computed: POST of another kind that is answered and changes nothing (a token).
  * connect: answered by a connector of the server (log, exec).
  */
 export type Subresource<T extends KubeObject = KubeObject> =
@@ -78,6 +81,14 @@ export type Subresource<T extends KubeObject = KubeObject> =
       readonly validate: (body: KubeObject, object: T) => readonly FieldError[];
       /** The changed object; throws an API error (src/api/status.ts) where the object's state does not allow it. */
       readonly apply: (object: T, body: KubeObject, now: number) => T;
+    }
+  | {
+      readonly type: 'computed';
+      readonly group: string;
+      readonly version: string;
+      readonly kind: string;
+      readonly definition: string;
+      readonly validate: (body: KubeObject) => readonly FieldError[];
     }
   | {
       readonly type: 'connect';

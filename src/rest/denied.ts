@@ -7,8 +7,7 @@ export function deniedError(user: User, target: Target, reason: string): unknown
   const why = reason === '' ? '' : `: ${reason}`;
   if (target.type === 'path')
     return apiError('Forbidden', `forbidden: ${who} ${target.verb} path ${JSON.stringify(target.path)}${why}`, {});
-  const { group, resource, subresource, namespace, name } = target;
-  const verb = target.type === 'impersonation' ? 'impersonate' : target.verb;
+  const { verb, group, resource, subresource, namespace, name } = target;
   const full = subresource === '' ? resource : `${resource}/${subresource}`;
   const where = namespace === '' ? ' at the cluster scope' : ` in the namespace ${JSON.stringify(namespace)}`;
   return forbiddenError(

@@ -97,6 +97,7 @@ function kindOf(
   door: Subresource,
 ): { readonly group: string; readonly version: string; readonly kind: string } {
   if (door.type === 'scale') return SCALE;
-  if (door.type === 'create' || door.type === 'connect') return { group: door.group, version: door.version, kind: door.kind };
+  if (door.type === 'create' || door.type === 'computed' || door.type === 'connect')
+    return { group: door.group, version: door.version, kind: door.kind };
   return { group: resource.group, version, kind: resource.kind };
 }

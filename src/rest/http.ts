@@ -14,10 +14,11 @@ const KEPT_BY_NOBODY = { 'cache-control': 'no-cache, private' };
 
 const zipped = promisify(gzip);
 
+/** `identify` throws API errors where the request shows something that proves nobody. */
 export async function serveHttp(
   request: IncomingMessage,
   response: ServerResponse,
-  user: User,
+  identify: () => User,
   handle: (request: HttpRequest) => Promise<Answer>,
 ): Promise<void> {
   const gone = new AbortController();
@@ -25,7 +26,7 @@ export async function serveHttp(
     // An answer that was given has nothing left to stop, and an abort costs a stack trace.
     if (!response.writableFinished) gone.abort();
   });
-  const answer = await answerTo(request, user, handle, gone.signal).catch(failure);
+  const answer = await answerTo(request, identify, handle, gone.signal).catch(failure);
   try {
     await send(request, response, answer, gone.signal);
   } catch {
@@ -36,7 +37,7 @@ export async function serveHttp(
 
 async function answerTo(
   request: IncomingMessage,
-  user: User,
+  identify: () => User,
   handle: (request: HttpRequest) => Promise<Answer>,
   signal: AbortSignal,
 ): Promise<Answer> {
@@ -44,6 +45,7 @@ async function answerTo(
   // Only a proxy is asked with a whole URL. Paths are taken as they are: a URL's parser would take the host from `//api`.
   if (!url.startsWith('/')) throw badRequestError(`the request's target is no path: ${url.slice(0, 200)}`);
   const [path = '', ...query] = url.split('?');
+  const user = identify();
   const body = await readBody(request);
   const single = Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value] as const);
   return handle({

@@ -66,7 +66,8 @@ function targets({ name, uid, groups, extra = {} }: User): readonly Target[] {
     named: string,
     more: { subresource?: string; namespace?: string } = {},
   ): Target => ({
-    type: 'impersonation',
+    type: 'asked',
+    verb: 'impersonate',
     group,
     resource,
     subresource: '',

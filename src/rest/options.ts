@@ -19,6 +19,10 @@ export type ApiOptions = {
   readonly authorize: (user: User, target: Target) => Promise<Decision>;
   /** Answers of connect-type subresources, by `<resource id>/<subresource>`: `pods/log`. */
   readonly connectors: Readonly<Record<string, Connector>>;
+  /** What comes into the world together with a new object, in one commit: a namespace is never seen without its service account. */
+  readonly companions?: (resource: Resource, created: KubeObject) => readonly Companion[];
+  /** Answers of computed kinds by `<resource id>`, and of computed subresources by `<resource id>/<subresource>`: `serviceaccounts/token`. */
+  readonly computed: Readonly<Record<string, Computer>>;
   /** Paths of the product itself: `POST /skerry.dev/v1/join`, as `<method> <path>`. They are authorized like any path. */
   readonly paths: Readonly<Record<string, (request: HttpRequest) => Promise<Answer>>>;
   readonly clock: Clock;
@@ -40,6 +44,17 @@ export type Connector = (call: {
   readonly user: User;
   readonly signal: AbortSignal;
 }) => Promise<Answer>;
+
+/** `resource` is Resource.id. The pipeline gives it uid and creation time; its rules are not asked. */
+export type Companion = { readonly resource: string; readonly object: KubeObject };
+
+/** `object` was checked by its kind's rules; what comes back is answered as it is. Rejects with API errors. */
+export type Computer = (asked: {
+  readonly object: KubeObject;
+  /** Of a subresource: the object that it is one of. */
+  readonly parent?: KubeObject;
+  readonly user: User;
+}) => Promise<KubeObject>;
 
 /** One request for one resource, routed and authorized. `namespace` is '' for cluster-scoped resources and for all namespaces. */
 export type Call = {

@@ -1,4 +1,5 @@
 import type { Registry } from '#api/registry.ts';
+import { notAllowed } from './not-allowed.ts';
 import { text } from './answer.ts';
 import { createDocuments } from './documents.ts';
 import { health } from './health.ts';
@@ -6,7 +7,7 @@ import { createMetrics } from './metrics.ts';
 import type { ApiOptions } from './options.ts';
 import type { Answer, HttpRequest } from './request.ts';
 import { route } from './route.ts';
-import { isServed, notAllowed } from './serve.ts';
+import { isServed } from './serve.ts';
 
 /** Paths that name no resource: health, metrics, discovery, OpenAPI, the version. Not those of the product itself (ApiOptions.paths). */
 export type Pages = {

@@ -99,7 +99,7 @@ const DIFFERENT: Readonly<Record<string, (body: never) => unknown>> = {
   api: (body: object) => ({ ...body, serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress: '' }] }),
 };
 const SERVED =
-  /^\/(apis?|api\/v1|apis\/(apiextensions\.k8s\.io|apps|(coordination|discovery)\.k8s\.io)(\/v1)?|healthz|livez|metrics|openapi\/v2|readyz|version)$/;
+  /^\/(apis?|api\/v1|apis\/(apiextensions\.k8s\.io|apps|((rbac\.)?authorization|authentication|coordination|discovery)\.k8s\.io)(\/v1)?|healthz|livez|metrics|openapi\/v2|readyz|version)$/;
 
 let world: ApiWorld;
 beforeAll(async () => {

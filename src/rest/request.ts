@@ -20,15 +20,14 @@ export type RequestTarget =
     }
   | { readonly type: 'path'; readonly verb: string; readonly path: string };
 
-/** What the authorizer is asked: may it be done, or may the user be somebody else? */
+/** What the authorizer is asked: may it be done? Also of verbs that no request has: impersonate, bind, escalate, and whatever a review asks about. */
 export type Target =
   | RequestTarget
   | {
-      readonly type: 'impersonation';
+      readonly type: 'asked';
+      readonly verb: string;
       readonly group: string;
-      /** users, groups, serviceaccounts, userextras, uids. */
       readonly resource: string;
-      /** The key of an extra. */
       readonly subresource: string;
       readonly namespace: string;
       readonly name: string;

@@ -1,6 +1,8 @@
 import type { Registry, Served } from '#api/registry.ts';
 import { apiError, notFoundError } from '#api/status.ts';
 import type { KubeObject } from '#api/object.ts';
+import { answerRequest, answerReview } from './computed.ts';
+import { notAllowed } from './not-allowed.ts';
 import type { ApiOptions, Call } from './options.ts';
 import { negotiate, type Form } from './read/form.ts';
 import { listAnswer, objectAnswer, valueAnswer } from './read/form-answer.ts';
@@ -58,10 +60,6 @@ export function isServed(registry: Registry, target: ResourceTarget): boolean {
   }
 }
 
-export function notAllowed(why = 'the server does not allow this method on the requested resource'): unknown {
-  return apiError('MethodNotAllowed', why, {});
-}
-
 function find(registry: Registry, { group, version, resource, subresource, namespace, name }: ResourceTarget): Served {
   const served = registry.find(group, version, resource);
   if (served === undefined) throw nowhere();
@@ -109,6 +107,9 @@ async function dispatch(
       return { type: 'stream', status: 200, headers: { 'content-type': 'application/json' }, chunks };
     }
     case 'create': {
+      if (door?.type === 'computed')
+        return valueAnswer(form, await answerRequest(call, door, request, await read(call, name), options), 201);
+      if (call.resource.computed === true) return valueAnswer(form, await answerReview(call, request, options), 201);
       if (door?.type === 'create') {
         await throughDoor(call, door, request, name);
         return valueAnswer(form, { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201);

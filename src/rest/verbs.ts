@@ -10,6 +10,7 @@ export function verbsOf(resource: Resource, subresource: string): readonly Verb[
 function verbsOfDoor(door: Subresource): readonly Verb[] {
   switch (door.type) {
     case 'create':
+    case 'computed':
       return ['create'];
     case 'connect':
       return door.verbs;

@@ -30,7 +30,8 @@ export type PortOptions = {
   readonly port: number;
   readonly tls: PortTls;
   readonly nodeOf: NodeOf;
-  readonly onRequest: (request: IncomingMessage, response: ServerResponse, peer: Peer) => void;
+  /** `recognize` says that the request itself has shown who sends it: the connection is then kept like those of certificates. */
+  readonly onRequest: (request: IncomingMessage, response: ServerResponse, peer: Peer, recognize: () => void) => void;
   /** Which requests to upgrade go to onUpgrade; the others are answered as if they had not asked. */
   readonly isUpgrade: (request: IncomingMessage) => boolean;
   readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer, peer: Peer) => void;
@@ -133,9 +134,14 @@ export function createPort(options: PortOptions): Port {
   server.on('clientError', answerMalformed);
   server.on('request', (request, response) => {
     const peer = peerOn(request);
+    const { shouldKeepAlive } = response;
     // Nobody known keeps a connection for longer than one request.
     if (peer.type === 'anonymous') response.shouldKeepAlive = false;
-    options.onRequest(request, response, peer);
+    options.onRequest(request, response, peer, () => {
+      response.shouldKeepAlive = shouldKeepAlive;
+      // Sound: requests come on the sockets of this server, which speaks TLS only.
+      strangers.delete(request.socket as TLSSocket);
+    });
   });
   server.on('upgrade', (request, socket, head) => options.onUpgrade(request, socket, head, peerOn(request)));
 

@@ -13,22 +13,29 @@ import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
 import { createLinkServer } from '#net/link/server.ts';
 import { createApi, type Api } from '#rest/api.ts';
+import type { Author } from '#rest/change.ts';
 import { serveHttp } from '#rest/http.ts';
 import { builtinAdmissions } from './admission/builtin.ts';
 import { adminKubeconfig } from './auth/admin-kubeconfig.ts';
-import { authorize } from './auth/authorize.ts';
-import { userOf } from './auth/peer.ts';
+import { createAuthorizer } from './auth/authorizer.ts';
+import { identified } from './auth/bearer.ts';
 import { createNodeKeys } from './auth/node-keys.ts';
+import { openIdPaths } from './auth/openid.ts';
 import { loadOrCreatePki, type Pki } from './auth/pki.ts';
+import { bootstrapChanges } from './auth/rbac/bootstrap.ts';
 import { startRenewal } from './auth/renewal.ts';
+import { reviews } from './auth/reviews.ts';
 import { lanAddresses, serverHosts } from './auth/server-hosts.ts';
+import { tokenIssuer } from './auth/service-account-token.ts';
+import { createTokenAuthenticator } from './auth/token-authenticator.ts';
+import { tokenRequests } from './auth/token-request.ts';
+import { carryOut } from './carry-out.ts';
 import { clientCertificatePath } from './client-certificate.ts';
 import { confirmPath } from './confirm.ts';
 import { builtinControllers } from './controllers/builtin.ts';
 import type { Controller } from './controllers/controller.ts';
-import { systemNamespaces } from './controllers/namespace-defaults.ts';
+import { namespaceCompanions, systemNamespaces } from './controllers/namespace-defaults.ts';
 import { KUBERNETES_SERVICE } from './controllers/service/kubernetes-service.ts';
-
 import { authorOf } from './events.ts';
 import { createFleet } from './fleet/fleet.ts';
 import { joinPaths } from './join.ts';
@@ -77,6 +84,14 @@ export type Server = {
   readonly stop: () => Promise<void>;
 };
 
+/** In the names of services. */
+const CLUSTER_DOMAIN = 'cluster.local';
+/** Puts the cluster's own roles right. */
+const OWN: Author = {
+  user: { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] },
+  fieldManager: 'skerry-server',
+};
+
 /** Rejects with what could not be opened: the data directory, its keys, its database, the port. */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { dataDir, listen, clock, ids, log, release } = options;
@@ -123,12 +138,17 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     fleet.keyChanged(node);
   };
   const link = createLinkServer({ cluster: pki.cluster, nodeOf, clock, log });
+  const authorizer = createAuthorizer(store.view);
+  const issuer = tokenIssuer(CLUSTER_DOMAIN);
+  const tokens = createTokenAuthenticator({ key: pki.tokenKey, issuer, view: store.view, clock });
   const api = createApi({
     registry: () => registry,
     schema: loadBuiltinSchema(),
     storage: store.storage,
-    admissions: builtinAdmissions({ serviceCIDR: network.serviceCIDR, apiServer: () => place, ids }),
-    authorize: async (user, target) => authorize(user, target),
+    admissions: builtinAdmissions({ serviceCIDR: network.serviceCIDR, apiServer: () => place, authorizer, ids }),
+    authorize: async (user, target) => authorizer.decide(user, target),
+    companions: namespaceCompanions(pki.ca.certificate),
+    computed: { ...reviews(authorizer, tokens), ...tokenRequests({ key: pki.tokenKey, issuer, view: store.view, clock, ids }) },
     connectors: { 'pods/log': async (call) => podLogs(call) },
     paths: {
       ...joinPaths({
@@ -144,6 +164,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       }),
       ...leavePath({ ...store, change: (change, author, signal) => api.change(change, author, signal), nodeOf, log }),
       ...clientCertificatePath({ pki, clock, ids, log }),
+      ...openIdPaths(pki.tokenKey, issuer),
       ...confirmPath({
         store,
         isConnected: (node) => fleet.statusOf(node).connected,
@@ -184,6 +205,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       await makeNow(each, store, api, options, stopping.signal);
   };
   await makeFoundations();
+  await makeRoles(store, api, options, stopping.signal);
   const loops = startLoops(
     { storage: store.storage, view: store.view, change: api.change, controllers, clock, ids, log },
     stopping.signal,
@@ -194,7 +216,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     ...listen,
     tls: tlsOf(pki),
     nodeOf,
-    onRequest: (request, response, peer) => void serveHttp(request, response, userOf(peer), api.handle),
+    onRequest: (request, response, peer, recognize) => {
+      const identify = () => {
+        const { user, byToken } = identified(peer, request.headers.authorization, tokens);
+        if (byToken) recognize();
+        return user;
+      };
+      void serveHttp(request, response, identify, api.handle);
+    },
     isUpgrade: tunnel.isUpgrade,
     onUpgrade: tunnel.onUpgrade,
     onLink: link.accept,
@@ -284,4 +313,16 @@ async function apiAddress({ listen, findAddress }: Pick<ServerOptions, 'listen' 
   const address = listen.host === '0.0.0.0' || listen.host === '::' ? await findAddress() : listen.host;
   const isUsable = parseIp(address ?? '')?.family === 4 && validateOrdinaryIp(address ?? '', '').length === 0;
   return isUsable ? address : undefined;
+}
+
+/** Nobody but administrators may do anything without them. What can not be written now is tried at the next start. */
+async function makeRoles(
+  { view }: Pick<Store, 'view'>,
+  { change }: Pick<Api, 'change'>,
+  { log }: Pick<ServerOptions, 'log'>,
+  signal: AbortSignal,
+): Promise<void> {
+  await carryOut(bootstrapChanges(view()), OWN, change, { done: () => undefined, failed: () => undefined }, signal).catch(
+    (error: unknown) => log.warn({ err: error }, "the cluster's own roles could not be put right"),
+  );
 }

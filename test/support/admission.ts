@@ -11,6 +11,7 @@ import { createObject } from '../../src/rest/write/create.ts';
 import { deleteObject } from '../../src/rest/write/delete.ts';
 import { updateObject } from '../../src/rest/write/update.ts';
 import { builtinAdmissions, type AdmissionOptions } from '../../src/server/admission/builtin.ts';
+import { createAuthorizer } from '../../src/server/auth/authorizer.ts';
 import { openTestStore } from './store.ts';
 
 /** The plugins in the real pipeline on a real store; `namespaces` are there, `objects` created first. */
@@ -19,6 +20,7 @@ export async function openCluster(options: ClusterOptions = {}) {
   const store = await openTestStore(file === undefined ? {} : { file });
   const ids = seededIds(seed);
   const admissions = builtinAdmissions({
+    authorizer: createAuthorizer(store.view),
     ids,
     ...(serviceCIDR === undefined ? {} : { serviceCIDR }),
     ...(apiServer === undefined ? {} : { apiServer }),
@@ -31,6 +33,7 @@ export async function openCluster(options: ClusterOptions = {}) {
     admissions,
     authorize: async () => ({ allowed: true, reason: '' }),
     connectors: {},
+    computed: {},
     paths: {},
     clock: systemClock,
     ids,

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { builtinResources } from '../../src/api/kinds/builtin.ts';
@@ -12,7 +13,12 @@ import { serveHttp } from '../../src/rest/http.ts';
 import type { ApiOptions } from '../../src/rest/options.ts';
 import { ANONYMOUS } from '../../src/rest/request.ts';
 import { builtinAdmissions } from '../../src/server/admission/builtin.ts';
-import { authorize } from '../../src/server/auth/authorize.ts';
+import { createAuthorizer } from '../../src/server/auth/authorizer.ts';
+import { bootstrapChanges } from '../../src/server/auth/rbac/bootstrap.ts';
+import { reviews } from '../../src/server/auth/reviews.ts';
+import { tokenIssuer, tokenKeyOf } from '../../src/server/auth/service-account-token.ts';
+import { createTokenAuthenticator } from '../../src/server/auth/token-authenticator.ts';
+import { tokenRequests } from '../../src/server/auth/token-request.ts';
 import type { Store, StoreOptions } from '../../src/server/store/store.ts';
 import { openTestStore } from './store.ts';
 
@@ -46,15 +52,23 @@ export const AS_ANONYMOUS = { 'x-test-anonymous': 'yes' };
 export function createTestApi(store: Store, options: Partial<ApiOptions> = {}): Api {
   const registry = createRegistry(builtinResources);
   const ids = options.ids ?? systemIds;
+  const authorizer = createAuthorizer(store.view);
+  const { privateKey } = generateKeyPairSync('ed25519');
+  const clock = options.clock ?? systemClock;
+  const signing = { key: tokenKeyOf(privateKey), issuer: tokenIssuer('cluster.local'), view: store.view, clock };
   return createApi({
     registry: () => registry,
     schema: loadBuiltinSchema(),
     storage: store.storage,
-    admissions: builtinAdmissions({ ids }),
-    authorize: async (user, target) => authorize(user, target),
+    admissions: builtinAdmissions({ authorizer, ids }),
+    authorize: async (user, target) => authorizer.decide(user, target),
     connectors: {},
+    computed: {
+      ...reviews(authorizer, createTokenAuthenticator(signing)),
+      ...tokenRequests({ ...signing, ids }),
+    },
     paths: {},
-    clock: systemClock,
+    clock,
     ids,
     log: silentLog,
     release: 'test',
@@ -73,9 +87,10 @@ export async function startApiWorld(
   const never = new AbortController().signal;
   for (const name of ['default', 'kube-system'])
     await api.change({ verb: 'create', resource: 'namespaces', object: namespace(name) }, ADMIN, never);
+  for (const change of bootstrapChanges(store.view())) await api.change(change, ADMIN, never);
   const http = createServer((request, response) => {
     const user = 'x-test-anonymous' in request.headers ? ANONYMOUS : ADMIN.user;
-    void serveHttp(request, response, user, api.handle);
+    void serveHttp(request, response, () => user, api.handle);
   });
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   // Sound: a TCP server that listens has an address with a port.

@@ -14,7 +14,7 @@ import { createLinkServer, type LinkServer } from '../../src/net/link/server.ts'
 import { createApi, type Api } from '../../src/rest/api.ts';
 import { serveHttp } from '../../src/rest/http.ts';
 import { ANONYMOUS } from '../../src/rest/request.ts';
-import { authorize } from '../../src/server/auth/authorize.ts';
+import { createAuthorizer } from '../../src/server/auth/authorizer.ts';
 import { createNodeKeys, type NodeKeys } from '../../src/server/auth/node-keys.ts';
 import { loadOrCreatePki, type Pki } from '../../src/server/auth/pki.ts';
 import { userOf } from '../../src/server/auth/peer.ts';
@@ -89,13 +89,15 @@ export async function startJoinWorld(
     ids,
     log,
   };
+  const authorizer = createAuthorizer(store.view);
   const api: Api = createApi({
     registry: () => registry,
     schema: loadBuiltinSchema(),
     storage: store.storage,
     admissions: [],
-    authorize: async (user, target) => authorize(user, target),
+    authorize: async (user, target) => authorizer.decide(user, target),
     connectors: {},
+    computed: {},
     paths: { ...joinPaths(joining), ...leavePath(joining), ...clientCertificatePath({ ...joining, ids }) },
     clock,
     ids,
@@ -111,7 +113,7 @@ export async function startJoinWorld(
     nodeOf: keys.nodeOf,
     onRequest: (request, response, peer) => {
       requests.push(`${request.method} ${request.url}`);
-      void serveHttp(request, response, userOf(peer), api.handle);
+      void serveHttp(request, response, () => userOf(peer), api.handle);
     },
     isUpgrade: () => false,
     onUpgrade: () => {},

@@ -19,7 +19,7 @@ import { SkerryError } from '../../src/lib/error.ts';
 import { seededIds, type Ids } from '../../src/lib/ids.ts';
 import { silentLog, type Log } from '../../src/lib/log.ts';
 import { createApi } from '../../src/rest/api.ts';
-import { authorize } from '../../src/server/auth/authorize.ts';
+import { createAuthorizer } from '../../src/server/auth/authorizer.ts';
 import type { Carrier } from '../../src/server/carry-out.ts';
 import { createFleet, type Fleet } from '../../src/server/fleet/fleet.ts';
 import { ItemEncoder } from '../../src/server/fleet/item-encoder.ts';
@@ -302,15 +302,17 @@ function mortalWriter(life: { readonly alive: boolean }): OpenLedgerWriter {
 }
 
 /** The real pipeline without admission; tests look over its shoulder. */
-function carrierOf(world: LinkWorld, { storage }: Store): Carrier {
+function carrierOf(world: LinkWorld, { storage, view }: Store): Carrier {
+  const authorizer = createAuthorizer(view);
   const registry = createRegistry(builtinResources);
   const api = createApi({
     registry: () => registry,
     schema: world.schema,
     storage,
     admissions: [],
-    authorize: async (user, target) => authorize(user, target),
+    authorize: async (user, target) => authorizer.decide(user, target),
     connectors: {},
+    computed: {},
     paths: {},
     clock: world.clock,
     ids: world.ids,

@@ -77,7 +77,15 @@ const SPECIAL: Readonly<Record<string, (value: Json) => Uint8Array>> = {
       : protobuf.Writer.create().uint32(8).int32(1).uint32(16).int64(0).uint32(26).string(textOf(value)).finish(),
   'apimachinery.pkg.runtime.RawExtension': (value) => bytesField(JSON.stringify(value)),
   'apimachinery.pkg.apis.meta.v1.FieldsV1': (value) => bytesField(JSON.stringify(value)),
+  'api.authentication.v1.ExtraValue': texts,
+  'api.authorization.v1.ExtraValue': texts,
 };
+
+function texts(value: Json): Uint8Array {
+  const writer = protobuf.Writer.create();
+  for (const each of value as readonly Json[]) writer.uint32(10).string(textOf(each));
+  return writer.finish();
+}
 
 function textOf(value: Json): string {
   if (typeof value !== 'string') throw new Error(`${JSON.stringify(value)} is no text`);

@@ -170,6 +170,8 @@ const SPECIAL: Readonly<Record<string, (bytes: Uint8Array) => Json>> = {
   'apimachinery.pkg.util.intstr.IntOrString': intOrString,
   'apimachinery.pkg.runtime.RawExtension': rawJson,
   'apimachinery.pkg.apis.meta.v1.FieldsV1': rawJson,
+  'api.authentication.v1.ExtraValue': texts,
+  'api.authorization.v1.ExtraValue': texts,
 };
 
 function quantity(bytes: Uint8Array): Json {
@@ -196,6 +198,18 @@ function microTime(bytes: Uint8Array): Json {
 function intOrString(bytes: Uint8Array): Json {
   const [type, number] = numbers(bytes);
   return type === 0 ? number : textOf(rawFields(bytes, 3)[0] ?? EMPTY);
+}
+
+/** A list of texts that is a message of its own, as the value of a map. */
+function texts(bytes: Uint8Array): Json {
+  const found: string[] = [];
+  const reader = protobuf.Reader.create(bytes);
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32();
+    if (tag >>> 3 === 1) found.push(textOf(lengthDelimited(reader, tag & 7)));
+    else skip(reader, tag & 7);
+  }
+  return found;
 }
 
 const EMPTY = new Uint8Array();

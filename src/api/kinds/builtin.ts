@@ -12,7 +12,18 @@ import { leaseResource } from './lease.ts';
 import { namespaceResource } from './namespace.ts';
 import { nodeResource } from './node.ts';
 import { podResource } from './pod.ts';
+import { clusterRoleBindingResource } from './rbac/cluster-role-binding.ts';
+import { clusterRoleResource } from './rbac/cluster-role.ts';
+import { roleBindingResource } from './rbac/role-binding.ts';
+import { roleResource } from './rbac/role.ts';
 import { replicaSetResource } from './replica-set.ts';
+import {
+  localSubjectAccessReviewResource,
+  selfSubjectAccessReviewResource,
+  selfSubjectRulesReviewResource,
+  subjectAccessReviewResource,
+} from './review/access-reviews.ts';
+import { selfSubjectReviewResource, tokenReviewResource } from './review/authentication-reviews.ts';
 import { secretResource } from './secret.ts';
 import { serviceAccountResource } from './service-account.ts';
 import { serviceResource } from './service.ts';
@@ -32,6 +43,16 @@ export const builtinResources: readonly Resource[] = [
   daemonSetResource,
   deploymentResource,
   replicaSetResource,
+  selfSubjectReviewResource,
+  tokenReviewResource,
+  localSubjectAccessReviewResource,
+  selfSubjectAccessReviewResource,
+  selfSubjectRulesReviewResource,
+  subjectAccessReviewResource,
+  clusterRoleBindingResource,
+  clusterRoleResource,
+  roleBindingResource,
+  roleResource,
   leaseResource,
   endpointSliceResource,
 ];

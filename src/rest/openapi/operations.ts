@@ -116,15 +116,16 @@ function resourceOperations({ resource, version: { version, definition } }: Serv
       return each;
     }),
   );
-  return [...main, ...(namespaced ? [everywhere] : []), ...doors];
+  return [...main, ...(namespaced && verbsOf(resource, '').includes('list') ? [everywhere] : []), ...doors];
 }
 
 const COLLECTIVE: ReadonlySet<Verb> = new Set(['list', 'create', 'deletecollection']);
 
 function shownBy(door: Subresource): Partial<Place> {
   if (door.type === 'scale') return { ...SCALE, body: SCALE_DEFINITION, answer: SCALE_DEFINITION };
-  if (door.type !== 'create') return {};
-  return { group: door.group, version: door.version, kind: door.kind, body: door.definition, answer: STATUS };
+  if (door.type !== 'create' && door.type !== 'computed') return {};
+  const answer = door.type === 'computed' ? door.definition : STATUS;
+  return { group: door.group, version: door.version, kind: door.kind, body: door.definition, answer };
 }
 
 /** A watch is a list that goes on: it has no operation of its own. */

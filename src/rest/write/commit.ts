@@ -2,11 +2,12 @@ import type { KubeObject } from '#api/object.ts';
 import { MODIFIED, alreadyExistsError, conflictError, invalidError, notFoundError } from '#api/status.ts';
 import type { Resource } from '#api/resource.ts';
 import { hasCode } from '#lib/error.ts';
+import { rfc3339 } from '#lib/time.ts';
 import type { Call } from '../options.ts';
 import type { Key, Write } from '../storage.ts';
 
 /**
- * The commit stage: an object, the rows of its claims and what guards them, in one commit. A dry run stops before it. Claims
+ * The commit stage: an object, what is born with it, the rows of its claims and what guards them, in one commit. A dry run stops before it. Claims
  * (Strategy.claims) are rows of their own, absent before and gone with the object, so that a name is never given twice.
  */
 export const CLAIMS = 'claims';
@@ -24,7 +25,11 @@ export async function commitObject(
 ): Promise<KubeObject | undefined> {
   if (call.dryRun) return next;
   const { resource, api } = call;
-  const writes = [objectWrite(resource, key, old, next), ...claimWrites(resource, old, next)];
+  const writes = [
+    objectWrite(resource, key, old, next),
+    ...claimWrites(resource, old, next),
+    ...(old === undefined && next !== undefined ? await companionWrites(call, next) : []),
+  ];
   try {
     const { objects } = await api.storage.commit(writes);
     return objects[0];
@@ -65,6 +70,20 @@ function claimWrites(resource: Resource, old: KubeObject | undefined, next: Kube
     })),
     ...[...before.difference(after)].map((name): Write => ({ key: claimKey(name), object: undefined })),
   ];
+}
+
+/** What is there already (left over from a commit of before there were companions) stays as it is. */
+async function companionWrites({ api, resource }: Call, created: KubeObject): Promise<readonly Write[]> {
+  const writes: Write[] = [];
+  for (const { resource: id, object } of api.companions?.(resource, created) ?? []) {
+    const { namespace = '', name = '' } = object.metadata;
+    const key = { resource: id, namespace, name };
+    if ((await api.storage.get(key)) !== undefined) continue;
+    const { creationTimestamp = rfc3339(api.clock.now()) } = created.metadata;
+    const metadata = { ...object.metadata, uid: api.ids.uuid(), creationTimestamp };
+    writes.push({ key, object: { ...object, metadata }, expect: { absent: true } });
+  }
+  return writes;
 }
 
 function named(call: Call, key: Key, writes: readonly Write[], next: KubeObject | undefined, error: unknown): unknown {

@@ -4,7 +4,9 @@ import { validateObjectMeta, validateObjectMetaUpdate } from '#api/kinds/meta.ts
 import type { KubeObject } from '#api/object.ts';
 import { omit } from '#api/omit.ts';
 import { MODIFIED, conflictError, invalidError, isConflict, notFoundError } from '#api/status.ts';
+import { deniedError } from '../denied.ts';
 import type { Call } from '../options.ts';
+import type { Target } from '../request.ts';
 import { admit, mutate } from './admit.ts';
 import { commitObject, keyOf } from './commit.ts';
 import { createObject } from './create.ts';
@@ -128,9 +130,27 @@ function countedOf(object: KubeObject, counted: 'spec' | 'object'): unknown {
 }
 
 /** A PUT of what is not there, which upstream creates whatever revision it names, but not where it means a certain object. */
-function createMissing(call: Call, name: string, body: KubeObject): Promise<KubeObject> {
+async function createMissing(call: Call, name: string, body: KubeObject): Promise<KubeObject> {
   checkUid(call, name, body, '');
+  await checkMayCreate(call, name);
   return createObject(call, { ...body, metadata: omit(body.metadata, 'resourceVersion') });
+}
+
+/** Who may write over what is there may not for that make what is not. */
+async function checkMayCreate({ api, resource, version, namespace, user }: Call, name: string): Promise<void> {
+  const { group, plural } = resource;
+  const target: Target = {
+    type: 'resource',
+    verb: 'create',
+    group,
+    version: version.version,
+    resource: plural,
+    subresource: '',
+    namespace,
+    name,
+  };
+  const { allowed, reason } = await api.authorize(user, target);
+  if (!allowed) throw deniedError(user, target, reason);
 }
 
 /** Revision 0 is none. */

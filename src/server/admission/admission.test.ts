@@ -6,6 +6,7 @@ import { seededIds, systemIds } from '#lib/ids.ts';
 import type { Attempt } from '#rest/admission.ts';
 import { USER, openCluster, pod, refusalOf, specOf } from '../../../test/support/admission.ts';
 import { openTestStore } from '../../../test/support/store.ts';
+import { createAuthorizer } from '../auth/authorizer.ts';
 import { builtinAdmissions } from './builtin.ts';
 
 describe('JoinTokens', () => {
@@ -217,7 +218,7 @@ test('plugins leave alone what is not theirs', async () => {
     { resource: pods, subresource: 'status', verb: 'update' },
   ];
   for (const attempt of attempts)
-    for (const plugin of builtinAdmissions({ ids: seededIds(1) })) {
+    for (const plugin of builtinAdmissions({ authorizer: createAuthorizer(store.view), ids: seededIds(1) })) {
       const whole = { ...attempt, object, namespace: 'nons', name: 'a', user: USER, dryRun: false, warn: () => undefined };
       if (plugin.mutate !== undefined) expect(await plugin.mutate(whole, store.storage)).toBe(object);
       await plugin.validate?.(whole, store.storage);

@@ -1,9 +1,11 @@
 import { DEFAULT_NETWORK } from '#api/cluster-network.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Admission } from '#rest/admission.ts';
+import type { Authorizer } from '../auth/authorizer.ts';
 import type { ApiServerPlace } from '../controllers/service/kubernetes-service.ts';
 import { clusterIpAllocator } from './cluster-ip.ts';
 import { defaultTolerations } from './default-tolerations.ts';
+import { escalation } from './escalation.ts';
 import { joinTokens } from './join-token.ts';
 import { loadBalancers } from './load-balancer.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
@@ -17,11 +19,12 @@ export type AdmissionOptions = {
   readonly serviceCIDR?: string;
   /** Where the server itself is found; undefined as long as it is not known. */
   readonly apiServer?: () => ApiServerPlace | undefined;
+  readonly authorizer: Authorizer;
   readonly ids: Pick<Ids, 'random'>;
 };
 
 export function builtinAdmissions(options: AdmissionOptions): readonly Admission[] {
-  const { serviceCIDR = DEFAULT_NETWORK.serviceCIDR, apiServer = () => undefined, ids } = options;
+  const { serviceCIDR = DEFAULT_NETWORK.serviceCIDR, apiServer = () => undefined, authorizer, ids } = options;
   return [
     namespaceLifecycle,
     serviceAccount,
@@ -31,5 +34,6 @@ export function builtinAdmissions(options: AdmissionOptions): readonly Admission
     loadBalancers(apiServer),
     clusterIpAllocator(serviceCIDR, ids.random),
     nodePortAllocator(ids.random, () => apiServer()?.port),
+    escalation(authorizer),
   ];
 }

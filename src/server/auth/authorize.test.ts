@@ -3,10 +3,19 @@ import { ANONYMOUS, type Target, type User, type Verb } from '../../rest/request
 import { builtinControllers } from '../controllers/builtin.ts';
 import { createRegistry } from '../../api/registry.ts';
 import { joinTokenCleaner } from '../join/token-cleaner.ts';
-import { CONTROLLERS, authorize } from './authorize.ts';
+import { CONTROLLERS } from './authorize.ts';
+import { createAuthorizer } from './authorizer.ts';
+import { bootstrapBindings, bootstrapRoles } from './rbac/bootstrap-policy.ts';
+import { CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES } from './rbac/resources.ts';
+import { viewOf } from '../../../test/support/view-of.ts';
 
 const user = (name: string, ...groups: readonly string[]): User => ({ name, groups: [...groups, 'system:authenticated'] });
 const jane = user('jane', 'dev');
+const view = viewOf([
+  ...bootstrapRoles().map((object) => ({ resource: CLUSTER_ROLES, object })),
+  ...bootstrapBindings().map((object) => ({ resource: CLUSTER_ROLE_BINDINGS, object })),
+]);
+const { decide } = createAuthorizer(() => view);
 const admin = user('kubernetes-admin', 'system:masters');
 
 /** `delete pods kube-system/web`, `get /healthz`; `patch nodes/status /n1`, `create deployments.apps default/`. */
@@ -21,8 +30,8 @@ function target(text: string): Target {
 }
 
 function checkAuthorize(who: User, allowed: readonly string[], denied: readonly string[]): void {
-  for (const text of allowed) expect(authorize(who, target(text)), `${who.name}: ${text}`).toEqual({ allowed: true, reason: '' });
-  for (const text of denied) expect(authorize(who, target(text)), `${who.name}: ${text}`).toEqual({ allowed: false, reason: '' });
+  for (const text of allowed) expect(decide(who, target(text)).allowed, `${who.name}: ${text}`).toBe(true);
+  for (const text of denied) expect(decide(who, target(text)), `${who.name}: ${text}`).toEqual({ allowed: false, reason: '' });
 }
 
 test('administrators may do all', () => {

@@ -1,47 +1,29 @@
 import { CA_PATH, JOIN_PATH } from '#api/link/join.ts';
 import { LEAVE_PATH } from '#api/link/leave.ts';
 import type { Author } from '#rest/change.ts';
-import type { Decision } from '#rest/options.ts';
 import type { Target, User } from '#rest/request.ts';
 
 /**
- * Who may do what: administrators all, everyone the public paths, our own loops and the nodes' reports what the tables below say, nobody else
- * anything (roles come later). An empty reason is how upstream's RBAC refuses.
+ * What holds whatever the roles say: administrators may do all, everyone reaches the paths that a join and a look at the health need, and the cluster's
+ * own parts, our loops and the nodes' reports, may do what the tables below say. All else is for roles (authorizer.ts).
  */
-export function authorize(user: User, target: Target): Decision {
-  if (user.groups.includes('system:masters')) return ALLOWED;
-  return may(user, target) ? ALLOWED : DENIED;
+export function ownPartsMay(user: User, target: Target): boolean {
+  if (user.groups.includes(MASTERS)) return true;
+  return target.type === 'path' ? mayUsePath(target) : mayUseResource(user, target);
 }
 
-function may(user: User, target: Target): boolean {
-  switch (target.type) {
-    case 'path':
-      return mayUsePath(user, target);
-    case 'resource':
-      return mayUseResource(user, target);
-    case 'impersonation':
-      return false;
-  }
-}
-
-const ALLOWED: Decision = { allowed: true, reason: '' };
-const DENIED: Decision = { allowed: false, reason: '' };
+export const MASTERS = 'system:masters';
 
 type PathTarget = Extract<Target, { readonly type: 'path' }>;
-type ResourceTarget = Extract<Target, { readonly type: 'resource' }>;
+type ResourceTarget = Exclude<Target, PathTarget>;
 
-/** Upstream's system:public-info-viewer. */
-const PUBLIC = ['/healthz', '/livez', '/readyz', '/version', '/version/'];
-/** Upstream's system:discovery. */
-const DISCOVERY = ['/api', '/apis', '/openapi'];
+/** Upstream's --authorization-always-allow-paths: also a cluster without roles is asked for its health. */
+const HEALTH = ['/healthz', '/livez', '/readyz'];
 
-function mayUsePath(user: User, { verb, path }: PathTarget): boolean {
+function mayUsePath({ verb, path }: PathTarget): boolean {
   // These decide by what the asker shows: a token (src/server/join.ts), a node's key (src/server/leave.ts).
   if (path === JOIN_PATH || path === LEAVE_PATH) return verb === 'post';
-  if (verb !== 'get' && verb !== 'head') return false;
-  if (PUBLIC.includes(path) || path === CA_PATH) return true;
-  if (!user.groups.includes('system:authenticated')) return false;
-  return DISCOVERY.some((root) => path === root || path.startsWith(`${root}/`));
+  return (verb === 'get' || verb === 'head') && (HEALTH.includes(path) || path === CA_PATH);
 }
 
 /** What an internal author may write, as `resource.group` or `resource.group/subresource`; `*` is everything. They read from the view, not through here. */
@@ -69,6 +51,7 @@ export const CONTROLLERS: Readonly<Record<string, Rules>> = {
   'service-lb': ['services/status'],
   'kubernetes-service': ['services', 'endpoints', 'endpointslices.discovery.k8s.io'],
   'event-expiry': EVENTS,
+  'clusterrole-aggregation': ['clusterroles.rbac.authorization.k8s.io'],
   'token-cleaner': ['secrets'],
 };
 const SCHEDULER: Rules = ['pods/binding', 'pods/status'];
@@ -80,6 +63,11 @@ export const NODE_PREFIX = 'system:node:';
 export const SCHEDULER_NAME = 'system:kube-scheduler';
 export const JOIN_NAME = 'system:skerry:join';
 export const JOIN_AUTHOR: Author = { user: { name: JOIN_NAME, groups: ['system:authenticated'] }, fieldManager: 'skerry-join' };
+
+/** Whose rights are the tables' and not roles'. */
+export function isOwnPart({ name }: User): boolean {
+  return name.startsWith(NODE_PREFIX) || rulesOf(name) !== undefined;
+}
 
 function mayUseResource({ name }: User, target: ResourceTarget): boolean {
   if (name.startsWith(NODE_PREFIX)) return mayReport(name.slice(NODE_PREFIX.length), target);

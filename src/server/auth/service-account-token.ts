@@ -1,4 +1,5 @@
 import { createHash, createPublicKey, sign, verify, type KeyObject } from 'node:crypto';
+import { accountUser } from '#api/kinds/service-account.ts';
 
 /**
  * Service accounts' tokens: JWTs (RFC 7519) signed with EdDSA (RFC 8037), with the claims of Kubernetes' bound tokens. Pure: the same claims and
@@ -30,6 +31,11 @@ export type ReadClaims =
   | ({ readonly kind: 'bound' } & TokenClaims & { readonly id: string })
   | { readonly kind: 'legacy'; readonly account: TokenClaims['account']; readonly secret: string };
 
+/** Where tokens come from: the API's name inside the cluster. It is what the API is called as an audience, too. */
+export function tokenIssuer(clusterDomain: string): string {
+  return `https://kubernetes.default.svc.${clusterDomain}`;
+}
+
 /** The name by which a token says which key signed it: upstream's, so that who compares keys finds the same. */
 export function tokenKeyOf(privateKey: KeyObject): TokenKey {
   const publicKey = createPublicKey(privateKey);
@@ -53,11 +59,6 @@ export function mintSecretToken(key: TokenKey, account: TokenClaims['account'], 
     [`${LEGACY}service-account.uid`]: account.uid,
     sub: accountUser(account),
   });
-}
-
-/** `system:serviceaccount:default:web` */
-export function accountUser({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
-  return `system:serviceaccount:${namespace}:${name}`;
 }
 
 /** undefined: no token of this key and issuer, whoever else it may be good for. Dates and audiences are not looked at. */

@@ -1,6 +1,7 @@
 /** Every controller of the server, in one list. To add one: write it, put it here. */
 import { DEFAULT_NETWORK, networkOf, type ClusterNetwork } from '#api/cluster-network.ts';
 import type { Registry } from '#api/registry.ts';
+import { clusterRoleAggregation } from './cluster-role-aggregation.ts';
 import type { Controller } from './controller.ts';
 import { daemonSetController } from './daemon-set/daemon-set.ts';
 import { deploymentController } from './deployment/deployment.ts';
@@ -50,5 +51,6 @@ export function builtinControllers(options: BuiltinOptions): readonly Controller
     namespaceDeletion(registry),
     podGc,
     eventExpiry,
+    clusterRoleAggregation,
   ];
 }

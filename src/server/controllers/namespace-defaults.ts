@@ -1,9 +1,11 @@
 /** What every namespace has: the ServiceAccount `default` and the cluster's CA bundle; and the namespaces that every cluster has. */
 import { semanticEqual } from '#api/equal.ts';
 import type { ConfigMap } from '#api/kinds/config-map.ts';
+import type { KubeObject } from '#api/object.ts';
 import type { View } from '../view.ts';
 import { updateChange } from './changes.ts';
 import type { Change } from '#rest/change.ts';
+import type { ApiOptions } from '#rest/options.ts';
 import type { Controller, News } from './controller.ts';
 
 const CA_CONFIG_MAP = 'kube-root-ca.crt';
@@ -27,6 +29,17 @@ export function namespaceDefaults(caBundle: string): Controller {
   };
 }
 
+/** What a namespace is born with; the controller puts back what is deleted, and follows the certificates. */
+export function namespaceCompanions(caBundle: string): NonNullable<ApiOptions['companions']> {
+  return (resource, { metadata: { name = '' } }) =>
+    resource.id === 'namespaces'
+      ? [
+          { resource: 'serviceaccounts', object: accountIn(name) },
+          { resource: 'configmaps', object: caIn(name, caBundle) },
+        ]
+      : [];
+}
+
 /** One key a namespace, whether it is there or not. */
 export const systemNamespaces: Controller = {
   name: 'system-namespaces',
@@ -45,17 +58,25 @@ export const systemNamespaces: Controller = {
 
 function accountChanges(namespace: string, view: View): readonly Change[] {
   if (view.get('serviceaccounts', namespace, ACCOUNT) !== undefined) return [];
-  const object = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: ACCOUNT, namespace } };
-  return [{ verb: 'create', resource: 'serviceaccounts', object }];
+  return [{ verb: 'create', resource: 'serviceaccounts', object: accountIn(namespace) }];
+}
+
+function accountIn(namespace: string): KubeObject {
+  return { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: ACCOUNT, namespace } };
 }
 
 function caChanges(namespace: string, view: View, caBundle: string): readonly Change[] {
-  const data = { 'ca.crt': caBundle };
+  const object = caIn(namespace, caBundle);
   // Sound: the store keeps under this resource only objects of this kind.
   const old = view.get('configmaps', namespace, CA_CONFIG_MAP) as ConfigMap | undefined;
-  if (old !== undefined) return semanticEqual(old.data, data) ? [] : [updateChange('configmaps', old, { data })];
+  if (old === undefined) return [{ verb: 'create', resource: 'configmaps', object }];
+  const { data } = object;
+  return semanticEqual(old.data, data) ? [] : [updateChange('configmaps', old, { data })];
+}
+
+function caIn(namespace: string, caBundle: string): ConfigMap {
   const metadata = { name: CA_CONFIG_MAP, namespace, annotations: { [DESCRIPTION]: CA_DESCRIPTION } };
-  return [{ verb: 'create', resource: 'configmaps', object: { apiVersion: 'v1', kind: 'ConfigMap', metadata, data } }];
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'ca.crt': caBundle } };
 }
 
 function keysOf({ resource, before, after }: News): readonly string[] {
