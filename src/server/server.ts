@@ -26,7 +26,7 @@ import { bootstrapChanges } from './auth/rbac/bootstrap.ts';
 import { startRenewal } from './auth/renewal.ts';
 import { reviews } from './auth/reviews.ts';
 import { lanAddresses, serverHosts } from './auth/server-hosts.ts';
-import { tokenIssuer } from './auth/service-account-token.ts';
+import { mintSecretToken, tokenIssuer } from './auth/service-account-token.ts';
 import { createTokenAuthenticator } from './auth/token-authenticator.ts';
 import { tokenRequests } from './auth/token-request.ts';
 import { carryOut } from './carry-out.ts';
@@ -36,6 +36,7 @@ import { builtinControllers } from './controllers/builtin.ts';
 import type { Controller } from './controllers/controller.ts';
 import { namespaceCompanions, systemNamespaces } from './controllers/namespace-defaults.ts';
 import { KUBERNETES_SERVICE } from './controllers/service/kubernetes-service.ts';
+import { tokenSecrets } from './controllers/token-secrets.ts';
 import { authorOf } from './events.ts';
 import { createFleet } from './fleet/fleet.ts';
 import { joinPaths } from './join.ts';
@@ -198,8 +199,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const tunnel = createTunnel({ sendCommand: fleet.sendCommand, clock, ids, log });
   fleet.onCommandResult(tunnel.onCommandResult);
   const podLogs = createPodLog({ openStream: tunnel.openStream, clock });
-  const builtin = builtinControllers({ registry: () => registry, caBundle: pki.ca.certificate, network, apiServer: () => place });
-  const controllers = [...builtin, joinTokenCleaner];
+  const caBundle = pki.ca.certificate;
+  const controllers = [
+    ...builtinControllers({ registry: () => registry, caBundle, network, apiServer: () => place }),
+    joinTokenCleaner,
+    tokenSecrets({ caBundle, mint: (account, secret) => mintSecretToken(pki.tokenKey, account, secret) }),
+  ];
   const makeFoundations = async () => {
     for (const each of controllers.filter(({ name }) => FOUNDATIONS.includes(name)))
       await makeNow(each, store, api, options, stopping.signal);

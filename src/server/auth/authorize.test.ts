@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { ANONYMOUS, type Target, type User, type Verb } from '../../rest/request.ts';
 import { builtinControllers } from '../controllers/builtin.ts';
+import { tokenSecrets } from '../controllers/token-secrets.ts';
 import { createRegistry } from '../../api/registry.ts';
 import { joinTokenCleaner } from '../join/token-cleaner.ts';
 import { CONTROLLERS } from './authorize.ts';
@@ -107,6 +108,10 @@ test('a node reports on itself and its pods', () => {
 });
 
 test('every controller has its permissions, and none is left over', () => {
-  const controllers = [...builtinControllers({ registry: () => createRegistry([]), caBundle: '' }), joinTokenCleaner];
+  const controllers = [
+    ...builtinControllers({ registry: () => createRegistry([]), caBundle: '' }),
+    joinTokenCleaner,
+    tokenSecrets({ caBundle: '', mint: () => '' }),
+  ];
   expect(Object.keys(CONTROLLERS).toSorted()).toEqual(controllers.map(({ name }) => name).toSorted());
 });

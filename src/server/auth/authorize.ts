@@ -52,6 +52,7 @@ export const CONTROLLERS: Readonly<Record<string, Rules>> = {
   'kubernetes-service': ['services', 'endpoints', 'endpointslices.discovery.k8s.io'],
   'event-expiry': EVENTS,
   'clusterrole-aggregation': ['clusterroles.rbac.authorization.k8s.io'],
+  'service-account-tokens': ['secrets'],
   'token-cleaner': ['secrets'],
 };
 const SCHEDULER: Rules = ['pods/binding', 'pods/status'];
