@@ -239,8 +239,14 @@ function script(version: KubectlVersion): void {
       'subjects[0].kind: Unsupported value: "Robot"',
     );
     const patch = await tryRun(kubectl(version), [
-      ...[...admin(), ...cache()],
-      ...['patch', 'rolebinding', 'jane', '--type=merge', '-p', '{"roleRef":{"name":"writer"}}'],
+      ...admin(),
+      ...cache(),
+      'patch',
+      'rolebinding',
+      'jane',
+      '--type=merge',
+      '-p',
+      '{"roleRef":{"name":"writer"}}',
     ]);
     expect(patch.stderr).toContain('cannot change roleRef');
   });
