@@ -18,6 +18,7 @@ const IMAGE = { reference: 'bench/sleep:1', command: ['sleep', '36000'] };
 const NAMESPACE = '/api/v1/namespaces/default';
 const REPLICAS = 50;
 const CLIENTS = 64;
+const BINDINGS = 1000;
 
 const TOOLS = [...LAB, { program: 'mkfs.ext4', package: 'e2fsprogs' }];
 
@@ -49,6 +50,7 @@ async function bench(stage: Lab): Promise<void> {
     await fiftyReplicas(api, host);
     memory(stage, `with ${REPLICAS} pods`);
     await requests(api);
+    await requestsByRoles(api, stage.kubeconfig);
   } finally {
     await api.close();
   }
@@ -170,6 +172,34 @@ async function requests(api: Api): Promise<void> {
       `${Math.round(puts)}/s`,
       '≥ 5 × 906/s (kube-apiserver + etcd)',
       puts >= 5 * 906,
+    ),
+  );
+}
+
+/** A service account among many bindings, found by its token: roles must not cost what is done for every request. */
+async function requestsByRoles(api: Api, kubeconfig: string): Promise<void> {
+  const path = `${NAMESPACE}/configmaps/config-0`;
+  const byAdmin = await rates(async () => expectOk(await api.call('GET', path)));
+  const group = 'rbac.authorization.k8s.io';
+  for (let turn = 0; turn < BINDINGS; turn++) {
+    const metadata = { name: `binding-${turn}` };
+    const subjects = [{ kind: 'ServiceAccount', name: turn === 0 ? 'default' : `other-${turn}`, namespace: 'default' }];
+    const binding = { metadata, roleRef: { apiGroup: group, kind: 'ClusterRole', name: 'view' }, subjects };
+    expectOk(await api.call('POST', `/apis/${group}/v1/namespaces/default/rolebindings`, binding));
+  }
+  const answer = await api.call('POST', `${NAMESPACE}/serviceaccounts/default/token`, {});
+  expectOk(answer);
+  const { status } = JSON.parse(answer.text) as { readonly status: { readonly token: string } };
+  const bot = createApi(kubeconfig, CLIENTS, status.token);
+  const byRoles = await rates(async () => expectOk(await bot.call('GET', path)));
+  await bot.close();
+  const ratio = byRoles / byAdmin;
+  rows.push(
+    row(
+      `GET by a token and a role, ${BINDINGS} bindings`,
+      `${Math.round(byRoles)}/s, ${ratio.toFixed(2)} × the administrator's`,
+      '≥ 0.9 ×',
+      ratio >= 0.9,
     ),
   );
 }

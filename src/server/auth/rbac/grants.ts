@@ -179,9 +179,14 @@ function isSame(a: List, b: List): boolean {
   return a === b || (a.length === 0 && b.length === 0);
 }
 
-/** What has not changed is the same value in both lists. */
+/** What has not changed is the same value in both lists, which are in one order: mostly all but one in the middle. */
 function differences(before: List, after: List): { readonly gone: List; readonly come: List } {
-  const kept = new Set(before);
-  const come = after.filter((object) => !kept.delete(object));
+  const shared = Math.min(before.length, after.length);
+  let start = 0;
+  while (start < shared && before[start] === after[start]) start += 1;
+  let end = 0;
+  while (end < shared - start && before.at(-1 - end) === after.at(-1 - end)) end += 1;
+  const kept = new Set(before.slice(start, before.length - end));
+  const come = after.slice(start, after.length - end).filter((object) => !kept.delete(object));
   return { gone: [...kept], come };
 }
