@@ -11,6 +11,7 @@ import { systemIds as ids } from '../lib/ids.ts';
 import { silentLog as log } from '../lib/log.ts';
 import { newKey } from '../net/tls/certificates.ts';
 import { createSigningRequest, readSigningRequest } from '../net/tls/signing-request.ts';
+import type { ApiOptions } from '../rest/options.ts';
 import type { User } from '../rest/request.ts';
 import { loadOrCreatePki, type Pki } from './auth/pki.ts';
 import { clientCertificatePath, identityProblems } from './client-certificate.ts';
@@ -25,9 +26,15 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(dataDir, { recursive: true }));
 
+/** Joe may be jane, and nobody else. */
+const authorize: ApiOptions['authorize'] = async (user, target) => ({
+  allowed: user.name !== 'joe' || (target.type === 'asked' && target.verb === 'impersonate' && target.name === 'jane'),
+  reason: '',
+});
+
 async function ask(body: unknown, user: User = ADMIN, nowMs = NOW) {
   const clock = { ...manualClock(), now: () => nowMs };
-  const handler = clientCertificatePath({ pki, clock, ids, log })[`POST ${CLIENT_CERTIFICATE_PATH}`];
+  const handler = clientCertificatePath({ pki, authorize, clock, ids, log })[`POST ${CLIENT_CERTIFICATE_PATH}`];
   if (handler === undefined) throw new Error('there is such a path');
   const bytes = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
   const { signal } = new AbortController();
@@ -115,4 +122,13 @@ test('never is a certificate issued that makes its holder a node, a loop, or an 
 test('a server whose clock stands in 1970 issues nothing short', async () => {
   const request = await createSigningRequest({ user: 'jane', groups: [] }, newKey());
   expect(await refusalOf(ask({ request, expirationSeconds: 60 }, ADMIN, 0))).toMatch(/clock says 1970-/);
+});
+
+test('nobody has a certificate made for whom they may not be', async () => {
+  const joe: User = { name: 'joe', groups: ['system:authenticated'] };
+  const asked = async (user: string, ...groups: readonly string[]) =>
+    refusalOf(ask({ request: await createSigningRequest({ user, groups }, newKey()), expirationSeconds: 60 }, joe));
+  expect(await asked('jane')).toBe('issued');
+  expect(await asked('ann')).toContain('users "ann" is forbidden: User "joe" cannot impersonate resource "users"');
+  expect(await asked('jane', 'devs')).toContain('groups "devs" is forbidden: User "joe" cannot impersonate resource "groups"');
 });

@@ -6,23 +6,25 @@ import type { Log } from '#lib/log.ts';
 import { rfc3339 } from '#lib/time.ts';
 import { EARLIEST_MS, issueClientCertificate } from '#net/tls/certificates.ts';
 import { readSigningRequest, type RequestedUser } from '#net/tls/signing-request.ts';
+import { deniedError } from '#rest/denied.ts';
 import type { ApiOptions } from '#rest/options.ts';
-import type { User } from '#rest/request.ts';
+import type { Target, User } from '#rest/request.ts';
 import type { Pki } from './auth/pki.ts';
 
 /**
- * Certificates for users of the API, issued to administrators. There is no list of them and none can be taken back, so they are to be short. What their
- * holders may do is authorize.ts.
+ * Certificates for users of the API, issued to who may reach the path and might be that user anyway: a certificate is an impersonation that lasts. There is no
+ * list of them and none can be taken back, so they are to be short. What their holders may do is for roles.
  */
 export type ClientCertificateOptions = {
   readonly pki: Pick<Pki, 'ca'>;
+  readonly authorize: ApiOptions['authorize'];
   readonly clock: Pick<Clock, 'now'>;
   readonly ids: Pick<Ids, 'bytes'>;
   readonly log: Log;
 };
 
 /** For ApiOptions.paths. */
-export function clientCertificatePath({ pki, clock, ids, log }: ClientCertificateOptions): ApiOptions['paths'] {
+export function clientCertificatePath({ pki, authorize, clock, ids, log }: ClientCertificateOptions): ApiOptions['paths'] {
   return {
     [`POST ${CLIENT_CERTIFICATE_PATH}`]: async ({ body, user: asker }) => {
       const { request, expirationSeconds } = parseClientCertificateRequest(body);
@@ -30,6 +32,7 @@ export function clientCertificatePath({ pki, clock, ids, log }: ClientCertificat
       const [problem] = identityProblems(wanted, asker);
       if (problem !== undefined)
         throw apiError('Forbidden', `issue a certificate for ${JSON.stringify(wanted.user)}: ${problem}`);
+      await checkMayBe(wanted, asker, authorize);
       const nowMs = clock.now();
       if (nowMs < EARLIEST_MS)
         throw apiError(
@@ -48,6 +51,15 @@ export function clientCertificatePath({ pki, clock, ids, log }: ClientCertificat
       return { type: 'value', status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(answer) };
     },
   };
+}
+
+/** Throws 403 as for an impersonation that is refused. */
+async function checkMayBe({ user, groups }: RequestedUser, asker: User, authorize: ApiOptions['authorize']): Promise<void> {
+  for (const [resource, name] of [['users', user] as const, ...groups.map((group) => ['groups', group] as const)]) {
+    const target: Target = { type: 'asked', verb: 'impersonate', group: '', resource, subresource: '', namespace: '', name };
+    const { allowed, reason } = await authorize(asker, target);
+    if (!allowed) throw deniedError(asker, target, reason);
+  }
 }
 
 const NAME_CHARACTERS_MAX = 253;

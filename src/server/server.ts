@@ -15,6 +15,7 @@ import { createLinkServer } from '#net/link/server.ts';
 import { createApi, type Api } from '#rest/api.ts';
 import type { Author } from '#rest/change.ts';
 import { serveHttp } from '#rest/http.ts';
+import type { ApiOptions } from '#rest/options.ts';
 import { builtinAdmissions } from './admission/builtin.ts';
 import { adminKubeconfig } from './auth/admin-kubeconfig.ts';
 import { createAuthorizer } from './auth/authorizer.ts';
@@ -140,6 +141,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   };
   const link = createLinkServer({ cluster: pki.cluster, nodeOf, clock, log });
   const authorizer = createAuthorizer(store.view);
+  const authorize: ApiOptions['authorize'] = async (user, target) => authorizer.decide(user, target);
   const issuer = tokenIssuer(CLUSTER_DOMAIN);
   const tokens = createTokenAuthenticator({ key: pki.tokenKey, issuer, view: store.view, clock });
   const api = createApi({
@@ -147,7 +149,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     schema: loadBuiltinSchema(),
     storage: store.storage,
     admissions: builtinAdmissions({ serviceCIDR: network.serviceCIDR, apiServer: () => place, authorizer, ids }),
-    authorize: async (user, target) => authorizer.decide(user, target),
+    authorize,
     companions: namespaceCompanions(pki.ca.certificate),
     computed: { ...reviews(authorizer, tokens), ...tokenRequests({ key: pki.tokenKey, issuer, view: store.view, clock, ids }) },
     connectors: { 'pods/log': async (call) => podLogs(call) },
@@ -164,7 +166,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
         log,
       }),
       ...leavePath({ ...store, change: (change, author, signal) => api.change(change, author, signal), nodeOf, log }),
-      ...clientCertificatePath({ pki, clock, ids, log }),
+      ...clientCertificatePath({ pki, authorize, clock, ids, log }),
       ...openIdPaths(pki.tokenKey, issuer),
       ...confirmPath({
         store,

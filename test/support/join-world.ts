@@ -17,6 +17,7 @@ import { ANONYMOUS } from '../../src/rest/request.ts';
 import { createAuthorizer } from '../../src/server/auth/authorizer.ts';
 import { createNodeKeys, type NodeKeys } from '../../src/server/auth/node-keys.ts';
 import { loadOrCreatePki, type Pki } from '../../src/server/auth/pki.ts';
+import type { ApiOptions } from '../../src/rest/options.ts';
 import { userOf } from '../../src/server/auth/peer.ts';
 import { clientCertificatePath } from '../../src/server/client-certificate.ts';
 import { joinPaths, type JoinOptions } from '../../src/server/join.ts';
@@ -90,15 +91,16 @@ export async function startJoinWorld(
     log,
   };
   const authorizer = createAuthorizer(store.view);
+  const authorize: ApiOptions['authorize'] = async (user, target) => authorizer.decide(user, target);
   const api: Api = createApi({
     registry: () => registry,
     schema: loadBuiltinSchema(),
     storage: store.storage,
     admissions: [],
-    authorize: async (user, target) => authorizer.decide(user, target),
+    authorize,
     connectors: {},
     computed: {},
-    paths: { ...joinPaths(joining), ...leavePath(joining), ...clientCertificatePath({ ...joining, ids }) },
+    paths: { ...joinPaths(joining), ...leavePath(joining), ...clientCertificatePath({ ...joining, authorize, ids }) },
     clock,
     ids,
     log,

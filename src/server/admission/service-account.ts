@@ -5,8 +5,8 @@ import { ofKind, type Context } from './of-kind.ts';
 import { refused } from './refusal.ts';
 
 /**
- * ServiceAccount: every pod runs as one that exists. `default` is taken as given, for a controller makes it in each namespace and a pod
- * need not wait for that. Tokens are not mounted here.
+ * ServiceAccount: every pod runs as one that exists. `default` is taken as given: it is born with its namespace, and a controller puts back one that
+ * was deleted. Tokens are not mounted here.
  */
 export const serviceAccount = ofKind<Pod>('ServiceAccount', 'pods', {
   mutate: (pod, context) => (context.old === undefined ? withAccount(pod, context) : pod),

@@ -1,9 +1,10 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { viewOf, type Standing } from '../../../test/support/view-of.ts';
 import { base64OfText } from '../../api/text.ts';
 import { rfc3339 } from '../../lib/time.ts';
 import { identified } from './bearer.ts';
+import { openIdPaths } from './openid.ts';
 import { mintSecretToken, mintToken, tokenIssuer, tokenKeyOf, type TokenClaims } from './service-account-token.ts';
 import { createTokenAuthenticator } from './token-authenticator.ts';
 
@@ -126,4 +127,21 @@ test('who a token makes its bearer, as upstream tells it', () => {
   for (const header of [undefined, '', 'Bearer', 'Bearer ', 'Basic abc'])
     expect(identified(anonymous, header, tokens).user.name).toBe('system:anonymous');
   expect(() => identified(anonymous, `Bearer ${token}x`, tokens)).toThrow('Unauthorized');
+});
+
+test('others can check a token by what is published', async () => {
+  const paths = openIdPaths(key, issuer);
+  const read = async (path: string): Promise<unknown> => {
+    const { signal } = new AbortController();
+    const request = { method: 'GET', path, query: new URLSearchParams(), headers: {}, body: new Uint8Array() };
+    const answer = await paths[`GET ${path}`]?.({ ...request, user: { name: 'x', groups: [] }, signal });
+    return answer?.type === 'value' ? JSON.parse(String(answer.body)) : undefined;
+  };
+  expect(await read('/.well-known/openid-configuration')).toMatchObject({ issuer, jwks_uri: `${issuer}/openid/v1/jwks` });
+  const { keys } = (await read('/openid/v1/jwks')) as { readonly keys: readonly { readonly kid: string }[] };
+  const [header = '', payload = '', signature = ''] = mintToken(key, claims).split('.');
+  const { kid } = JSON.parse(Buffer.from(header, 'base64url').toString()) as { readonly kid: string };
+  const jwk = keys.find((each) => each.kid === kid) ?? {};
+  const published = createPublicKey({ key: jwk, format: 'jwk' });
+  expect(verify(null, Buffer.from(`${header}.${payload}`), published, Buffer.from(signature, 'base64url'))).toBe(true);
 });
