@@ -45,12 +45,13 @@ export function kubeconfigCommand(context: Context): Command {
 Examples:
   skerry kubeconfig --server https://skerry.example:6443 > admin.kubeconfig
   (umask 077; skerry kubeconfig > ~/.kube/config)         # a key is in it: for nobody else to read
-  skerry kubeconfig --user jane --group system:masters --ttl 8h > jane.kubeconfig
+  skerry kubeconfig --user jane --group devs --ttl 8h > jane.kubeconfig
+  kubectl create rolebinding devs --clusterrole edit --group devs --namespace shop
 
 Without --user it has the administrator's own key: whoever has that may do everything, for as long as its certificate is made anew.
 With --user a key is made here, which the server never sees, and the server signs a certificate for it. It can not be taken back, so
-keep its time short. In this release only members of the group system:masters may do anything; what other users may do comes with
-roles (RBAC), in a later one.`,
+keep its time short. What the user may do is said by roles (RBAC), for the user's name or a group: the second command lets all devs
+edit what is in the namespace shop. Members of the group system:masters may do everything, whatever the roles say.`,
     )
     .action(async ({ dataDir, server, user, group = [], ttl }: Flags) => {
       if (user === undefined && (group.length > 0 || ttl !== undefined))
