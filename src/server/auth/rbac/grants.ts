@@ -27,7 +27,7 @@ type List = readonly KubeObject[];
 
 export class Grants {
   readonly #view: () => View;
-  /** By `<namespace>/<subject>`, cluster-wide ones with no namespace: the bindings and which of their subjects it is. */
+  /** By namespace (none: cluster-wide) and subject: the bindings and which of their subjects it is. */
   readonly #bySubject = new Map<string, Map<Binding, number>>();
   readonly #users = new Map<string, Held>();
   #bindings: List = [];
@@ -55,7 +55,8 @@ export class Grants {
   }
 
   #heldBy(user: User, view: View): Held {
-    const key = [user.name, ...user.groups].join('\0');
+    // Reviews ask about names of any characters, so no character may part them.
+    const key = JSON.stringify([user.name, ...user.groups]);
     const known = this.#users.get(key);
     if (known !== undefined) return known;
     const [oldest] = this.#users.keys();
@@ -67,8 +68,8 @@ export class Grants {
 
   #grantsOf(user: User, namespace: string, view: View): readonly Grant[] {
     const found = new Map<Binding, number>();
-    for (const subject of [userKey(user.name), ...user.groups.map(groupKey)]) {
-      for (const [binding, index] of this.#bySubject.get(`${namespace}/${subject}`) ?? [])
+    for (const key of [userKey(namespace, user.name), ...user.groups.map((group) => groupKey(namespace, group))]) {
+      for (const [binding, index] of this.#bySubject.get(key) ?? [])
         found.set(binding, Math.min(index, found.get(binding) ?? index));
     }
     return [...found]
@@ -151,8 +152,8 @@ function grantOf(binding: Binding, index: number, view: View): Grant {
   };
 }
 
-const userKey = (name: string): string => `user ${name}`;
-const groupKey = (name: string): string => `group ${name}`;
+const userKey = (namespace: string, name: string): string => JSON.stringify([namespace, 'User', name]);
+const groupKey = (namespace: string, name: string): string => JSON.stringify([namespace, 'Group', name]);
 
 /** One for each subject; none for one that can be nobody. */
 function subjectKeys({ metadata, subjects = [] }: Binding): readonly (string | undefined)[] {
@@ -160,13 +161,13 @@ function subjectKeys({ metadata, subjects = [] }: Binding): readonly (string | u
   return subjects.map((subject) => {
     switch (subject.kind) {
       case 'User':
-        return `${namespace}/${userKey(subject.name)}`;
+        return userKey(namespace, subject.name);
       case 'Group':
-        return `${namespace}/${groupKey(subject.name)}`;
+        return groupKey(namespace, subject.name);
       case 'ServiceAccount': {
         // In a namespace's binding an account without one is of the same.
         const own = (subject.namespace ?? '') === '' ? namespace : (subject.namespace ?? '');
-        return own === '' ? undefined : `${namespace}/${userKey(accountUser({ namespace: own, name: subject.name }))}`;
+        return own === '' ? undefined : userKey(namespace, accountUser({ namespace: own, name: subject.name }));
       }
       default:
         return undefined;

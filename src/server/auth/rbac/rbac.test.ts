@@ -207,6 +207,20 @@ describe('grants', () => {
     );
   });
 
+  test('never take a name for another that is put together from its parts', () => {
+    const view = viewOf([
+      role('r1', ['get pods']),
+      binding('b1', 'r1', [{ kind: 'Group', name: 'devs' }]),
+      binding('b2', 'r1', [{ kind: 'User', name: 'x/user jane' }], 'a'),
+    ]);
+    const { decide } = createAuthorizer(() => view);
+    const may = (name: string, groups: readonly string[], namespace = 'b') =>
+      decide({ name, groups }, { ...asked('get pods'), namespace } as Target).allowed;
+    for (const parting of ['\0', ',', ' ', '","', '\n']) expect(may(`jane${parting}devs`, [])).toBe(false);
+    expect(may('jane', ['devs'])).toBe(true);
+    expect(may('jane', [], 'a/user x')).toBe(false);
+  });
+
   test('say by what something is allowed, and which role is missing', () => {
     const view = viewOf([
       role('r1', ['get pods']),
