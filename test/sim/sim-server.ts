@@ -13,6 +13,7 @@ import { createFleet, type Fleet } from '../../src/server/fleet/fleet.ts';
 import { startLoops, type Loops } from '../../src/server/loops.ts';
 import type { Committer } from '../../src/server/store/committer.ts';
 import { openStore, type Store } from '../../src/server/store/store.ts';
+import { namespaceCompanions } from '../../src/server/controllers/namespace-defaults.ts';
 import { ADMIN, createTestApi } from '../support/api-world.ts';
 import { mortal } from '../support/fake-host.ts';
 import { clusterKeys } from '../support/link-documents.ts';
@@ -105,7 +106,7 @@ export class SimServer {
     this.#life = life;
     this.#committer = committer;
     const registry = createRegistry(builtinResources);
-    this.#api = createTestApi(store, { clock, ids, log });
+    this.#api = createTestApi(store, { companions: namespaceCompanions('PEM'), clock, ids, log });
     const { change } = this.#api;
     const controllers = builtinControllers({
       registry: () => registry,

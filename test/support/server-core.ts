@@ -7,6 +7,7 @@ import { seededIds } from '../../src/lib/ids.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import type { Change } from '../../src/rest/change.ts';
 import { builtinControllers } from '../../src/server/controllers/builtin.ts';
+import { namespaceCompanions } from '../../src/server/controllers/namespace-defaults.ts';
 import { startLoops } from '../../src/server/loops.ts';
 import { ADMIN, createTestApi } from './api-world.ts';
 import { manualClock } from './manual-clock.ts';
@@ -17,7 +18,7 @@ export async function startServerCore() {
   const [clock, ids] = [manualClock(), seededIds(5)];
   const store = await openTestStore({ clock, ids });
   const registry = createRegistry(builtinResources);
-  const api = createTestApi(store, { clock, ids });
+  const api = createTestApi(store, { companions: namespaceCompanions('PEM'), clock, ids });
   const stop = new AbortController();
   const controllers = builtinControllers({ registry: () => registry, caBundle: 'PEM' });
   const loops = startLoops(
