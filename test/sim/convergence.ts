@@ -2,9 +2,7 @@ import { digestOf } from '../../src/api/link/statement.ts';
 import type { Node } from '../../src/api/kinds/node.ts';
 import type { Pod } from '../../src/api/kinds/pod.ts';
 import type { KubeObject } from '../../src/api/object.ts';
-import { ItemEncoder } from '../../src/server/fleet/item-encoder.ts';
-import { project } from '../../src/server/fleet/project.ts';
-import { CLUSTER_CIDR } from '../support/link-world.ts';
+import { wantedIndex } from '../support/wanted-index.ts';
 import { serviceDifferences } from './service-differences.ts';
 import type { SimNode } from './sim-node.ts';
 import type { SimServer } from './sim-server.ts';
@@ -39,12 +37,10 @@ function unbound({ metadata, spec }: Pod): readonly string[] {
 function linkDifferences({ store }: SimServer, { name, ledger }: SimNode): readonly string[] {
   const held = ledger?.held();
   if (ledger === undefined || held === undefined) return [`${name} holds no document`];
-  const encoder = new ItemEncoder(CLUSTER_CIDR);
-  const { index } = project(store.view(), name, (resource, object) => encoder.hash(resource, object));
   const { lastSeq, ackedSeq } = ledger.outbox();
   return [
     ...(held.signed.statement.incarnation === store.incarnation().id ? [] : [`${name} holds another incarnation`]),
-    ...(digestOf(held.index) === digestOf(index) ? [] : [`${name} holds another document`]),
+    ...(digestOf(held.index) === digestOf(wantedIndex(store.view(), name)) ? [] : [`${name} holds another document`]),
     ...(ackedSeq === lastSeq ? [] : [`${name} has ${lastSeq - ackedSeq} records that the server has not taken`]),
   ];
 }

@@ -22,11 +22,10 @@ import { createApi } from '../../src/rest/api.ts';
 import { createAuthorizer } from '../../src/server/auth/authorizer.ts';
 import type { Carrier } from '../../src/server/carry-out.ts';
 import { createFleet, type Fleet } from '../../src/server/fleet/fleet.ts';
-import { ItemEncoder } from '../../src/server/fleet/item-encoder.ts';
-import { project } from '../../src/server/fleet/project.ts';
 import { openStore, type Store } from '../../src/server/store/store.ts';
 import { clusterKeys } from './link-documents.ts';
 import { createLinkPair, type LinkPair } from './link-pair.ts';
+import { wantedIndex } from './wanted-index.ts';
 import { manualClock, type ManualClock } from './manual-clock.ts';
 
 /**
@@ -34,7 +33,6 @@ import { manualClock, type ManualClock } from './manual-clock.ts';
  * can be stopped, killed and started again; what they had promised must hold.
  */
 export const CLUSTER = 'c';
-export const CLUSTER_CIDR = '10.32.0.0/11';
 export const KEEPALIVE_MS = 30_000;
 
 export class LinkWorld {
@@ -134,8 +132,7 @@ export class LinkWorld {
 
   /** The index a node should hold by now. */
   wanted(node: string): ReadonlyMap<string, string> {
-    const encoder = new ItemEncoder(CLUSTER_CIDR);
-    return project(this.store.view(), node, (resource, object) => encoder.hash(resource, object)).index;
+    return wantedIndex(this.store.view(), node);
   }
 
   isInLine(agent: WorldAgent): boolean {

@@ -1,7 +1,16 @@
 import { isSigned, isSignedCommand, type SignedStatement } from '#api/link/statement.ts';
 import { commonCodecs, CODECS, type Codec } from '#api/link/frame.ts';
 import { decodeDown, encodeUp } from '#api/link/message-codec.ts';
-import { PROTOCOL, type Ack, type Command, type DownMessage, type Hello, type Hi, type UpMessage } from '#api/link/messages.ts';
+import {
+  ITEMS_MAX,
+  PROTOCOL,
+  type Ack,
+  type Command,
+  type DownMessage,
+  type Hello,
+  type Hi,
+  type UpMessage,
+} from '#api/link/messages.ts';
 import { SkerryError } from '#lib/error.ts';
 import type { AgentConnection, SendResult } from '#net/link/transport.ts';
 import type { AgentLinkOptions } from './agent-link.ts';
@@ -198,6 +207,7 @@ export class Session {
         monotonicMs: Math.floor(options.clock.monotonic()),
       },
       outbox: options.ledger.outbox(),
+      itemsMax: ITEMS_MAX,
       ...(held === undefined ? {} : { document: held.signed }),
     };
     this.hellos += 1;

@@ -7,7 +7,14 @@ export function canonicalBytes(value: unknown): Uint8Array {
 }
 
 export function hashOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
+  return hashOfPieces([bytes]);
+}
+
+/** Of all of them one after the other. */
+export function hashOfPieces(pieces: readonly Uint8Array[]): string {
+  const hash = createHash('sha256');
+  for (const piece of pieces) hash.update(piece);
+  return hash.digest('hex');
 }
 
 export const HASH_PATTERN = /^[0-9a-f]{64}$/;

@@ -124,6 +124,8 @@ export type PeerItem = {
   readonly metadata: { readonly name: string };
   readonly podCIDR: string;
   readonly addresses: readonly { readonly address: string; readonly mac: string }[];
+  /** The server hears nothing of it: its endpoints are used where there are no others. It may well be there, on its LAN. */
+  readonly silent?: true;
 };
 
 /** A service account's token for a projected volume of a pod on this node, made for it alone (audience, pod, node). */

@@ -122,6 +122,7 @@ export function decodeDown(kind: string, payload: Uint8Array): DownMessage | und
 function decodeHello(hello: Fields): Hello {
   const clock = fields(hello['clock'], 'hello.clock');
   const outbox = fields(hello['outbox'], 'hello.outbox');
+  const itemsMax = optional(hello['itemsMax'], (value) => count(value, 'hello.itemsMax'));
   const document = optional(hello['document'], (value) => signed(value, 'hello.document'));
   const ackedSeq = count(outbox['ackedSeq'], 'hello.outbox.ackedSeq');
   return {
@@ -142,6 +143,7 @@ function decodeHello(hello: Fields): Hello {
       ackedSeq,
       lastSeq: count(outbox['lastSeq'], 'hello.outbox.lastSeq', ackedSeq),
     },
+    ...(itemsMax === undefined ? {} : { itemsMax }),
     ...(document === undefined ? {} : { document }),
   };
 }

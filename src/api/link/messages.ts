@@ -27,6 +27,8 @@ export type Hello = {
   /** For display; nothing is ordered by it. */
   readonly clock: { readonly bootId: string; readonly wallMs: number; readonly monotonicMs: number };
   readonly outbox: OutboxState;
+  /** Items that a document may have. Absent: the agent is of a release before services, and gets none. */
+  readonly itemsMax?: number;
   /** What the ledger holds, with the signature it came with: a proof that this cluster said so. */
   readonly document?: SignedStatement;
 };
@@ -139,7 +141,8 @@ export const DELTA_BYTES_MAX = 32 * 1024;
 /** Of one item, and of all items of one node together. */
 export const ITEM_BYTES_MAX = 4 * 1024 * 1024;
 export const DOCUMENT_BYTES_MAX = 64 * 1024 * 1024;
-export const ITEMS_MAX = 4_096;
+/** A document of more is refused by its node. It was 4,096 before services were in it, so an agent tells that it takes as many. */
+export const ITEMS_MAX = 65_536;
 /** Of one batch of records, as JSON; a single larger record travels alone. */
 export const BATCH_BYTES_MAX = 32 * 1024;
 export const BATCH_RECORDS_MAX = 256;

@@ -10,15 +10,16 @@ import {
   type Get,
   type Observed,
 } from '#api/link/messages.ts';
-import { indexBytes, signStatement, type Index, type SignedStatement } from '#api/link/statement.ts';
+import { digestOf, indexBytes, signStatement, type SignedStatement } from '#api/link/statement.ts';
 import type { SendResult } from '#net/link/transport.ts';
 import type { View } from '../view.ts';
 import type { Incarnation } from './incarnation-guard.ts';
 import type { ItemEncoder } from './item-encoder.ts';
-import { isHeld, type Current, type Peer } from './peer.ts';
+import { isHeld, type Current, type Past, type Peer } from './peer.ts';
 import { project } from './project.ts';
 import type { Receipts } from './receipts.ts';
 import type { ReferenceIndex } from './reference-index.ts';
+import type { SharedItems } from './shared/shared-items.ts';
 
 /**
  * Brings one node's document down: level-triggered, at most one delta on its way, and only to a node that has said hello. What is
@@ -31,6 +32,9 @@ export type DocumentDeskOptions = {
   readonly incarnation: () => Incarnation;
   readonly encoder: ItemEncoder;
   readonly references: ReferenceIndex;
+  readonly shared: SharedItems;
+  /** What is kept up by the watch has everything that the view has: two documents of one revision must never differ. */
+  readonly isCaughtUp: () => boolean;
   readonly receipts: Receipts;
   readonly send: (peer: Peer, message: DownMessage) => SendResult;
   readonly clock: Clock;
@@ -43,11 +47,14 @@ export const ACK_WAIT_MS_MAX = 5 * 60_000;
 /** To a node that is up to date, as far as the server knows: what a lost message or a flipped bit would have cost is found then. */
 export const HEAD_MS = 60 * 60_000;
 const CONGESTED_WAIT_MS = 1_000;
+/** The watch comes on a later turn of the loop. */
+const LAG_WAIT_MS = 1;
 const PAST_MAX = 4;
 
 /** One step; gives the milliseconds after which to look again. */
 export async function bringDown(peer: Peer, options: DocumentDeskOptions): Promise<number | undefined> {
   if (!peer.connected || peer.session === undefined) return undefined;
+  if (isOutdated(peer) && !options.isCaughtUp()) return LAG_WAIT_MS;
   refresh(peer, options);
   const wanted = wantedOf(peer, options);
   if (wanted === undefined) return undefined;
@@ -75,28 +82,33 @@ export function planHead(peer: Peer, { clock, ids }: Pick<DocumentDeskOptions, '
   peer.nextHeadMs = clock.monotonic() + HEAD_MS * (0.5 + ids.random());
 }
 
-function refresh(peer: Peer, { view, encoder, references }: DocumentDeskOptions): void {
-  if (!peer.dirty && peer.current !== undefined) return;
+const isOutdated = ({ dirty, current }: Peer): boolean => dirty || current === undefined;
+
+function refresh(peer: Peer, { view, encoder, references, shared }: DocumentDeskOptions): void {
+  if (!isOutdated(peer)) return;
   const now = view();
   const projection = project(now, peer.node, (resource, object) => encoder.hash(resource, object));
   peer.dirty = false;
   references.set(peer.node, projection.references);
   const before = peer.current;
-  if (before?.digest === projection.digest) {
-    peer.current = { ...projection, rev: before.rev };
+  const takesShared = peer.session?.takesShared === true;
+  const digest = takesShared ? shared.digest(peer.node, projection.own) : digestOf(projection.own);
+  const next = { ...projection, digest, shared: takesShared ? shared.current : undefined };
+  if (before?.digest === digest) {
+    peer.current = { ...next, rev: before.rev };
     return;
   }
   if (before !== undefined) remember(peer, before);
   // Unchanged since the node took it, as far as anyone can tell: then it is still of that revision.
   const { acked } = peer;
-  const isUnchanged = before === undefined && acked?.digest === projection.digest;
+  const isUnchanged = before === undefined && acked?.digest === digest;
   const rev = isUnchanged ? Math.min(acked.rev, now.revision) : now.revision;
-  peer.current = { ...projection, rev };
+  peer.current = { ...next, rev };
 }
 
-function remember(peer: Peer, { digest, index }: Current): void {
+function remember(peer: Peer, { digest, own, shared }: Current): void {
   peer.past.delete(digest);
-  peer.past.set(digest, index);
+  peer.past.set(digest, { own, shared });
   const oldest = peer.past.keys().next();
   if (peer.past.size > PAST_MAX && oldest.done !== true) peer.past.delete(oldest.value);
 }
@@ -150,14 +162,25 @@ async function markedHead(
 }
 
 /** undefined: the base is not known, or it is too much for one message. */
-function deltaOps(peer: Peer, current: Current, { encoder }: DocumentDeskOptions): readonly DeltaOp[] | undefined {
-  const base = baseIndex(peer, current);
-  if (base === undefined) return undefined;
-  const held = new Set(base.values());
+function deltaOps(peer: Peer, current: Current, options: DocumentDeskOptions): readonly DeltaOp[] | undefined {
+  const { encoder } = options;
+  const base = baseOf(peer, current);
+  const changed = base && sharedChanges(peer, base, current, options);
+  if (base === undefined || changed === undefined) return undefined;
+  const held = new Set(base.own.values());
   const ops: DeltaOp[] = [];
   let bytesTotal = 0;
-  for (const [key, hash] of current.index) {
-    if (base.get(key) === hash) continue;
+  for (const [key, item] of changed) {
+    if (item === undefined) {
+      ops.push({ key, gone: true });
+      continue;
+    }
+    bytesTotal += item.text.length;
+    if (bytesTotal > DELTA_BYTES_MAX) return undefined;
+    ops.push({ key, hash: item.hash, bytes: Buffer.from(item.text, 'utf8') });
+  }
+  for (const [key, hash] of current.own) {
+    if (base.own.get(key) === hash) continue;
     const source = current.sources.get(hash);
     if (held.has(hash) || source === undefined) {
       ops.push({ key, hash });
@@ -168,16 +191,23 @@ function deltaOps(peer: Peer, current: Current, { encoder }: DocumentDeskOptions
     if (bytesTotal > DELTA_BYTES_MAX) return undefined;
     ops.push({ key, hash, bytes });
   }
-  for (const key of base.keys()) if (!current.index.has(key)) ops.push({ key, gone: true });
+  for (const key of base.own.keys()) if (!current.own.has(key)) ops.push({ key, gone: true });
   return ops.length > DELTA_OPS_MAX ? undefined : ops;
 }
 
-function baseIndex({ acked, past }: Peer, current: Current): Index | undefined {
-  if (acked === undefined) return NOTHING;
-  return acked.digest === current.digest ? current.index : past.get(acked.digest);
+/** Of the shared items what is other than in the base; undefined: nobody knows. */
+function sharedChanges({ node }: Peer, base: Past, current: Current, { shared }: DocumentDeskOptions) {
+  if (current.shared === undefined) return base.shared === undefined ? new Map<string, never>() : undefined;
+  if (base.shared !== undefined) return shared.changedSince(base.shared, node);
+  return base === NOTHING ? new Map(shared.all(node).map((item) => [item.key, item])) : undefined;
 }
 
-const NOTHING: Index = new Map();
+function baseOf({ acked, past }: Peer, current: Current): Past | undefined {
+  if (acked === undefined) return NOTHING;
+  return acked.digest === current.digest ? current : past.get(acked.digest);
+}
+
+const NOTHING: Past = { own: new Map(), shared: undefined };
 /** What the digest of an empty index is: what a node without a document starts from. */
 const EMPTY_DIGEST = '44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a';
 /** Keys and hashes alone may fill a message too. */
@@ -218,9 +248,11 @@ async function answerGet(peer: Peer, get: Get, wanted: Observed, options: Docume
 }
 
 /** The index by its digest, items by their hash: of the present document only. */
-function blobOf({ current }: Peer, hash: string, { encoder }: DocumentDeskOptions): Uint8Array | undefined {
+function blobOf({ node, current }: Peer, hash: string, { encoder, shared }: DocumentDeskOptions): Uint8Array | undefined {
   if (current === undefined) return undefined;
-  if (hash === current.digest) return indexBytes(current.index);
+  const hasShared = current.shared !== undefined;
+  if (hash === current.digest) return hasShared ? shared.indexBytes(node, current.own) : indexBytes(current.own);
   const source = current.sources.get(hash);
-  return source === undefined ? undefined : encoder.bytes(source.resource, source.object);
+  if (source !== undefined) return encoder.bytes(source.resource, source.object);
+  return hasShared ? shared.bytesOf(node, hash) : undefined;
 }

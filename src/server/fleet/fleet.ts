@@ -10,13 +10,13 @@ import { decodeUp, encodeDown, type ReceivedUp } from '#api/link/message-codec.t
 import { PROTOCOL, type DownMessage } from '#api/link/messages.ts';
 import { signCommand } from '#api/link/statement.ts';
 import type { Json } from '#api/object.ts';
-import type { Entry, Storage, Watch } from '#rest/storage.ts';
+import type { Storage } from '#rest/storage.ts';
 import type { SendResult, ServerTransport } from '#net/link/transport.ts';
 import type { Carrier } from '../carry-out.ts';
 import type { View } from '../view.ts';
 import { CloneWatch } from './clone-watch.ts';
-import { concernedNodes } from './concerned.ts';
 import { bringDown, type DocumentDeskOptions } from './document-desk.ts';
+import { DocumentWatch } from './document-watch.ts';
 import { EventDesk } from './event-desk.ts';
 import { isGivenUp, renewMs } from './heartbeat.ts';
 import { IncarnationGuard, type Incarnation } from './incarnation-guard.ts';
@@ -24,6 +24,7 @@ import { ItemEncoder } from './item-encoder.ts';
 import { createPeer, type CommandResult, type Peer } from './peer.ts';
 import { Receipts } from './receipts.ts';
 import { ReferenceIndex } from './reference-index.ts';
+import { SharedItems } from './shared/shared-items.ts';
 import { takeMail, type MailDeskOptions } from './mail-desk.ts';
 import { keepAlive } from './pulse-desk.ts';
 
@@ -95,7 +96,7 @@ class Hub {
   private readonly documents: DocumentDeskOptions;
   private readonly mail: MailDeskOptions;
   private mailTotal = 0;
-  private watch: Watch | undefined;
+  private readonly watch: DocumentWatch;
   private loops: { readonly up: Runner; readonly down: Runner; readonly pulse: Runner; readonly watch: Runner } | undefined;
 
   constructor(options: FleetOptions) {
@@ -106,10 +107,25 @@ class Hub {
     this.options = options;
     this.log = log;
     this.session = options.ids.uuid();
+    const shared = new SharedItems(options.network);
+    this.watch = new DocumentWatch({
+      ...options,
+      log,
+      shared,
+      references: this.references,
+      outdated: (node) => this.outdate(this.peers.get(node)),
+      allOutdated: () => this.peers.forEach((peer) => this.outdate(peer)),
+      nodeWritten: (node) => this.nodeWritten(node),
+      ended: () => {
+        if (!this.stopping.signal.aborted) this.loops?.watch.signal(WATCH_KEY);
+      },
+    });
     this.documents = {
       ...options,
       encoder: new ItemEncoder(options.network.clusterCIDR),
       references: this.references,
+      shared,
+      isCaughtUp: () => this.watch.isCaughtUp(),
       receipts,
       send,
     };
@@ -179,7 +195,7 @@ class Hub {
 
   private async stop(): Promise<void> {
     this.stopping.abort();
-    this.watch?.stop();
+    this.watch.stop();
     await this.options.transport.stop();
     const { loops } = this;
     if (loops !== undefined) await Promise.all(Object.values(loops).map(({ done }) => done));
@@ -315,30 +331,19 @@ class Hub {
   }
 
   private startWatch(): undefined {
-    if (this.watch !== undefined || this.stopping.signal.aborted) return undefined;
-    const { storage } = this.options;
-    this.watch = storage.watch(storage.revision(), {
-      batch: (entries) => entries.forEach((entry) => this.concern(entry)),
-      ended: () => {
-        this.watch = undefined;
-        if (!this.stopping.signal.aborted) this.loops?.watch.signal(WATCH_KEY);
-      },
-    });
-    // What was written before the watch began.
-    for (const peer of this.peers.values()) peer.dirty = true;
-    this.signalAll();
+    if (!this.stopping.signal.aborted) this.watch.start();
     return undefined;
   }
 
-  private concern(entry: Entry): void {
-    for (const node of concernedNodes(entry, (reference) => this.references.nodes(reference))) {
-      const peer = this.peers.get(node);
-      if (peer === undefined) continue;
-      peer.dirty = true;
-      if (peer.connected) this.loops?.down.signal(node);
-    }
-    if (entry.key.resource !== 'nodes') return;
-    const peer = this.peers.get(entry.key.name);
+  /** Looked at again by its loop if it is there. */
+  private outdate(peer: Peer | undefined): void {
+    if (peer === undefined) return;
+    peer.dirty = true;
+    if (peer.connected) this.loops?.down.signal(peer.node);
+  }
+
+  private nodeWritten(node: string): void {
+    const peer = this.peers.get(node);
     if (peer === undefined) return;
     this.letGo(peer);
     if (!isGivenUp(this.options.view(), peer.node)) return;

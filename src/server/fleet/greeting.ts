@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { CODECS, commonCodecs } from '#api/link/frame.ts';
-import { PROTOCOL, type Hello, type Hi } from '#api/link/messages.ts';
+import { ITEMS_MAX, PROTOCOL, type Hello, type Hi } from '#api/link/messages.ts';
 import { isSigned, type SignedStatement } from '#api/link/statement.ts';
 import type { PeerSession } from './peer.ts';
 import type { OutboxReceipt } from './receipts.ts';
@@ -16,6 +16,7 @@ export function sessionOf(hello: Hello, nowMs: number): PeerSession {
     codecs: commonCodecs(hello.codecs),
     keepaliveMs: Math.min(hello.keepaliveMs, KEEPALIVE_MS_MAX),
     clockOffsetMs: nowMs - hello.clock.wallMs,
+    takesShared: (hello.itemsMax ?? 0) >= ITEMS_MAX,
   };
 }
 

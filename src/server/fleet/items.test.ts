@@ -107,12 +107,12 @@ test('a document has the node, its pods and what they name, each once; what is m
   ];
   const encoder = new ItemEncoder(CIDR);
   const projection = project(viewOf(standing), 'n1', (resource, object) => encoder.hash(resource, object));
-  expect([...projection.index.keys()].toSorted()).toEqual([
+  expect([...projection.own.keys()].toSorted()).toEqual([
     'configmaps/default/conf',
     'node',
     `pods/${pod.metadata.uid}`,
     'pods/two',
   ]);
   expect([...projection.references].toSorted()).toEqual(['configmaps/default/conf', 'secrets/default/pull']);
-  expect(projection.index.get('node')).toBe(encoder.hash('nodes', node));
+  expect(projection.own.get('node')).toBe(encoder.hash('nodes', node));
 });

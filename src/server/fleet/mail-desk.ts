@@ -61,7 +61,9 @@ async function greet(peer: Peer, hello: Hello, options: MailDeskOptions, signal:
   if (isNew) await receipts.write(node, { outbox });
   const fullState = isNew || (peer.conditions === undefined && isGivenUp(options.view(), node));
   const seconds = leaseSeconds(peer, options.view());
+  const takesShared = peer.session?.takesShared;
   peer.session = sessionOf(hello, clock.now());
+  if (peer.session.takesShared !== takesShared) peer.dirty = true;
   // Whoever judges by the Lease must know how patient to be.
   if (leaseSeconds(peer, options.view()) !== seconds) peer.leaseMs = Number.NEGATIVE_INFINITY;
   peer.acked = held;

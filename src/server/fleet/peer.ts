@@ -24,7 +24,7 @@ export type Peer = {
   dirty: boolean;
   sent: Sent | undefined;
   /** Documents of before, by digest, newest last: where deltas can start from. */
-  readonly past: Map<string, Index>;
+  readonly past: Map<string, Past>;
   nextHeadMs: number;
   askedHelloMs: number;
   leaseMs: number;
@@ -40,9 +40,18 @@ export type PeerSession = {
   readonly keepaliveMs: number;
   /** Server time minus the node's, when it said hello. */
   readonly clockOffsetMs: number;
+  /** Its agent knows of services, and takes documents of as many items. */
+  readonly takesShared: boolean;
 };
 
-export type Current = Projection & { readonly rev: number };
+export type Current = Projection & {
+  readonly rev: number;
+  readonly digest: string;
+  /** Version of the shared items; undefined: none are in it. */
+  readonly shared: number | undefined;
+};
+
+export type Past = { readonly own: Index; readonly shared: number | undefined };
 
 export type Sent = Observed & { readonly tries: number; readonly atMs: number };
 

@@ -1,0 +1,205 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { DEFAULT_NETWORK } from '#api/cluster-network.ts';
+import { digestOf, indexBytes } from '#api/link/statement.ts';
+import type { KubeObject } from '#api/object.ts';
+import { viewOf as viewOfStanding } from '../../../../test/support/view-of.ts';
+import { endpointItems, SLICES } from './endpoint-items.ts';
+import { SharedItems } from './shared-items.ts';
+
+const RESOURCES: Readonly<Record<string, string>> = { Node: 'nodes', Service: 'services', EndpointSlice: SLICES };
+const viewOf = (objects: readonly KubeObject[]) =>
+  viewOfStanding(objects.map((object) => ({ resource: RESOURCES[object.kind] ?? '', object })));
+const node = (name: string, lan: string, more: object = {}): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: { name, uid: name, ...(lan === '' ? {} : { annotations: { 'skerry.dev/lan': lan } }) },
+  spec: { podCIDR: '10.32.0.0/25' },
+  ...more,
+});
+const service = (name: string, spec: object = {}): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { namespace: 'default', name },
+  spec: { clusterIP: '10.96.0.7', ports: [{ port: 80 }], ...spec },
+});
+const slice = (name: string, of: string, endpoints: readonly object[], more: object = {}): KubeObject => ({
+  apiVersion: 'discovery.k8s.io/v1',
+  kind: 'EndpointSlice',
+  metadata: { namespace: 'default', name, labels: { 'kubernetes.io/service-name': of } },
+  addressType: 'IPv4',
+  ports: [{ name: '', protocol: 'TCP', port: 8080 }],
+  endpoints,
+  ...more,
+});
+const entry = (resource: string, name: string, after: KubeObject | undefined) => ({
+  key: { resource, namespace: resource === 'nodes' ? '' : 'default', name },
+  ...(after === undefined ? {} : { after }),
+});
+const LAN_A = (last: number) => `192.168.1.${last}/24=52:54:00:00:00:0${last}`;
+const LAN_B = (last: number) => `10.9.0.${last}/16=52:54:00:00:01:0${last}`;
+const keysOf = (items: SharedItems, name: string) => items.all(name).map(({ key }) => key);
+
+test('what a node gets: all services, endpoints and peers of its LANs, never its own', () => {
+  const items = new SharedItems(DEFAULT_NETWORK);
+  items.reset(
+    viewOf([
+      node('a1', LAN_A(1)),
+      node('a2', LAN_A(2)),
+      node('b1', LAN_B(1)),
+      node('ab', `${LAN_A(3)},${LAN_B(3)}`),
+      node('none', ''),
+      service('web'),
+      slice('web-1', 'web', [
+        { addresses: ['10.32.0.2'], nodeName: 'a1' },
+        { addresses: ['10.32.0.130'], nodeName: 'b1', conditions: { ready: false } },
+        { addresses: ['203.0.113.9'] },
+      ]),
+      slice('web-2', 'web', [{ addresses: ['fd00::1'] }], { addressType: 'IPv6' }),
+    ]),
+  );
+  const shared = ['network', 'services/default/web', 'endpoints/default/web/~web-1'];
+  const check = (name: string, more: readonly string[]) => expect(keysOf(items, name)).toEqual([...shared, ...more].toSorted());
+  check('none', []);
+  check('a1', ['peers/a2', 'peers/ab']);
+  check('a2', ['endpoints/default/web/a1', 'peers/a1', 'peers/ab']);
+  check('b1', ['peers/ab']);
+  check('ab', ['endpoints/default/web/a1', 'endpoints/default/web/b1', 'peers/a1', 'peers/a2', 'peers/b1']);
+  const sight = (concerned: ReturnType<SharedItems['take']>) => (concerned === 'all' ? concerned : [...concerned].toSorted());
+  // One pod's readiness: one item, for those who see it.
+  const before = items.current;
+  const change = slice('web-1', 'web', [
+    { addresses: ['10.32.0.2'], nodeName: 'a1' },
+    { addresses: ['10.32.0.130'], nodeName: 'b1' },
+    { addresses: ['203.0.113.9'] },
+  ]);
+  expect(sight(items.take(entry(SLICES, 'web-1', change)))).toEqual(['ab']);
+  expect([...(items.changedSince(before, 'ab') ?? [])].map(([key, item]) => [key, item !== undefined])).toEqual([
+    ['endpoints/default/web/b1', true],
+  ]);
+  expect([...(items.changedSince(before, 'a1') ?? [])].filter(([, item]) => item !== undefined)).toEqual([]);
+  expect(sight(items.take(entry('services', 'web', service('web', { clusterIP: '10.96.0.8' }))))).toBe('all');
+  expect(sight(items.take(entry('services', 'web', service('web', { clusterIP: '10.96.0.8' }))))).toEqual([]);
+  // Silence is told by the peer, to its neighbours.
+  const silent = node('a1', LAN_A(1), { status: { conditions: [{ type: 'Ready', status: 'Unknown' }] } });
+  expect(sight(items.take(entry('nodes', 'a1', silent)))).toEqual(['a2', 'ab']);
+  // A node that comes into a LAN has no base to compare with, and is seen by its neighbours.
+  const base = items.current;
+  expect(sight(items.take(entry('nodes', 'none', node('none', LAN_B(9)))))).toEqual(['ab', 'b1', 'none']);
+  expect(items.changedSince(base, 'none')).toBeUndefined();
+  expect(keysOf(items, 'none')).toContain('endpoints/default/web/b1');
+  expect(sight(items.take(entry('nodes', 'b1', undefined)))).toEqual(['ab', 'b1', 'none']);
+  expect(items.changedSince(base, 'ab')?.get('endpoints/default/web/b1')).toBeUndefined();
+  expect(keysOf(items, 'ab')).not.toContain('endpoints/default/web/b1');
+});
+
+test('items: what their bytes are made of stays what it is', () => {
+  const texts = (spec: object, status: object = {}) => {
+    const items = new SharedItems(DEFAULT_NETWORK);
+    items.reset(viewOf([{ ...service('web', spec), status }]));
+    return items.all('n').map(({ text }) => text);
+  };
+  expect(
+    texts(
+      { type: 'LoadBalancer', clusterIPs: ['10.96.0.7'], ipFamilies: ['IPv4'], sessionAffinity: 'None' },
+      {
+        loadBalancer: { ingress: [{ ip: '192.168.1.9' }, { ip: '192.168.1.10' }, { hostname: 'x' }] },
+      },
+    ),
+  ).toEqual([
+    '{"kind":"Network","spec":{"clusterCIDR":"10.32.0.0/11","clusterDomain":"cluster.local","serviceCIDR":"10.96.0.0/16"}}',
+    '{"addresses":["192.168.1.10","192.168.1.9"],"kind":"Service","metadata":{"name":"web","namespace":"default"},"spec":{"clusterIP":"10.96.0.7","ports":[{"port":80}],"sessionAffinity":"None","type":"LoadBalancer"}}',
+  ]);
+  const conditions = { ready: false, serving: true, terminating: true };
+  const made = endpointItems('default/web', [
+    slice('b', 'web', [{ addresses: ['10.32.0.3', '10.32.0.9'], nodeName: 'n', conditions, hostname: 'h' }]),
+    slice('a', 'web', [{ addresses: ['10.32.0.2'], nodeName: 'n' }, { addresses: [] }]),
+  ]);
+  const port = { name: '', protocol: 'TCP', port: 8080 };
+  expect([...made]).toEqual([
+    [
+      'endpoints/default/web/n',
+      {
+        kind: 'Endpoints',
+        metadata: { namespace: 'default', name: 'web' },
+        node: 'n',
+        endpoints: [
+          { address: '10.32.0.2', ports: [port] },
+          { address: '10.32.0.3', ports: [port], unready: true, terminating: true, hostname: 'h' },
+        ],
+      },
+    ],
+  ]);
+});
+
+test('never another document than one made of the state alone, whatever came in which order', () => {
+  const names = ['n1', 'n2', 'n3', 'n4'];
+  const nodeChange = fc
+    .record({
+      name: fc.constantFrom(...names),
+      lan: fc.constantFrom('', LAN_A(1), LAN_B(1), `${LAN_A(2)},${LAN_B(2)}`),
+      gone: fc.boolean(),
+    })
+    .map(({ name, lan, gone }) => entry('nodes', name, gone ? undefined : node(name, lan)));
+  const serviceChange = fc
+    .record({ name: fc.constantFrom('web', 'db', 'a-b'), ip: fc.integer({ min: 1, max: 3 }), gone: fc.boolean() })
+    .map(({ name, ip, gone }) => entry('services', name, gone ? undefined : service(name, { clusterIP: `10.96.0.${ip}` })));
+  const sliceChange = fc
+    .record({
+      name: fc.constantFrom('s1', 's2'),
+      of: fc.constantFrom('web', 'db'),
+      on: fc.array(fc.constantFrom(...names, undefined), { maxLength: 3 }),
+      ready: fc.boolean(),
+      gone: fc.boolean(),
+    })
+    .map(({ name, of, on, ready, gone }) => {
+      const endpoints = on.map((nodeName, at) => ({ addresses: [`10.32.0.${at}`], nodeName, conditions: { ready } }));
+      return entry(SLICES, name, gone ? undefined : slice(name, of, endpoints));
+    });
+  fc.assert(
+    fc.property(fc.array(fc.oneof(nodeChange, serviceChange, sliceChange), { maxLength: 25 }), fc.nat(), (changes, seed) => {
+      const items = new SharedItems(DEFAULT_NETWORK);
+      items.reset(viewOf([]));
+      const own = new Map([
+        ['node', 'a'.repeat(64)],
+        ['pods/x', 'b'.repeat(64)],
+        ['configmaps/default/ö', 'c'.repeat(64)],
+        ['tokens/z', 'd'.repeat(64)],
+      ]);
+      const state = new Map<string, KubeObject>();
+      const held = new Map(names.map((name) => [name, { version: items.current, index: indexOf(items, name) }]));
+      for (const [at, change] of changes.entries()) {
+        const key = `${change.key.resource}/${change.key.name}`;
+        if (change.after === undefined) state.delete(key);
+        else state.set(key, change.after);
+        const before = new Map(names.map((name) => [name, items.digest(name, own)]));
+        const concerned = items.take(change);
+        const fresh = new SharedItems(DEFAULT_NETWORK);
+        fresh.reset(viewOf([...state.values()]));
+        for (const name of names) {
+          const index = indexOf(fresh, name);
+          const whole = new Map([...index, ...own]);
+          expect(items.digest(name, own)).toBe(digestOf(whole));
+          expect(Buffer.from(items.indexBytes(name, own)).toString()).toBe(Buffer.from(indexBytes(whole)).toString());
+          // Nobody is forgotten.
+          if (items.digest(name, own) !== before.get(name)) expect(concerned === 'all' || concerned.has(name)).toBe(true);
+          // A delta leads from what was held to what there is.
+          const base = held.get(name);
+          if (base === undefined || (seed + at) % 3 !== 0) continue;
+          const delta = items.changedSince(base.version, name);
+          if (delta !== undefined) {
+            for (const [changed, item] of delta) {
+              if (item === undefined) base.index.delete(changed);
+              else base.index.set(changed, item.hash);
+            }
+            expect(digestOf(base.index)).toBe(digestOf(index));
+          }
+          held.set(name, { version: items.current, index });
+        }
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
+
+const indexOf = (items: SharedItems, name: string) => new Map(items.all(name).map(({ key, hash }) => [key, hash]));

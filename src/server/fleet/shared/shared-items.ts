@@ -1,0 +1,281 @@
+import type { Node } from '#api/kinds/node.ts';
+import { LAN_ANNOTATION, networksOf, parseLan } from '#api/kinds/node-lan.ts';
+import type { Service } from '#api/kinds/service.ts';
+import { hashOf, hashOfPieces } from '#api/link/canonical.ts';
+import { canonicalText } from '#api/link/canonical-text.ts';
+import type { Item, NetworkItem } from '#api/link/items.ts';
+import type { Index } from '#api/link/statement.ts';
+import type { KubeObject } from '#api/object.ts';
+import type { Entry } from '#rest/storage.ts';
+import type { View } from '../../view.ts';
+import { endpointItems, serviceOf, SLICES } from './endpoint-items.ts';
+import { ItemList, lineOf } from './item-list.ts';
+import { LanIndex } from './lan-index.ts';
+import { peerItem } from './peer-item.ts';
+import { serviceItem } from './service-item.ts';
+
+/**
+ * The items that many nodes' documents have in common: the network, every Service, and endpoints and peers for whoever shares a LAN with them. Kept up by
+ * the watch, each encoded once. A change costs what it changes: which nodes it concerns, and what it adds to a delta, is known without a look at the rest;
+ * only the digest is made of the whole index, as it has to be, out of bytes that the nodes of a LAN have in common.
+ */
+export type SharedItem = {
+  readonly key: string;
+  /** The node it is of: not in that node's own document, only in those of its LANs. Undefined: in all. */
+  readonly owner: string | undefined;
+  readonly hash: string;
+  readonly text: string;
+  /** Of the index. */
+  readonly line: string;
+};
+
+export type Concerned = 'all' | ReadonlySet<string>;
+
+/** What is left out beyond this is said in the log: a document of more is refused by its node. */
+export const SHARED_ITEMS_MAX = 60_000;
+/** Changes kept in mind, so that a delta is made of them; a node that is further behind pulls. */
+const CHANGES_MAX = 8_192;
+/** Items that lists of LANs may name together before the one that was not used for longest goes. */
+const LISTED_MAX = 400_000;
+const NOBODY: ReadonlySet<string> = new Set();
+
+export class SharedItems {
+  private readonly network: NetworkItem['spec'];
+  private readonly items = new Map<string, SharedItem>();
+  private readonly byHash = new Map<string, SharedItem>();
+  private readonly byOwner = new Map<string, Set<string>>();
+  private readonly lans = new LanIndex();
+  /** `<namespace>/<service>` → its slices by name, and the keys they make. */
+  private readonly slices = new Map<string, Map<string, KubeObject>>();
+  private readonly endpointKeys = new Map<string, ReadonlySet<string>>();
+  private readonly sliceService = new Map<string, string>();
+  private readonly lists = new Map<string, ItemList>();
+  /** Of a node: from which version on what it sees is comparable. */
+  private readonly sightSince = new Map<string, number>();
+  private changes: string[] = [];
+  private version = 0;
+  private left = 0;
+
+  constructor(network: NetworkItem['spec']) {
+    this.network = network;
+  }
+
+  /** Everything anew, from what is there. */
+  reset(view: Pick<View, 'list'>): void {
+    for (const map of [this.items, this.byHash, this.byOwner, this.slices, this.endpointKeys, this.sliceService, this.lists])
+      map.clear();
+    this.lans.clear();
+    this.sightSince.clear();
+    this.left = 0;
+    this.put('network', undefined, { kind: 'Network', spec: this.network });
+    for (const node of view.list('nodes')) this.takeNode(node.metadata.name ?? '', node);
+    for (const service of view.list('services'))
+      this.takeService(service.metadata.namespace ?? '', service.metadata.name ?? '', service);
+    for (const slice of view.list(SLICES)) this.takeSlice(slice.metadata.namespace ?? '', slice.metadata.name ?? '', slice);
+    // No base of before is comparable.
+    this.version += 1;
+    this.changes = [];
+  }
+
+  /** A committed write; gives the nodes whose documents it changes. */
+  take({ key: { resource, namespace, name }, after }: Pick<Entry, 'key' | 'after'>): Concerned {
+    switch (resource) {
+      case 'services':
+        return this.takeService(namespace, name, after) ? 'all' : NOBODY;
+      case SLICES:
+        return this.takeSlice(namespace, name, after);
+      case 'nodes':
+        return this.takeNode(name, after);
+      default:
+        return NOBODY;
+    }
+  }
+
+  /** Of the present state: what was kept with a document, to make a delta from it later. */
+  get current(): number {
+    return this.version;
+  }
+
+  /** Items left out since everything was read, as there are too many. */
+  get leftOut(): number {
+    return this.left;
+  }
+
+  digest(node: string, own: Index): string {
+    return hashOfPieces(this.pieces(node, own));
+  }
+
+  /** Of the whole index, own and shared: what indexBytes (src/api/link/statement.ts) would make of it. */
+  indexBytes(node: string, own: Index): Uint8Array {
+    return Buffer.concat(this.pieces(node, own));
+  }
+
+  /** Key → item, or undefined for one that is not in the node's document (any more), of what has changed since; undefined: too long ago to tell. */
+  changedSince(version: number, node: string): ReadonlyMap<string, SharedItem | undefined> | undefined {
+    if (version < (this.sightSince.get(node) ?? 0)) return undefined;
+    const keys = this.keysSince(version);
+    return keys && new Map([...new Set(keys)].map((key) => [key, this.seen(node, this.items.get(key))]));
+  }
+
+  /** Everything of the node's document that is shared. */
+  all(node: string): readonly SharedItem[] {
+    return this.listOf(node)
+      .all()
+      .filter(({ owner }) => owner !== node);
+  }
+
+  /** The item of this hash, if the node may see it. */
+  bytesOf(node: string, hash: string): Uint8Array | undefined {
+    const item = this.seen(node, this.byHash.get(hash));
+    return item && Buffer.from(item.text, 'utf8');
+  }
+
+  private pieces(node: string, own: Index): readonly Uint8Array[] {
+    const lines = [...own].map(([key, hash]) => [key, lineOf(key, hash)] as const).toSorted(([a], [b]) => (a < b ? -1 : 1));
+    return this.listOf(node).pieces(node, lines);
+  }
+
+  private takeService(namespace: string, name: string, after: KubeObject | undefined): boolean {
+    // Stored services were decoded against their schema.
+    return this.put(`services/${namespace}/${name}`, undefined, after && serviceItem(after as Service));
+  }
+
+  private takeSlice(namespace: string, name: string, after: KubeObject | undefined): Concerned {
+    const id = `${namespace}/${name}`;
+    const before = this.sliceService.get(id);
+    const service = after && serviceOf(after);
+    if (before !== undefined && before !== service) this.slices.get(before)?.delete(name);
+    if (service === undefined || after === undefined) this.sliceService.delete(id);
+    else {
+      this.sliceService.set(id, service);
+      const slices = this.slices.get(service) ?? new Map<string, KubeObject>();
+      this.slices.set(service, slices.set(name, after));
+    }
+    const concerned = new Set<string>();
+    let isAll = false;
+    for (const changed of new Set([before, service])) {
+      if (changed === undefined) continue;
+      for (const owner of this.regroup(changed)) {
+        if (owner === undefined) isAll = true;
+        else for (const node of this.lans.neighboursOf(owner)) concerned.add(node);
+      }
+    }
+    return isAll ? 'all' : concerned;
+  }
+
+  /** Makes a service's items anew; gives whose have changed. */
+  private regroup(service: string): ReadonlySet<string | undefined> {
+    const slices = this.slices.get(service) ?? new Map<string, KubeObject>();
+    if (slices.size === 0) this.slices.delete(service);
+    const items = endpointItems(service, slices.values());
+    const changed = new Set<string | undefined>();
+    for (const key of this.endpointKeys.get(service) ?? []) {
+      const owner = this.items.get(key)?.owner;
+      if (!items.has(key) && this.put(key, owner, undefined)) changed.add(owner);
+    }
+    for (const [key, item] of items) if (this.put(key, item.node, item)) changed.add(item.node);
+    if (items.size === 0) this.endpointKeys.delete(service);
+    else this.endpointKeys.set(service, new Set(items.keys()));
+    return changed;
+  }
+
+  private takeNode(name: string, after: KubeObject | undefined): Concerned {
+    // Stored nodes were decoded against their schema.
+    const node = after as Node | undefined;
+    const before = this.lans.neighboursOf(name);
+    const moved = this.lans.set(name, networksOf(parseLan(node?.metadata.annotations?.[LAN_ANNOTATION])));
+    const changed = this.put(`peers/${name}`, name, node && peerItem(node));
+    if (!moved) return changed ? before : NOBODY;
+    // Others see it now who did not, or no longer; and it sees others.
+    for (const key of this.byOwner.get(name) ?? []) this.note(key);
+    this.note(`peers/${name}`);
+    if (after === undefined) this.sightSince.delete(name);
+    else this.sightSince.set(name, this.version);
+    return new Set([...before, ...this.lans.neighboursOf(name), name]);
+  }
+
+  /** True if that is new. */
+  private put(key: string, owner: string | undefined, item: Item | undefined): boolean {
+    const before = this.items.get(key);
+    const text = item && canonicalText(item);
+    if (before?.text === text) return false;
+    if (text !== undefined && before === undefined && this.items.size >= SHARED_ITEMS_MAX) {
+      this.left += 1;
+      return false;
+    }
+    if (before !== undefined) this.byHash.delete(before.hash);
+    if (text === undefined) {
+      this.items.delete(key);
+      const owned = owner === undefined ? undefined : this.byOwner.get(owner);
+      owned?.delete(key);
+      if (owner !== undefined && owned?.size === 0) this.byOwner.delete(owner);
+    } else {
+      const hash = hashOf(Buffer.from(text, 'utf8'));
+      const made = { key, owner, hash, text, line: lineOf(key, hash) };
+      this.items.set(key, made);
+      this.byHash.set(hash, made);
+      if (owner !== undefined) this.byOwner.set(owner, (this.byOwner.get(owner) ?? new Set()).add(key));
+    }
+    this.note(key);
+    return true;
+  }
+
+  private note(key: string): void {
+    this.version += 1;
+    this.changes.push(key);
+    if (this.changes.length > 2 * CHANGES_MAX) this.changes = this.changes.slice(-CHANGES_MAX);
+  }
+
+  /** Of the changes the last is that to the present version. */
+  private keysSince(version: number): readonly string[] | undefined {
+    const behind = this.version - version;
+    if (behind < 0 || behind > this.changes.length) return undefined;
+    return behind === 0 ? [] : this.changes.slice(-behind);
+  }
+
+  private seen(node: string, item: SharedItem | undefined): SharedItem | undefined {
+    if (item?.owner === undefined) return item;
+    return item.owner !== node && this.isIn(item, this.lans.lansOf(node)) ? item : undefined;
+  }
+
+  private isIn({ owner }: SharedItem, lans: readonly string[]): boolean {
+    return owner === undefined || this.lans.lansOf(owner).some((lan) => lans.includes(lan));
+  }
+
+  /** Brought up to now. */
+  private listOf(node: string): ItemList {
+    const lans = this.lans.lansOf(node);
+    const name = lans.join();
+    const known = this.lists.get(name);
+    const keys = known && this.keysSince(known.version);
+    const list = known !== undefined && keys !== undefined ? known : this.newList(lans);
+    if (list === known)
+      for (const key of keys ?? []) {
+        const item = this.items.get(key);
+        list.put(key, item !== undefined && this.isIn(item, lans) ? item : undefined);
+      }
+    list.version = this.version;
+    this.lists.delete(name);
+    this.lists.set(name, list);
+    this.trim();
+    return list;
+  }
+
+  private newList(lans: readonly string[]): ItemList {
+    const items = [...this.items.values()].filter((item) => this.isIn(item, lans));
+    return new ItemList(
+      this.version,
+      items.toSorted((a, b) => (a.key < b.key ? -1 : 1)),
+    );
+  }
+
+  private trim(): void {
+    let total = 0;
+    for (const { size } of this.lists.values()) total += size;
+    for (const [name, { size }] of this.lists) {
+      if (total <= LISTED_MAX || this.lists.size === 1) return;
+      this.lists.delete(name);
+      total -= size;
+    }
+  }
+}
