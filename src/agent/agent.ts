@@ -16,7 +16,7 @@ import { logStream } from './log-stream.ts';
 import { podMemory } from './memory.ts';
 import { createNetworkWatch } from './network-watch.ts';
 import { createNodeStatus } from './node-status.ts';
-import { findAddress, readMachine, readWaysOut, takeReadings } from './node/machine.ts';
+import { findAddress, readLan, readMachine, readWaysOut, takeReadings } from './node/machine.ts';
 import { createPodLoop } from './pod-loop.ts';
 import { withRejoin } from './rejoin.ts';
 import { createDockerRuntime } from './runtime/docker-runtime.ts';
@@ -95,6 +95,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
   const status = createNodeStatus({
     nodeName: node,
     findAddress: async () => options.nodeIp ?? findAddress(),
+    readLan,
     labels,
     caps: options.capacity,
     unknownKeys: options.unknownKeys,

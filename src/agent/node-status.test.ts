@@ -20,6 +20,8 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
+const LAN = '192.0.2.7/24=52:54:00:00:00:07';
+
 test('the node tells what it is, once, and then what changes', async () => {
   const clock = manualClock();
   const ledger = createMemoryLedger();
@@ -31,6 +33,7 @@ test('the node tells what it is, once, and then what changes', async () => {
   const status = createNodeStatus({
     nodeName: 'node-1',
     findAddress: async () => '192.0.2.7',
+    readLan: () => LAN,
     labels: { site: 'pier' },
     caps: { cpu: '1' },
     unknownKeys: [],
@@ -61,6 +64,7 @@ test('the node tells what it is, once, and then what changes', async () => {
   status.look();
   await until(() => reports().length === 1);
   expect(reports()[0]).toMatchObject({
+    lan: LAN,
     labels: { 'kubernetes.io/hostname': 'node-1', 'kubernetes.io/arch': 'amd64', 'kubernetes.io/os': 'linux', site: 'pier' },
     status: {
       capacity: { cpu: '1', memory: '4194304Ki', pods: '110' },
@@ -105,6 +109,7 @@ test('a node without a network keeps the address it had, over a restart too', as
   const start = async () => {
     const status = createNodeStatus({
       nodeName: 'node-1',
+      readLan: () => (found === undefined ? '' : LAN),
       findAddress: async () => {
         looks += 1;
         return found;

@@ -24,6 +24,8 @@ export type NodeStatusOptions = {
   readonly nodeName: string;
   /** Undefined while there is none: then the last one counts on. */
   readonly findAddress: () => Promise<string | undefined>;
+  /** Its addresses in its LANs, as they are told: `''` while there is none. */
+  readonly readLan: () => string;
   readonly labels: Readonly<Record<string, string>>;
   readonly caps: Readonly<Record<string, string>>;
   readonly unknownKeys: readonly string[];
@@ -69,6 +71,7 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
   let engine: EngineInfo | undefined;
   let isAsked = false;
   let address = lastAddress(ledger);
+  let lan = lastReport(ledger)?.lan ?? '';
   let storageBytes = 0;
   let images: NonNullable<NodeStatus['images']> = [];
 
@@ -104,6 +107,9 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
     const readings = await options.takeReadings();
     storageBytes = readings.diskBytes;
     address = (await options.findAddress()) ?? address;
+    // Without a cable it has none: what it was last told to have stays, as its neighbours' ways to it do.
+    const found = options.readLan();
+    lan = found === '' ? lan : found;
     // Its last answers go on counting.
     await askEngine(signal).catch(options.noteEngine);
     await report(heldPressures(pressuresOf(readings)));
@@ -142,12 +148,12 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
       'beta.kubernetes.io/os': 'linux',
       'beta.kubernetes.io/arch': architecture,
     };
-    const text = canonicalText({ ...status, labels });
+    const text = canonicalText({ ...status, labels, lan });
     if (before !== undefined && canonicalText(before) === text) return;
     const value = JSON.parse(text) as Json;
     await ledger.commit(
       [{ kind: KIND, key: KEY, value }],
-      [{ class: 'state', key: 'node', body: { status, labels } }, ...readyEvents(nodeName, before, status, clock.now())],
+      [{ class: 'state', key: 'node', body: { status, labels, lan } }, ...readyEvents(nodeName, before, status, clock.now())],
     );
   };
 
@@ -168,7 +174,11 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
   };
 }
 
-type LastReport = { readonly conditions?: readonly NodeCondition[]; readonly addresses?: NodeStatus['addresses'] };
+type LastReport = {
+  readonly conditions?: readonly NodeCondition[];
+  readonly addresses?: NodeStatus['addresses'];
+  readonly lan?: string;
+};
 
 function lastReport(ledger: Pick<Ledger, 'memory'>): LastReport | undefined {
   // Rows of this kind are written here alone.

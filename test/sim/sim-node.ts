@@ -57,6 +57,12 @@ const READINGS = {
   pidsMax: 32_768,
 };
 
+/** All are in one LAN. */
+function lanOf(name: string): string {
+  const last = 10 + Number(/\d+$/.exec(name)?.[0] ?? 0);
+  return `192.0.2.${last}/24=52:54:00:00:00:${last.toString(16).padStart(2, '0')}`;
+}
+
 /** Calls to the engine that do something. */
 const DEEDS = new Set(['createSandbox', 'createContainer', 'start', 'signalContainer', 'remove', 'pull']);
 
@@ -233,6 +239,7 @@ export class SimNode {
     const status = createNodeStatus({
       nodeName: this.name,
       findAddress: async () => '192.0.2.1',
+      readLan: () => lanOf(this.name),
       labels: {},
       caps: {},
       unknownKeys: [],

@@ -1,5 +1,6 @@
 import { readFile, statfs } from 'node:fs/promises';
-import { availableParallelism, hostname, networkInterfaces, release, totalmem } from 'node:os';
+import { availableParallelism, hostname, networkInterfaces, release, totalmem, type NetworkInterfaceInfo } from 'node:os';
+import { formatLan } from '#api/kinds/node-lan.ts';
 
 /** What the machine itself says: readings of /proc, /sys and the file system. No opinions; those are node-conditions.ts. */
 export type MachineFacts = {
@@ -79,17 +80,28 @@ export async function readWaysOut(): Promise<readonly string[]> {
   ];
 }
 
-type Address = { readonly name: string; readonly family: string; readonly address: string };
+/** Its addresses in networks where others may be, as it tells them (src/api/kinds/node-lan.ts). */
+export function readLan(): string {
+  return formatLan(
+    addresses()
+      .filter((each) => each.family === 'IPv4' && leadsOut(each))
+      .map(({ address, cidr, mac }) => ({ address, prefix: Number(cidr?.split('/')[1]), mac })),
+  );
+}
+
+type Address = Pick<NetworkInterfaceInfo, 'family' | 'address' | 'cidr' | 'mac'> & { readonly name: string };
 
 function addresses(): readonly Address[] {
   return Object.entries(networkInterfaces()).flatMap(([name, entries]) =>
-    (entries ?? []).filter(({ internal }) => !internal).map(({ family, address }) => ({ name, family, address })),
+    (entries ?? [])
+      .filter(({ internal }) => !internal)
+      .map(({ family, address, cidr, mac }) => ({ name, family, address, cidr, mac })),
   );
 }
 
 /** Interfaces of engines and of our own pods lead to this node only. */
 function leadsOut({ name }: Address): boolean {
-  return !/^(docker|br-|veth|skr|virbr|cni|podman)/.test(name);
+  return !/^(docker|br-|veth|skr|virbr|cni|podman|lxc|lxdbr|flannel|cali)/.test(name);
 }
 
 /** Of IPv4; the gateway as the kernel writes it, in hex. */

@@ -26,6 +26,8 @@ export type PodReport = {
 export type NodeReport = {
   readonly status: Partial<NonNullable<Node['status']>>;
   readonly labels: Readonly<Record<string, string>>;
+  /** Its addresses in its LANs, as src/api/kinds/node-lan.ts writes them. */
+  readonly lan?: string;
 };
 
 export type EventReport = {

@@ -129,11 +129,12 @@ test('verdicts and the node itself', () => {
       body: {
         status: { conditions: [{ type: 'Ready', status: 'True' }], volumesInUse: ['x'] } as never,
         labels: { 'kubernetes.io/arch': 'arm64', old: 'x' },
+        lan: '192.168.1.5/24=52:54:00:AB:00:01,nonsense,169.254.7.7/16=52:54:00:ab:00:01,192.168.1.5/24=52:54:00:ab:00:02',
       },
     },
     [
       'patch nodes/status n1 {"status":{"conditions":[{"type":"Ready","status":"True","lastHeartbeatTime":"2026-01-01T12:00:00Z","message":null}]}}',
-      'patch nodes n1 {"metadata":{"labels":{"kubernetes.io/arch":"arm64"}}}',
+      'patch nodes n1 {"metadata":{"labels":{"kubernetes.io/arch":"arm64"},"annotations":{"skerry.dev/lan":"192.168.1.5/24=52:54:00:ab:00:02"}}}',
     ],
   );
 });

@@ -1,4 +1,5 @@
 import type { NodeReport, PodReport, Report } from '#api/link/reports.ts';
+import { LAN_ANNOTATION, formatLan, parseLan } from '#api/kinds/node-lan.ts';
 import type { Pod } from '#api/kinds/pod.ts';
 import type { KubeObject } from '#api/object.ts';
 import type { Change } from '#rest/change.ts';
@@ -36,11 +37,15 @@ function nodeChanges(report: NodeReport, node: string, view: Pick<View, 'get'>, 
   if (object === undefined) return { dropped: 'there is no such node (any more)' };
   const of = { verb: 'patch', resource: 'nodes', namespace: '', name: node } as const;
   const labels = Object.entries(ownLabels(report.labels)).filter(([name, value]) => object.metadata.labels?.[name] !== value);
-  const patch = { metadata: { labels: Object.fromEntries(labels) } };
+  // As the node would write it, whatever it has sent; nothing else of its annotations is a node's to say.
+  const lan = report.lan === undefined ? undefined : formatLan(parseLan(report.lan));
+  const moved = lan !== undefined && (object.metadata.annotations?.[LAN_ANNOTATION] ?? '') !== lan;
+  const annotations = moved ? { annotations: { [LAN_ANNOTATION]: lan === '' ? null : lan } } : {};
+  const patch = { metadata: { labels: Object.fromEntries(labels), ...annotations } };
   return {
     changes: [
       { ...of, subresource: 'status', patchType: 'strategic', patch: { status: nodeStatusPatch(report.status, object, nowMs) } },
-      ...(labels.length === 0 ? [] : [{ ...of, patchType: 'strategic' as const, patch }]),
+      ...(labels.length === 0 && !moved ? [] : [{ ...of, patchType: 'strategic' as const, patch }]),
     ],
   };
 }
