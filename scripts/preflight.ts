@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { fetchKubectls } from './lab/kubectl.ts';
-import { LAB, ensure, type Requirement } from './lab/requirements.ts';
+import { DNS, LAB, ensure, type Requirement } from './lab/requirements.ts';
 
 /** Before `npm test`: everything the end-to-end tests need, by name. As root what is missing is installed; nothing is ever skipped. */
 
@@ -12,6 +12,7 @@ const FOR_TESTS: readonly Requirement[] = [
   { program: 'debootstrap', package: 'debootstrap' },
   { program: 'zsh', package: 'zsh' },
   { program: 'systemd-nspawn', package: 'systemd-container' },
+  ...DNS,
 ];
 
 const say = (text: string) => console.log(`preflight: ${text}`);

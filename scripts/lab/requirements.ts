@@ -15,6 +15,13 @@ export const LAB: readonly Requirement[] = [
   { program: 'curl', package: 'curl' },
 ];
 
+/** Clients and peers of the name server; of dnsmasq only the program, no service. */
+export const DNS: readonly Requirement[] = [
+  { program: 'dig', package: 'bind9-dnsutils' },
+  { program: 'dnsmasq', package: 'dnsmasq-base' },
+  { program: 'dnsperf', package: 'dnsperf' },
+];
+
 export const KUBECTL: Requirement = { program: 'kubectl', package: 'kubernetes-client' };
 
 /** Installs what is missing, as root, from the distribution, starting no system daemon. Throws with the exact command where it can not. */

@@ -14,6 +14,7 @@ import { ledgerWriter } from './ledger/synced-writer.ts';
 import { createAgentLink } from './link/agent-link.ts';
 import { logStream } from './log-stream.ts';
 import { podMemory } from './memory.ts';
+import { createNames } from './names/names.ts';
 import { createNetworkWatch } from './network-watch.ts';
 import { createNodeStatus } from './node-status.ts';
 import { findAddress, readLan, readMachine, readWaysOut, takeReadings } from './node/machine.ts';
@@ -148,14 +149,20 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     ids,
     log,
   });
+  const names = createNames({ node, view: () => ({ services: [] }), ledger, clock, ids, log });
   const network = createNetworkWatch({
     waysOut: readWaysOut,
     isCut: () => !link.connected(),
-    cameUp: link.retryNow,
+    cameUp: () => {
+      names.retryNow();
+      link.retryNow();
+    },
     clock,
     ids,
     log,
   });
+  // Before the first container.
+  await names.start();
   pods.start();
   status.start();
   link.start();
@@ -170,6 +177,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
       await tunnel.stop();
       await status.stop();
       await pods.stop();
+      await names.stop();
       await ledger.close();
     },
   };

@@ -11,3 +11,14 @@ export function nodeItem(documents: Documents): NodeItem | undefined {
   const item = documents.items.get('node')?.item;
   return item?.kind === 'Node' ? item : undefined;
 }
+
+/** What the node's names are of: as the documents say, else as the cluster is by default. */
+export function clusterNames(documents: Documents): { readonly clusterDomain: string; readonly cidrs: readonly string[] } {
+  const network = documents.items.get('network')?.item;
+  if (network?.kind === 'Network')
+    return { clusterDomain: network.spec.clusterDomain, cidrs: [network.spec.clusterCIDR, network.spec.serviceCIDR] };
+  const node = nodeItem(documents);
+  return { clusterDomain: CLUSTER_DOMAIN_DEFAULT, cidrs: node === undefined ? [] : [node.spec.clusterCIDR] };
+}
+
+const CLUSTER_DOMAIN_DEFAULT = 'cluster.local';

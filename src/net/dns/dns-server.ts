@@ -1,0 +1,108 @@
+import type { Clock } from '#lib/clock.ts';
+import { explain } from '#lib/error.ts';
+import type { Ids } from '#lib/ids.ts';
+import type { Log } from '#lib/log.ts';
+import { createRunner, type Runner } from '#lib/runner.ts';
+import { createExchange, type Upstream } from './exchange.ts';
+import { Forwarder } from './forwarder.ts';
+import { Listener } from './listener.ts';
+import type { NameSet } from './record.ts';
+import { RecordIndex } from './record-index.ts';
+import { createResponder } from './responder.ts';
+import { Upstreams, type ResolverHealth } from './upstreams.ts';
+
+/** A name server for one node: answers from the names it was given last, and asks the node's resolvers for all others. Which names, and which resolvers, others decide. */
+export type DnsServer = {
+  /** Begins to listen; resolves once it does, or after START_MS_MAX: it goes on trying. */
+  readonly start: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+  /** From now on these are all there are. */
+  readonly serve: (names: NameSet) => void;
+  readonly forwardTo: (upstreams: readonly Upstream[]) => void;
+  /** The network may have come up: whoever was silent is asked at once. */
+  readonly retryNow: () => void;
+  /** What it listens on may be gone. */
+  readonly check: () => void;
+  readonly isListening: () => boolean;
+};
+
+export type DnsServerOptions = {
+  readonly address: string;
+  readonly udpPort: number;
+  readonly tcpPort: number;
+  /** Sees that the address is there. */
+  readonly ensureAddress: (signal: AbortSignal) => Promise<void>;
+  readonly onResolvers: (health: ResolverHealth) => void;
+  /** It does not listen, and why; undefined: it does again. */
+  readonly onListening: (why: string | undefined) => void;
+  readonly clock: Clock;
+  readonly ids: Pick<Ids, 'bytes' | 'random' | 'suffix'>;
+  readonly log: Log;
+};
+
+const START_MS_MAX = 3_000;
+const CHECK_MS = 10_000;
+const RETRY_MS_MAX = 5_000;
+const KEY = 'dns';
+
+export function createDnsServer(options: DnsServerOptions): DnsServer {
+  const { address, udpPort, tcpPort, clock, ids } = options;
+  const log = options.log.child({ component: 'dns' });
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  let listening: Runner | undefined;
+  let probing: Runner | undefined;
+  let first = (): void => undefined;
+  const index = new RecordIndex(address);
+  const upstreams = new Upstreams({
+    exchange: createExchange(clock, ids),
+    doubt: () => probing?.signal(KEY),
+    changed: options.onResolvers,
+    clock,
+    ids,
+  });
+  const respond = createResponder(index, new Forwarder(upstreams, clock, signal), upstreams);
+  const listener = new Listener({ address, udpPort, tcpPort, respond, lost: () => listening?.signal(KEY), clock });
+
+  const listen = async (): Promise<number> => {
+    try {
+      await options.ensureAddress(signal);
+      await listener.ensure();
+    } catch (error) {
+      if (!signal.aborted) options.onListening(explain(error));
+      throw error;
+    }
+    options.onListening(undefined);
+    first();
+    return CHECK_MS;
+  };
+
+  return {
+    start: () =>
+      new Promise((resolve) => {
+        const cancel = clock.timer(START_MS_MAX, resolve);
+        first = () => {
+          cancel();
+          resolve();
+        };
+        listening = createRunner(
+          { name: 'dns-listen', run: listen, keys: () => [KEY], backoffMsMax: RETRY_MS_MAX, clock, ids, log },
+          signal,
+        );
+        probing = createRunner(
+          { name: 'dns-probe', run: () => upstreams.probe(signal), keys: () => [KEY], clock, ids, log },
+          signal,
+        );
+      }),
+    stop: async () => {
+      stopping.abort();
+      listener.close();
+      await Promise.all([listening?.done, probing?.done]);
+    },
+    serve: (names) => index.serve(names),
+    forwardTo: (all) => upstreams.set(all),
+    retryNow: () => probing?.signal(KEY),
+    check: () => listening?.signal(KEY),
+    isListening: () => listener.isOpen(),
+  };
+}

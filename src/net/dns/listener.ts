@@ -1,0 +1,141 @@
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Clock } from '#lib/clock.ts';
+import { SkerryError } from '#lib/error.ts';
+import type { Respond } from './responder.ts';
+
+/** The sockets of the name server: one for datagrams, one for connections, each opened again when it is lost. */
+export type ListenerOptions = {
+  readonly address: string;
+  readonly udpPort: number;
+  readonly tcpPort: number;
+  readonly respond: Respond;
+  /** One of them was lost. */
+  readonly lost: () => void;
+  readonly clock: Clock;
+};
+
+const CONNECTIONS_MAX = 128;
+/** A client that has nothing to ask (RFC 7766, 6.2.3). */
+const IDLE_MS_MAX = 10_000;
+/** Of a question; none of those that are asked comes near. */
+const QUERY_BYTES_MAX = 4_096;
+/** What a client does not fetch. */
+const UNSENT_BYTES_MAX = 256 * 1024;
+/** Datagrams that wait while a busy board gets to them. */
+const RECEIVE_BYTES = 1024 * 1024;
+
+export class Listener {
+  private readonly options: ListenerOptions;
+  private udp: UdpSocket | undefined;
+  private tcp: Server | undefined;
+  private readonly connections = new Set<Socket>();
+
+  constructor(options: ListenerOptions) {
+    this.options = options;
+  }
+
+  /** Opens what is not open. Throws code ListenFailed. */
+  async ensure(): Promise<void> {
+    this.udp ??= await this.openUdp();
+    this.tcp ??= await this.openTcp();
+  }
+
+  isOpen(): boolean {
+    return this.udp !== undefined && this.tcp !== undefined;
+  }
+
+  close(): void {
+    this.udp?.close();
+    this.tcp?.close();
+    for (const socket of this.connections) socket.destroy();
+    this.udp = undefined;
+    this.tcp = undefined;
+  }
+
+  private openUdp(): Promise<UdpSocket> {
+    const { address, udpPort: port, respond } = this.options;
+    return new Promise((resolve, reject) => {
+      // Beside a resolver that is bound to every address. Addresses are not looked up: that would be done in libuv's pool.
+      const socket = createSocket({ type: 'udp4', reuseAddr: true, lookup: (host, _options, found) => found(null, host, 4) });
+      socket.on('message', (message, from) =>
+        respond(message, 'udp', (answer) => this.udp?.send(answer, from.port, from.address, ignore)),
+      );
+      socket.once('error', (cause) => {
+        socket.close();
+        reject(new SkerryError('ListenFailed', `listen on UDP ${address}:${port}`, { cause }));
+      });
+      socket.bind({ port, address, exclusive: true }, () => {
+        socket.removeAllListeners('error');
+        socket.on('error', () => {
+          if (this.udp === socket) this.udp = undefined;
+          socket.close();
+          this.options.lost();
+        });
+        growBuffer(socket);
+        resolve(socket);
+      });
+    });
+  }
+
+  private openTcp(): Promise<Server> {
+    const { address, tcpPort: port } = this.options;
+    return new Promise((resolve, reject) => {
+      const server = createServer({ noDelay: true }, (socket) => this.serve(socket));
+      server.maxConnections = CONNECTIONS_MAX;
+      server.once('error', (cause) => reject(new SkerryError('ListenFailed', `listen on TCP ${address}:${port}`, { cause })));
+      server.listen({ port, host: address, exclusive: true }, () => {
+        server.removeAllListeners('error');
+        server.on('error', () => {
+          if (this.tcp === server) this.tcp = undefined;
+          server.close();
+          this.options.lost();
+        });
+        resolve(server);
+      });
+    });
+  }
+
+  private serve(socket: Socket): void {
+    const { clock, respond } = this.options;
+    let received: Buffer = Buffer.alloc(0);
+    let cancelIdle = clock.timer(IDLE_MS_MAX, () => socket.destroy());
+    this.connections.add(socket);
+    socket.on('error', ignore);
+    socket.on('close', () => {
+      cancelIdle();
+      this.connections.delete(socket);
+    });
+    socket.on('data', (chunk: Buffer) => {
+      cancelIdle();
+      cancelIdle = clock.timer(IDLE_MS_MAX, () => socket.destroy());
+      received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
+      while (received.length >= 2) {
+        const bytes = received.readUInt16BE(0);
+        if (bytes > QUERY_BYTES_MAX) return void socket.destroy();
+        if (received.length < 2 + bytes) return;
+        const message = received.subarray(2, 2 + bytes);
+        received = received.subarray(2 + bytes);
+        respond(message, 'tcp', (answer) => sendFramed(socket, answer));
+      }
+    });
+  }
+}
+
+function sendFramed(socket: Socket, answer: Buffer): void {
+  if (socket.destroyed) return;
+  if (socket.writableLength > UNSENT_BYTES_MAX) return void socket.destroy();
+  socket.write(Buffer.concat([Buffer.from([answer.length >> 8, answer.length & 0xff]), answer]));
+}
+
+/** As far as the system allows. */
+function growBuffer(socket: UdpSocket): void {
+  try {
+    socket.setRecvBufferSize(RECEIVE_BYTES);
+  } catch {
+    // What it has must do.
+  }
+}
+
+/** Who has asked is gone, or can not be reached: nobody is there to be told. */
+const ignore = () => undefined;
