@@ -40,6 +40,7 @@ process.on('SIGHUP', () => {
   view = { services: readServices() };
   names.renew();
 });
+process.on('SIGINT', () => process.exit());
 holdProcess();
 await names.start();
 console.log('listening');

@@ -2,6 +2,7 @@ import { explain, hasCode, type SkerryError } from '#lib/error.ts';
 import { pullAuth } from '../images/pull-auth.ts';
 import { durationText } from '../plan/backoff.ts';
 import type { Action } from '../plan/action.ts';
+import { clusterNames } from '../plan/items.ts';
 import { containersOf } from '../plan/restart-policy.ts';
 import { configError } from '../render/config-error.ts';
 import { containerSpec, sandboxSpec } from '../render/container-spec.ts';
@@ -25,8 +26,8 @@ const RUNNERS: { readonly [K in Doable['type']]: Runner<K> } = {
     await volumes.prepare(item, documents(), facts(address));
     sight.setVolumes(pod.uid, fingerprint);
   },
-  'create-sandbox': async ({ item, attempt }, { runtime }, signal) => {
-    await runtime.createSandbox(sandboxSpec(item, attempt), signal);
+  'create-sandbox': async ({ item, attempt }, { runtime, documents }, signal) => {
+    await runtime.createSandbox(sandboxSpec(item, attempt, clusterNames(documents()).clusterDomain), signal);
   },
   wire: async ({ pod, sandboxId, pid, address }, { wiring, sight }, signal) => {
     await wiring.wire({ podUid: pod.uid, sandboxId, pid, address }, signal);

@@ -79,13 +79,13 @@ function commandOf(
   return command === undefined || command.length === 0 ? {} : { command: [] };
 }
 
-export function sandboxSpec(item: PodItem, attempt: number): SandboxSpec {
+export function sandboxSpec(item: PodItem, attempt: number, clusterDomain: string): SandboxSpec {
   const { metadata, spec } = item;
   const sysctls = (spec.securityContext?.sysctls ?? []).map(({ name, value }) => [name, value]);
   return {
     name: containerName(metadata, '', attempt),
     labels: { podUid: metadata.uid, container: '', attempt, sandboxAttempt: attempt, hash: '' },
-    hostname: hostnameOf(item),
+    hostname: hostnameOf(item, clusterDomain),
     hostNetwork: spec.hostNetwork === true,
     hostPid: spec.hostPID === true,
     hostIpc: spec.hostIPC === true,
@@ -96,15 +96,15 @@ export function sandboxSpec(item: PodItem, attempt: number): SandboxSpec {
 
 const HOSTNAME_LENGTH_MAX = 63;
 
-export function hostnameOf({ metadata, spec }: PodItem): string {
+export function hostnameOf({ metadata, spec }: PodItem, clusterDomain: string): string {
   const name = (spec.hostnameOverride ?? spec.hostname ?? metadata.name).slice(0, HOSTNAME_LENGTH_MAX).replace(/[-.]+$/, '');
-  const domain = domainOf({ metadata, spec });
+  const domain = domainOf({ metadata, spec }, clusterDomain);
   return spec.setHostnameAsFQDN === true && domain !== undefined ? `${name}.${domain}` : name;
 }
 
 /** The domain of a pod with a subdomain. */
-export function domainOf({ metadata, spec }: Pick<PodItem, 'metadata' | 'spec'>): string | undefined {
+export function domainOf({ metadata, spec }: Pick<PodItem, 'metadata' | 'spec'>, clusterDomain: string): string | undefined {
   return spec.subdomain === undefined || spec.subdomain === ''
     ? undefined
-    : `${spec.subdomain}.${metadata.namespace}.svc.cluster.local`;
+    : `${spec.subdomain}.${metadata.namespace}.svc.${clusterDomain}`;
 }

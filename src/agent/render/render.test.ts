@@ -187,12 +187,13 @@ test('a command replaces the image’s arguments, arguments alone do not replace
 });
 
 test('hostnames', () => {
-  expect(hostnameOf(podItem('web'))).toBe('web');
-  expect(hostnameOf(podItem('web', { spec: { hostname: 'h', subdomain: 's' } }))).toBe('h');
-  expect(hostnameOf(podItem('web', { spec: { subdomain: 's', setHostnameAsFQDN: true } }))).toBe(
-    'web.s.default.svc.cluster.local',
+  const DOMAIN = 'cluster.test';
+  expect(hostnameOf(podItem('web'), DOMAIN)).toBe('web');
+  expect(hostnameOf(podItem('web', { spec: { hostname: 'h', subdomain: 's' } }), DOMAIN)).toBe('h');
+  expect(hostnameOf(podItem('web', { spec: { subdomain: 's', setHostnameAsFQDN: true } }), DOMAIN)).toBe(
+    'web.s.default.svc.cluster.test',
   );
-  expect(hostnameOf(podItem(`${'a'.repeat(62)}-b`))).toBe('a'.repeat(62));
+  expect(hostnameOf(podItem(`${'a'.repeat(62)}-b`), DOMAIN)).toBe('a'.repeat(62));
 });
 
 test('what no program could be given is refused before it fills the memory', () => {

@@ -31,7 +31,7 @@ beforeEach(async () => {
     dataDir: dir,
     tmpfs,
     nodeHostname: 'node-1',
-    resolvConfPaths: [join(dir, 'resolv.conf')],
+    resolverFiles: { resolvConf: join(dir, 'resolv.conf'), behindStub: join(dir, 'behind-stub') },
     hostsPath: '/dev/null',
   });
 });
@@ -208,30 +208,60 @@ test('files that a power cut left empty are written again', async () => {
 test('hosts, hostname and resolv.conf of a pod', async () => {
   await writeFile(
     join(dir, 'resolv.conf'),
-    '# a comment\nsearch lan home\nnameserver 192.0.2.53\nnameserver 127.0.0.53\noptions edns0\n',
+    '# a comment\nsearch lan home\nnameserver 192.0.2.53\nnameserver 127.0.0.1\noptions edns0\n',
   );
   const item = podItem('web', { spec: { hostAliases: [{ ip: '10.1.1.1', hostnames: ['a', 'b'] }], subdomain: 'sub' } });
   await prepare(item);
   const etc = (name: string) => readFile(join(dir, 'pods/uid-web/etc', name), 'utf8');
-  expect(await etc('hosts')).toBe(hostsFile(item, '10.32.0.9', ''));
+  expect(await etc('hosts')).toBe(hostsFile(item, '10.32.0.9', '', 'cluster.local'));
   expect(await etc('hosts')).toContain('10.32.0.9\tweb.sub.default.svc.cluster.local\tweb\n');
   expect(await etc('hosts')).toContain('10.1.1.1\ta\tb\n');
   expect(await etc('hostname')).toBe('web\n');
-  expect(await etc('resolv.conf')).toBe('search lan home\nnameserver 192.0.2.53\noptions edns0\n');
+  const cluster = 'default.svc.cluster.local svc.cluster.local cluster.local';
+  expect(await etc('resolv.conf')).toBe(`search ${cluster} lan home\nnameserver 169.254.20.10\noptions ndots:5\n`);
+  // The stub of systemd-resolved stands for what is behind it.
+  await writeFile(join(dir, 'resolv.conf'), 'nameserver 127.0.0.53\nsearch stub\n');
+  await writeFile(join(dir, 'behind-stub'), 'nameserver 192.0.2.54\nsearch behind\n');
+  await prepare(podItem('web', { spec: { dnsPolicy: 'Default' } }));
+  expect(await etc('resolv.conf')).toBe('search behind\nnameserver 192.0.2.54\n');
 });
 
-test('resolv.conf with a policy and a configuration of the pod', () => {
-  const node = parseResolvConf('nameserver 192.0.2.53\nsearch lan\noptions ndots:1 edns0\n');
-  const of = (spec: Partial<PodItem['spec']>) => resolvConf(podItem('web', { spec }), node);
+test('resolv.conf by policy and configuration of the pod', () => {
+  const host = parseResolvConf('nameserver 192.0.2.53\nnameserver 127.0.0.1\nsearch lan\noptions ndots:1 edns0\n');
+  const check = (spec: Partial<PodItem['spec']>, expected: readonly string[], node = host) =>
+    expect(resolvConf(podItem('web', { spec }), node, 'c.test').trimEnd().split('\n')).toEqual(expected);
+  const ours = 'nameserver 169.254.20.10';
+  const cluster = 'search default.svc.c.test svc.c.test c.test';
   const dnsConfig = {
     nameservers: ['9.9.9.9', '192.0.2.53'],
-    searches: ['x.y'],
-    options: [{ name: 'ndots', value: '5' }, { name: 'use-vc' }],
+    searches: ['x.y', 'lan'],
+    options: [{ name: 'ndots', value: '2' }, { name: 'use-vc' }],
   };
-  expect(of({ dnsPolicy: 'None', dnsConfig })).toBe(
-    'search x.y\nnameserver 9.9.9.9\nnameserver 192.0.2.53\noptions ndots:5 use-vc\n',
-  );
-  expect(of({ dnsConfig })).toBe('search lan x.y\nnameserver 192.0.2.53\nnameserver 9.9.9.9\noptions edns0 ndots:5 use-vc\n');
-  const local = parseResolvConf('nameserver 127.0.0.1\n');
-  expect(resolvConf(podItem('web', { spec: { hostNetwork: true } }), local)).toBe('nameserver 127.0.0.1\n');
+  check({}, [`${cluster} lan`, ours, 'options ndots:5']);
+  check({ dnsPolicy: 'ClusterFirst', dnsConfig }, [
+    `${cluster} lan x.y`,
+    ours,
+    'nameserver 9.9.9.9',
+    'nameserver 192.0.2.53',
+    'options ndots:2 use-vc',
+  ]);
+  check({ dnsPolicy: 'ClusterFirstWithHostNet', hostNetwork: true }, [`${cluster} lan`, ours, 'options ndots:5']);
+  const asHost = ['search lan', 'nameserver 192.0.2.53', 'nameserver 127.0.0.1', 'options ndots:1 edns0'];
+  check({ dnsPolicy: 'ClusterFirst', hostNetwork: true }, asHost);
+  check({ dnsPolicy: 'Default', hostNetwork: true }, asHost);
+  // What is on the node's loopback is not there in a pod; if there is nothing else, ours asks it for the pod.
+  check({ dnsPolicy: 'Default' }, ['search lan', 'nameserver 192.0.2.53', 'options ndots:1 edns0']);
+  check({ dnsPolicy: 'Default' }, [ours], parseResolvConf('nameserver 127.0.0.1\n'));
+  check({ dnsPolicy: 'None', dnsConfig }, [
+    'search x.y lan',
+    'nameserver 9.9.9.9',
+    'nameserver 192.0.2.53',
+    'options ndots:2 use-vc',
+  ]);
+  // What libc reads of it has an end.
+  const many = Array.from({ length: 40 }, (_, at) => `${'d'.repeat(60)}${at}.${'e'.repeat(40)}`);
+  const line =
+    resolvConf(podItem('web', { spec: { dnsPolicy: 'None', dnsConfig: { searches: many } } }), host, 'c.test').split('\n')[0] ??
+    '';
+  expect([line.length <= 2048 + 'search '.length, line.length > 1900]).toEqual([true, true]);
 });

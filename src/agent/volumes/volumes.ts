@@ -14,7 +14,9 @@ import { writeAtomicFolder } from './atomic-folder.ts';
 import { prepareHostPath } from './host-path.ts';
 import { hostsFile } from './hosts-file.ts';
 import { filesOf, isSecret } from './projection.ts';
-import { parseResolvConf, resolvConf } from './resolv-conf.ts';
+import { HOST_FILES, readHostResolver, type HostFiles } from '../names/host-resolver.ts';
+import { clusterNames } from '../plan/items.ts';
+import { resolvConf } from './resolv-conf.ts';
 import { makeMessageFile, readMessage } from './termination-message.ts';
 import type { Tmpfs } from './tmpfs.ts';
 
@@ -41,17 +43,15 @@ export type VolumesOptions = {
   readonly tmpfs: Tmpfs;
   readonly nodeHostname: string;
   /** Files of the node that pods' own are made from. */
-  readonly resolvConfPaths?: readonly string[];
+  readonly resolverFiles?: HostFiles;
   readonly hostsPath?: string;
 };
 
 const SECRETS_BYTES_MAX = 64 * 1024 * 1024;
 const TERMINATION_PATH_DEFAULT = '/dev/termination-log';
-/** systemd-resolved's own list comes first: the other then only names its stub on the loopback. */
-const RESOLV_CONF_PATHS = ['/run/systemd/resolve/resolv.conf', '/etc/resolv.conf'];
 
 export function createVolumes(options: VolumesOptions): Volumes {
-  const { tmpfs, resolvConfPaths = RESOLV_CONF_PATHS, hostsPath = '/etc/hosts' } = options;
+  const { tmpfs, resolverFiles = HOST_FILES, hostsPath = '/etc/hosts' } = options;
   const podsDir = join(options.dataDir, 'pods');
   const podDir = (uid: string) => join(podsDir, safeName(uid));
   const volumePath = (uid: string, volume: Volume) =>
@@ -81,11 +81,12 @@ export function createVolumes(options: VolumesOptions): Volumes {
       });
     }
     const hostNetwork = item.spec.hostNetwork === true;
-    const resolver = parseResolvConf(await firstReadable(resolvConfPaths));
+    const resolver = await readHostResolver(resolverFiles);
+    const { clusterDomain } = clusterNames(documents);
     const nodeHosts = hostNetwork ? await readFile(hostsPath, 'utf8').catch(() => '') : '';
-    await writeInPlace(join(dir, 'etc', 'hosts'), hostsFile(item, facts.address, nodeHosts));
-    await writeInPlace(join(dir, 'etc', 'hostname'), `${hostNetwork ? options.nodeHostname : hostnameOf(item)}\n`);
-    await writeInPlace(join(dir, 'etc', 'resolv.conf'), resolvConf(item, resolver));
+    await writeInPlace(join(dir, 'etc', 'hosts'), hostsFile(item, facts.address, nodeHosts, clusterDomain));
+    await writeInPlace(join(dir, 'etc', 'hostname'), `${hostNetwork ? options.nodeHostname : hostnameOf(item, clusterDomain)}\n`);
+    await writeInPlace(join(dir, 'etc', 'resolv.conf'), resolvConf(item, resolver, clusterDomain));
   };
 
   const messagesDir = (uid: string, container: string) => join(podDir(uid), 'messages', safeName(container));
@@ -162,14 +163,6 @@ async function writeInPlace(path: string, text: string): Promise<void> {
   await writeFile(path, text);
   // For containers of any user, whatever the umask says.
   await chmod(path, 0o644);
-}
-
-async function firstReadable(paths: readonly string[]): Promise<string> {
-  for (const path of paths) {
-    const text = await readFile(path, 'utf8').catch(() => undefined);
-    if (text !== undefined) return text;
-  }
-  return '';
 }
 
 /** Names of pods and volumes are checked by the API; one from elsewhere must not lead out of its folder either. */
