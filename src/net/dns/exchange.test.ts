@@ -1,0 +1,141 @@
+import { createSocket } from 'node:dgram';
+import { createServer, connect, type AddressInfo } from 'node:net';
+import { afterEach, expect, test } from 'vitest';
+import { systemClock } from '#lib/clock.ts';
+import { systemIds } from '#lib/ids.ts';
+import { answerTo, question, questionOf, told } from '../../../test/support/dns-message.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { createExchange } from './exchange.ts';
+import { Listener } from './listener.ts';
+import { keyOfName } from './name.ts';
+
+/** Real sockets on the loopback: what the kernel has to say is part of it. */
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+const exchange = createExchange(systemClock, systemIds);
+const KEY = keyOfName('www.example.com') ?? '';
+const QUESTION = { key: KEY, type: 1, dnssecOk: false, unchecked: false };
+const RECORDS = ['www.example.com 60 A 192.0.2.80'];
+
+/** A name server: what it sends for each datagram, and for each message over TCP. */
+async function startUpstream(udp: (asked: Buffer) => readonly Buffer[], tcp?: (asked: Buffer) => Buffer) {
+  const asked: { readonly port: number; readonly id: number }[] = [];
+  const socket = createSocket('udp4');
+  socket.on('message', (message, from) => {
+    asked.push({ port: from.port, id: message.readUInt16BE(0) });
+    for (const answer of udp(message)) socket.send(answer, from.port, from.address);
+  });
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  cleanups.push(() => socket.close());
+  const { port } = socket.address();
+  if (tcp !== undefined) {
+    const server = createServer((connection) => {
+      connection.on('error', () => undefined);
+      connection.on('data', (chunk: Buffer) => connection.end(framed(tcp(chunk.subarray(2)))));
+    });
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+    cleanups.push(() => server.close());
+  }
+  return { upstream: { address: '127.0.0.1', port }, asked };
+}
+
+function framed(message: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([message.length >> 8, message.length & 0xff]), message]);
+}
+
+const ask = (upstream: { readonly address: string; readonly port: number }) =>
+  exchange(upstream, QUESTION, new AbortController().signal).then(
+    ({ rcode, answers, isTruncated, seconds }) => ({ rcode, answers, isTruncated, seconds }),
+    (error: Error) => `${error.message}: ${error.cause instanceof Error ? error.cause.message : ''}`,
+  );
+
+test('each question from another port, with another id; what is no answer to it is passed over', async () => {
+  const forged = (asked: Buffer) => {
+    const otherId = answerTo(asked, { records: ['www.example.com 60 A 6.6.6.6'] });
+    otherId.writeUInt16BE(asked.readUInt16BE(0) ^ 1, 0);
+    return [
+      otherId,
+      Buffer.from('x'),
+      answerTo(question('evil.example', { id: asked.readUInt16BE(0) }), {}),
+      answerTo(asked, { records: RECORDS }),
+    ];
+  };
+  const { upstream, asked } = await startUpstream(forged);
+  for (let turn = 0; turn < 8; turn += 1)
+    expect(await ask(upstream)).toEqual({ rcode: 0, answers: 1, isTruncated: false, seconds: 60 });
+  expect(new Set(asked.map(({ port }) => port)).size).toBeGreaterThan(4);
+  expect(new Set(asked.map(({ id }) => id)).size).toBeGreaterThan(4);
+});
+
+test('where nobody listens that is known at once', async () => {
+  const { upstream } = await startUpstream(() => []);
+  await cleanups.pop()?.();
+  const since = performance.now();
+  expect(await ask(upstream)).toContain('ECONNREFUSED');
+  expect(performance.now() - since).toBeLessThan(500);
+});
+
+test('what did not go into a datagram is fetched over TCP; where that does not go, what there is counts', async () => {
+  const cut = (asked: Buffer) => [answerTo(asked, { records: [], truncated: true })];
+  const both = await startUpstream(cut, (asked) => answerTo(asked, { records: [...RECORDS, 'www.example.com 60 A 192.0.2.81'] }));
+  expect(await ask(both.upstream)).toEqual({ rcode: 0, answers: 2, isTruncated: false, seconds: 60 });
+  const one = await startUpstream(cut);
+  expect(await ask(one.upstream)).toMatchObject({ answers: 0, isTruncated: true });
+});
+
+test('one that knows no EDNS is asked without', async () => {
+  const { upstream, asked } = await startUpstream((message) =>
+    message.readUInt16BE(10) > 0
+      ? [Buffer.concat([message.subarray(0, 2), Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0, 0, 0, 0])])]
+      : [answerTo(message, { records: RECORDS })],
+  );
+  expect(await ask(upstream)).toMatchObject({ rcode: 0, answers: 1 });
+  expect(asked).toHaveLength(2);
+});
+
+test('connections: several questions in one piece, and one in several; who sends what is no question is cut off', async () => {
+  const respond = (message: Buffer, _transport: string, send: (answer: Buffer) => void) =>
+    send(answerTo(message, { records: [`${questionOf(message).name} 5 A 10.96.0.1`] }));
+  const udpPort = await freePort();
+  const listener = new Listener({
+    address: '127.0.0.1',
+    udpPort,
+    tcpPort: udpPort,
+    respond,
+    lost: () => undefined,
+    clock: systemClock,
+  });
+  await listener.ensure();
+  await listener.ensure();
+  cleanups.push(() => listener.close());
+  const socket = connect(udpPort, '127.0.0.1');
+  let received = Buffer.alloc(0);
+  socket.on('data', (chunk: Buffer) => (received = Buffer.concat([received, chunk])));
+  const bytes = Buffer.concat(['a.c.test', 'b.c.test', 'c.c.test'].map((name) => framed(question(name))));
+  socket.write(bytes.subarray(0, 33));
+  await eventually(() => received.length > 0, 'the first answer');
+  socket.write(bytes.subarray(33));
+  const answers = await eventually(() => {
+    const found: string[] = [];
+    for (let at = 0; at + 2 <= received.length; at += 2 + received.readUInt16BE(at))
+      found.push(told(received.subarray(at + 2, at + 2 + received.readUInt16BE(at))));
+    return found.length === 3 ? found : undefined;
+  }, 'all answers');
+  expect(answers).toEqual(Array.from({ length: 3 }, () => 'NOERROR; A 10.96.0.1 5'));
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  socket.on('error', () => undefined);
+  socket.write(Buffer.from([0xff, 0xff, 0]));
+  await closed;
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // A listening TCP server has an address of this shape.
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
