@@ -1,9 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { PROGRAM, createLab, type Lab } from '../../scripts/lab/lab.ts';
 import { run, waitFor } from '../../scripts/lab/exec.ts';
-import { LAB, ensure } from '../../scripts/lab/requirements.ts';
+import { DNS, LAB, ensure } from '../../scripts/lab/requirements.ts';
 import type { Host } from '../../scripts/lab/host.ts';
 import { createApi, type Api } from './api.ts';
+import { measureDns } from './dns.ts';
 import { measureExecutable } from './executable.ts';
 import { findPid, memoryOf } from './memory.ts';
 import { measureServices } from './services.ts';
@@ -20,12 +21,13 @@ const REPLICAS = 50;
 const CLIENTS = 64;
 const BINDINGS = 1000;
 
-const TOOLS = [...LAB, { program: 'mkfs.ext4', package: 'e2fsprogs' }];
+const TOOLS = [...LAB, ...DNS, { program: 'mkfs.ext4', package: 'e2fsprogs' }];
 
 const rows: Row[] = [];
 
 await ensure(TOOLS, (text) => console.log(text));
 rows.push(...(await measureExecutable(PROGRAM)), ...(await measureServices()));
+rows.push(...(await measureExecutable(PROGRAM)), ...(await measureDns()));
 const lab = await createLab({ nodes: 1 });
 try {
   await bench(lab);

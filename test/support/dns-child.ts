@@ -1,17 +1,24 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { KnownService } from '#agent/services/service-view.ts';
+import { systemDisk } from '#agent/ledger/disk.ts';
+import { openLedger } from '#agent/ledger/node-ledger.ts';
+import { ledgerWriter } from '#agent/ledger/synced-writer.ts';
 import { createNames } from '#agent/names/names.ts';
-import { systemClock } from '#lib/clock.ts';
+import { holdProcess, systemClock } from '#lib/clock.ts';
 import { systemIds } from '#lib/ids.ts';
 import { silentLog } from '#lib/log.ts';
-import { holdProcess } from '#lib/clock.ts';
 import { createMemoryLedger } from './memory-ledger.ts';
+import { createSlowSync } from './slow-disk.ts';
 
 /**
  * A node's name server in a process of its own, for tests that put it into a network namespace: `node dns-child.ts <services.json> <resolv.conf>
- * <behind-stub>`. Prints a line when it listens, and each event as a line; SIGHUP has it read its services anew.
+ * <behind-stub> [folder]`. With a folder, it also keeps a ledger there, commits to it all the time, and each sync takes SYNC_MS and all threads of libuv's pool. Prints a line when it listens, and each event as a line; SIGHUP has it read its services anew.
  */
-const [services = '', resolvConf = '', behindStub = ''] = process.argv.slice(2);
+const SYNC_MS = 500;
+/** Of libuv's pool. */
+const THREADS = 4;
+const [services = '', resolvConf = '', behindStub = '', slowFolder] = process.argv.slice(2);
 // Written by the test that started this.
 const readServices = () => JSON.parse(readFileSync(services, 'utf8')) as readonly KnownService[];
 let view = { services: readServices() };
@@ -44,3 +51,21 @@ process.on('SIGINT', () => process.exit());
 holdProcess();
 await names.start();
 console.log('listening');
+
+if (slowFolder !== undefined) {
+  const syncs = Array.from({ length: THREADS }, (_, at) => createSlowSync(slowFolder, `sync-${at}`, SYNC_MS));
+  const disk = { ...systemDisk(silentLog), sync: () => Promise.all(syncs.map((sync) => sync())).then(() => undefined) };
+  const slow = await openLedger({
+    path: join(slowFolder, 'ledger.db'),
+    openWriter: ledgerWriter(disk),
+    joined: { cluster: 'c', node: 'node-1', incarnation: 'i' },
+    clock: systemClock,
+    ids: systemIds,
+    log: silentLog,
+  });
+  for (let count = 0; ; count += 1) {
+    const value = { count, filling: 'x'.repeat(2_000) };
+    await slow.commit([{ kind: 'statuses', key: `pod-${count % 20}`, value }], []);
+    if (count === 0) console.log('committing');
+  }
+}

@@ -17,7 +17,8 @@ export type DnsWorld = {
   /** As a DHCP client does it: another file in the place of the old one. */
   readonly setResolvConf: (text: string) => void;
   readonly setServices: (services: readonly KnownService[]) => void;
-  readonly startServer: () => Promise<void>;
+  /** `slowLedger`: beside a ledger each sync of which takes half a second. */
+  readonly startServer: (options?: { readonly slowLedger: boolean }) => Promise<void>;
   readonly stopServer: () => Promise<void>;
   readonly reload: () => void;
   /** Reasons of the events that were told. */
@@ -69,12 +70,19 @@ export async function startDnsWorld(): Promise<DnsWorld> {
       renameSync(`${resolvConf}.new`, resolvConf);
     },
     setServices: (all) => writeFileSync(services, JSON.stringify(all)),
-    startServer: async () => {
+    startServer: async ({ slowLedger } = { slowLedger: false }) => {
       writeFileSync(log, '');
       const program = resolve(import.meta.dirname, 'dns-child.ts');
-      const argv = [process.execPath, program, services, resolvConf, join(folder, 'behind-stub')];
+      const argv = [
+        process.execPath,
+        program,
+        services,
+        resolvConf,
+        join(folder, 'behind-stub'),
+        ...(slowLedger ? [mkdtempSync(join(folder, 'ledger-'))] : []),
+      ];
       server = launch(node, argv, (text) => writeFileSync(log, text, { flag: 'a' }));
-      await until(() => readFileSync(log, 'utf8').includes('listening'), 'the name server');
+      await until(() => readFileSync(log, 'utf8').includes(slowLedger ? 'committing' : 'listening'), 'the name server', 30_000);
     },
     stopServer: async () => {
       if (server !== undefined) await end(server);
