@@ -5,7 +5,14 @@ import { SkerryError } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
 import { createAgentTransport } from '#net/link/agent.ts';
+import { createLanRoutes } from '#net/routes/lan-routes.ts';
+import { ASKED_PORT, askThroughRedirect } from '#net/services/ask-through-redirect.ts';
+import { createAskedListener } from '#net/services/asked-listener.ts';
+import { ensureServiceAddress } from '#net/services/service-address.ts';
+import { createServiceRules } from '#net/services/service-rules.ts';
+import { runCommand } from '#net/wire/command.ts';
 import { createWiring } from '#net/wire/ip-wiring.ts';
+import { SERVICE_ADDRESS } from '#net/wire/rules.ts';
 import { joinOnceReachable } from './first-join.ts';
 import { loadOrJoin, nodeNameOf, type IdentityOptions } from './identity.ts';
 import { systemDisk } from './ledger/disk.ts';
@@ -17,10 +24,14 @@ import { podMemory } from './memory.ts';
 import { createNames } from './names/names.ts';
 import { createNetworkWatch } from './network-watch.ts';
 import { createNodeStatus } from './node-status.ts';
-import { findAddress, readLan, readMachine, readWaysOut, takeReadings } from './node/machine.ts';
+import { readListeningPorts } from './node/listening-ports.ts';
+import { findAddress, readAddresses, readLan, readMachine, readWaysOut, takeReadings } from './node/machine.ts';
+import { createPeerWatch } from './peers/peer-watch.ts';
 import { createPodLoop } from './pod-loop.ts';
 import { withRejoin } from './rejoin.ts';
+import { isSameBoot } from './running-time.ts';
 import { createDockerRuntime } from './runtime/docker-runtime.ts';
+import { createServiceKeeper } from './services/service-keeper.ts';
 import { tokenFile } from './token-file.ts';
 import { createAgentTunnel } from './tunnel.ts';
 import { createTmpfs } from './volumes/tmpfs.ts';
@@ -112,8 +123,49 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     log,
   });
   const boot = { id: machine.bootId, uptimeMs: machine.uptimeMs };
-  const pods = createPodLoop({ ledger, runtime, wiring, volumes, clock, ids, log, boot, facts: status.facts });
+  const bootedAnew = !isSameBoot(boot, ledger.memory());
+  const pods = createPodLoop({
+    ledger,
+    runtime,
+    wiring,
+    volumes,
+    clock,
+    ids,
+    log,
+    boot,
+    facts: status.facts,
+    beforeWiring: (abort) => services.settled(abort),
+  });
   pods.onHealth(status.look);
+  const asked = createAskedListener(SERVICE_ADDRESS);
+  const services = createServiceKeeper({
+    node,
+    ledger,
+    readiness: pods.readiness,
+    bootedAnew,
+    rules: createServiceRules({ isStanding: (abort) => askThroughRedirect(SERVICE_ADDRESS, clock, abort) }),
+    address: SERVICE_ADDRESS,
+    extras: async (network, abort) => {
+      await ensureServiceAddress(runCommand, { address: SERVICE_ADDRESS, serviceCidr: network.serviceCIDR }, abort);
+      const redirects = [{ protocol: 'tcp', port: ASKED_PORT, toPort: await asked.listen() } as const];
+      return { redirects, untracked: [], api: undefined };
+    },
+    ownAddresses: readAddresses,
+    server: identity.server.host,
+    listening: readListeningPorts,
+    clock,
+    ids,
+    log,
+  });
+  const peers = createPeerWatch({
+    ledger,
+    routes: createLanRoutes(),
+    ownAddresses: readLan,
+    found: services.setPaths,
+    clock,
+    ids,
+    log,
+  });
   const { key, certificate, pins } = identity;
   const target = { ...identity.server, key, certificate, pins };
   const tunnel = createAgentTunnel({
@@ -161,8 +213,10 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     ids,
     log,
   });
-  // Before the first container.
-  await names.start();
+  // Before the first container: services and names.
+  services.start();
+  await Promise.all([services.settled(signal), names.start()]);
+  peers.start();
   pods.start();
   status.start();
   link.start();
@@ -178,6 +232,9 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
       await status.stop();
       await pods.stop();
       await names.stop();
+      await peers.stop();
+      await services.stop();
+      await asked.stop();
       await ledger.close();
     },
   };

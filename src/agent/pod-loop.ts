@@ -17,6 +17,7 @@ import { podUids } from './plan.ts';
 import { podItem } from './plan/items.ts';
 import { createPodCommits } from './pod-commits.ts';
 import { createPodRounds } from './pod-rounds.ts';
+import { createReadiness, type Readiness } from './readiness.ts';
 import type { PodFacts } from './render/field-ref.ts';
 import { createRunningTime, type Boot } from './running-time.ts';
 import type { Runtime } from './runtime/runtime.ts';
@@ -38,6 +39,8 @@ export type PodLoopOptions = {
   readonly log: Log;
   readonly boot: Boot;
   readonly facts: () => Omit<PodFacts, 'address'>;
+  /** Awaited before a pod's network is made: what it counts on is there from its first moment. */
+  readonly beforeWiring?: (signal: AbortSignal) => Promise<void>;
 };
 
 export type PodLoop = {
@@ -48,6 +51,8 @@ export type PodLoop = {
   readonly health: () => EngineHealth | undefined;
   /** Called once health is known, and whenever it changes from or to ready. */
   readonly onHealth: (changed: () => void) => void;
+  /** How the pods are, at once. */
+  readonly readiness: Readiness;
   /** Somebody else's call to the engine failed so. */
   readonly noteEngine: (error: unknown) => void;
   /** Nothing is being done or due at once (waits do not count). For tests and the simulator. */
@@ -132,8 +137,22 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
     tell: commits.tell,
   };
 
+  const readiness = createReadiness(memory.view);
+  const { beforeWiring = async () => undefined } = options;
   const rounds = createPodRounds(
-    { ledger, memory, time, commits, network, context, portsChanged: () => runners[2]?.signal(NODE), clock, log },
+    {
+      ledger,
+      memory,
+      time,
+      commits,
+      network,
+      context,
+      readiness,
+      beforeWiring,
+      portsChanged: () => runners[2]?.signal(NODE),
+      clock,
+      log,
+    },
     signal,
   );
 
@@ -242,6 +261,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
     },
     health: sight.health,
     onHealth: (changed) => healthListeners.push(changed),
+    readiness,
     noteEngine,
     idle: () => runners.slice(0, 3).every((runner) => runner.idle()) && commits.idle(),
   };

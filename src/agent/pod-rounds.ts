@@ -9,6 +9,7 @@ import type { NodeNetworkKeeper } from './node-network.ts';
 import { planUid } from './plan.ts';
 import { sentence, type Action } from './plan/action.ts';
 import type { PodCommits } from './pod-commits.ts';
+import type { ReadinessKeeper } from './readiness.ts';
 import type { RunningTime } from './running-time.ts';
 
 /** One pod's round: look → plan → commit → act, until there is nothing left to do for it. No timers; who calls it when is pod-loop.ts. */
@@ -26,6 +27,8 @@ export type PodRoundsOptions = {
   readonly commits: PodCommits;
   readonly network: NodeNetworkKeeper;
   readonly context: ActionContext;
+  readonly readiness: Pick<ReadinessKeeper, 'note'>;
+  readonly beforeWiring: (signal: AbortSignal) => Promise<void>;
   /** Host ports have come or gone. */
   readonly portsChanged: () => void;
   readonly clock: Pick<Clock, 'now'>;
@@ -37,7 +40,7 @@ const STEPS_MAX = 50;
 const REPEATS_MAX = 3;
 
 export function createPodRounds(options: PodRoundsOptions, signal: AbortSignal): PodRounds {
-  const { ledger, memory, time, commits, network, context, portsChanged, clock, log } = options;
+  const { ledger, memory, time, commits, network, context, readiness, portsChanged, clock, log } = options;
   const { sight } = context;
   /** Pods with a round under way, and pods whose containers may not be as they were last seen. */
   const underWay = new Set<string>();
@@ -48,6 +51,7 @@ export function createPodRounds(options: PodRoundsOptions, signal: AbortSignal):
   const act = async (action: Doable): Promise<void> => {
     // The node's rules stand before the first pod's network does.
     if (action.type === 'wire' && !network.isUp()) await network.ensure(signal);
+    if (action.type === 'wire') await options.beforeWiring(signal);
     if (touchesEngine(action)) stale.add(action.pod.uid);
     await runAction(action, context, signal);
     sight.failures.delete(`${action.pod.uid}/${failureOf(action, '').step}`);
@@ -100,7 +104,9 @@ export function createPodRounds(options: PodRoundsOptions, signal: AbortSignal):
       if (stale.delete(uid)) await sight.lookAtPod(uid, signal);
       const now = { wallMs: clock.now(), runningMs: runningMs() };
       const actions = planUid(ledger.documents(), memory.view(), sight.observed(), now, uid);
-      await commits.commit(actions);
+      const committed = commits.commit(actions);
+      readiness.note(actions);
+      await committed;
       if (!(await actAll(actions))) {
         if (stale.has(uid)) continue;
         return wakeOf(actions);

@@ -40,6 +40,11 @@ export function createRunningTime(clock: Pick<Clock, 'monotonic'>, boot: Boot, m
   };
 }
 
+/** False where the machine was started since this node last wrote anything: what ran then does not. */
+export function isSameBoot(boot: Pick<Boot, 'id'>, memory: Memory): boolean {
+  return readRow(memory)?.bootId === boot.id;
+}
+
 function readRow(memory: Memory): Row | undefined {
   const value = memory.rows(KIND).get(KEY);
   // Written by `due` alone; one that is not whole counts as none.

@@ -26,8 +26,7 @@ const TOOLS = [...LAB, ...DNS, { program: 'mkfs.ext4', package: 'e2fsprogs' }];
 const rows: Row[] = [];
 
 await ensure(TOOLS, (text) => console.log(text));
-rows.push(...(await measureExecutable(PROGRAM)), ...(await measureServices()));
-rows.push(...(await measureExecutable(PROGRAM)), ...(await measureDns()));
+rows.push(...(await measureExecutable(PROGRAM)), ...(await measureServices()), ...(await measureDns()));
 const lab = await createLab({ nodes: 1 });
 try {
   await bench(lab);

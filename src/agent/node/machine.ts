@@ -89,6 +89,11 @@ export function readLan(): string {
   );
 }
 
+/** Every IPv4 address of the machine but loopback. */
+export function readAddresses(): readonly string[] {
+  return addresses().flatMap(({ family, address }) => (family === 'IPv4' ? [address] : []));
+}
+
 type Address = Pick<NetworkInterfaceInfo, 'family' | 'address' | 'cidr' | 'mac'> & { readonly name: string };
 
 function addresses(): readonly Address[] {

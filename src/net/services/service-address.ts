@@ -9,7 +9,11 @@ import type { ServiceTable } from './service-table.ts';
 const METRIC_WORST = '4294967295';
 
 /** Both are made where they are missing, and harmless where they stand. Of scope host: masquerading must never choose it for other nodes. */
-export async function ensureServiceAddress(run: Command, table: ServiceTable, signal: AbortSignal): Promise<void> {
+export async function ensureServiceAddress(
+  run: Command,
+  table: Pick<ServiceTable, 'address' | 'serviceCidr'>,
+  signal: AbortSignal,
+): Promise<void> {
   await run('ip', ['-batch', '-'], addressBatch(table), signal);
 }
 

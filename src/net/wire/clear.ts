@@ -2,7 +2,8 @@ import { hasCode } from '#lib/error.ts';
 import { runCommand, type Command } from './command.ts';
 import { IPTABLES } from './iptables-variant.ts';
 import { removeOwnChains } from './own-chains.ts';
-import { FORWARD_CHAIN, GUARD_CHAIN, SERVICE_ADDRESS, SERVICE_ROUTES, TABLE, isOthersInterface } from './rules.ts';
+import { FORWARD_CHAIN, GUARD_CHAIN, LAN_ROUTES, SERVICE_ADDRESS, SERVICE_ROUTES, TABLE, isOthersInterface } from './rules.ts';
+import { parseLook } from '../routes/parse-look.ts';
 import { parseAliases, parseInterfaces } from './veth.ts';
 
 /**
@@ -55,6 +56,18 @@ export function createClearing(run: Command = runCommand): Clearing {
     return [`address ${SERVICE_ADDRESS}`];
   };
 
+  const removeLanRoutes = async (signal: AbortSignal): Promise<readonly string[]> => {
+    const routes = parseLook(
+      '',
+      '',
+      await outputOf('ip', ['-json', '-4', 'route', 'show', 'proto', LAN_ROUTES], signal),
+      '',
+    ).routes;
+    if (routes.length === 0) return [];
+    await run('ip', ['-4', 'route', 'flush', 'proto', LAN_ROUTES], '', signal);
+    return [`${routes.length} routes to other nodes' pods`];
+  };
+
   return {
     links: async (keepPodUids, signal) => {
       const shown = await showLinks(signal);
@@ -71,7 +84,7 @@ export function createClearing(run: Command = runCommand): Clearing {
       }
       const chains = (await removeOwnChains(run, signal)).map((name) => `iptables chain ${name.replace(SERVICE_CHAIN, '$1*')}`);
       removed.push(...[...new Set(chains)].toSorted());
-      removed.push(...(await removeServiceAddress(signal)));
+      removed.push(...(await removeServiceAddress(signal)), ...(await removeLanRoutes(signal)));
       return removed;
     },
     forwarding: async (signal) => {

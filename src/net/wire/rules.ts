@@ -20,6 +20,8 @@ export const LED_MARK = '0x08000000';
 export const SERVICE_ADDRESS = '169.254.20.10';
 /** Says who made a route: iproute2 has no name for this number, and clearing goes by it. */
 export const SERVICE_ROUTES = '83';
+/** The same of routes to the pods of other nodes of the LAN (src/net/routes). */
+export const LAN_ROUTES = '84';
 
 /** These chains and no others of the table, replaced at once: services have theirs beside them. */
 export function nftRules(node: NodeNetwork, guard: boolean): string {

@@ -107,6 +107,9 @@ export class EventDesk {
 
 function objection({ involved }: EventReport, node: string, view: Pick<View, 'get'>): string | undefined {
   if (involved.kind === 'Node') return involved.name === node ? undefined : 'it is about another node';
+  // What it can not do for a service it says once, and never of one that is not there.
+  if (involved.kind === 'Service')
+    return view.get('services', involved.namespace ?? '', involved.name) === undefined ? 'there is no such service' : undefined;
   if (involved.kind !== 'Pod') return `a node tells nothing about a ${involved.kind}`;
   // Stored pods were decoded against the pod's schema.
   const pod = view.get('pods', involved.namespace ?? '', involved.name) as Pod | undefined;

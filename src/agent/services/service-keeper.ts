@@ -1,0 +1,254 @@
+import { canonicalText } from '#api/link/canonical-text.ts';
+import { parseIp } from '#api/ip.ts';
+import type { PodFacts } from '#api/kinds/service/endpoints.ts';
+import type { NetworkItem, PodItem } from '#api/link/items.ts';
+import type { Report } from '#api/link/reports.ts';
+import type { Clock } from '#lib/clock.ts';
+import type { Ids } from '#lib/ids.ts';
+import type { Log } from '#lib/log.ts';
+import { createRunner, type Runner } from '#lib/runner.ts';
+import { rfc3339 } from '#lib/time.ts';
+import type { ServiceRules } from '#net/services/service-rules.ts';
+import type { Backend, Redirect } from '#net/services/service-table.ts';
+import { hostPortsOf } from '../host-ports.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { networkItem, nodeItem, podItem } from '../plan/items.ts';
+import type { Readiness } from '../readiness.ts';
+import { ServiceModel, type PeerPath } from './service-model.ts';
+import type { ServiceView } from './service-view.ts';
+import { createTableMaker, type Refusal, type TableContext } from './table.ts';
+
+/**
+ * Keeps what this node knows of services, and its kernel in line with it: at once where a document or a pod of its own has changed, and looked at every few
+ * seconds besides. Needs no server. Decides nothing: what is known is service-model.ts, what is made of it table.ts.
+ */
+export type ServiceKeeperOptions = {
+  readonly node: string;
+  readonly ledger: Pick<Ledger, 'documents' | 'onDocuments' | 'commit'>;
+  readonly readiness: Readiness;
+  /** The machine was started since this node last said anything: what was ready then is not until it is heard of. */
+  readonly bootedAnew: boolean;
+  readonly rules: ServiceRules;
+  /** The node's own address for services. */
+  readonly address: string;
+  /** What else is to be led at it; asked at each look. */
+  readonly extras: (network: NetworkItem['spec'], signal: AbortSignal) => Promise<ServiceExtras>;
+  readonly ownAddresses: () => readonly string[];
+  /** Host name or address of the server. */
+  readonly server: string;
+  /** `tcp/8080`: ports that somebody on the machine listens on. */
+  readonly listening: () => Promise<ReadonlySet<string>>;
+  readonly clock: Clock;
+  readonly ids: Pick<Ids, 'random'>;
+  readonly log: Log;
+};
+
+export type ServiceExtras = {
+  readonly redirects: readonly Redirect[];
+  readonly untracked: readonly number[];
+  /** Where the API is served to pods, while it is. */
+  readonly api: Backend | undefined;
+};
+
+export type ServiceViews = {
+  readonly view: () => ServiceView;
+  /** Called at once when there is a new view. Gives what ends it. */
+  readonly onView: (changed: (view: ServiceView) => void) => () => void;
+};
+
+export type ServiceKeeper = ServiceViews & {
+  readonly start: () => void;
+  readonly stop: () => Promise<void>;
+  /** That the kernel has what is known now, before a container is started. Never rejects: a pod without services is better than none. */
+  readonly settled: (signal: AbortSignal) => Promise<void>;
+  /** What is known of the ways to other nodes. */
+  readonly setPaths: (paths: ReadonlyMap<string, PeerPath>) => void;
+  /** What `extras` gives has changed. */
+  readonly look: () => void;
+  readonly idle: () => boolean;
+};
+
+/** What was flushed by others is back within ten seconds, the time it takes included. */
+export const LOOK_MS = 8_000;
+const KEY = 'services';
+/** The loop needs no periodic pass: each run gives the time of the next. */
+const PERIOD_MS = 24 * 3_600_000;
+const BACKOFF_MS_MAX = 10_000;
+const TOLD_MAX = 1_000;
+
+export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeeper {
+  const { ledger, readiness, rules, clock, ids } = options;
+  const log = options.log.child({ component: 'services' });
+  const stopping = new AbortController();
+  const model = new ServiceModel(options.node);
+  const makeTable = createTableMaker();
+  const listeners = new Set<(view: ServiceView) => void>();
+  const heard = new Set<string>();
+  const told = { refusals: new Set<string>(), network: '' };
+  const endings: (() => void)[] = [];
+  let documents: unknown;
+  let shown = model.view();
+  let programmed: { readonly view: ServiceView; readonly documents: unknown } | undefined;
+  let runner: Runner | undefined;
+  const { server } = options;
+  const serverAddresses = new Set(parseIp(server) === undefined ? [] : [server]);
+
+  const factsOf = (uid: string): PodFacts | undefined => {
+    const status = readiness.status(uid);
+    if (status === undefined) return undefined;
+    return {
+      address: status.podIP,
+      isReady: readiness.isReady(uid) && (!options.bootedAnew || heard.has(uid)),
+      isTerminal: status.phase === 'Succeeded' || status.phase === 'Failed',
+    };
+  };
+
+  const takePod = (uid: string) => model.setPod(uid, podItem(ledger.documents(), uid), factsOf(uid));
+
+  const publish = () => {
+    const view = model.view();
+    if (view === shown) return;
+    shown = view;
+    for (const listener of listeners) listener(view);
+    runner?.signal(KEY);
+  };
+
+  const takeDocuments = () => {
+    documents = ledger.documents();
+    model.setDocuments(ledger.documents());
+    const uids = [...ledger.documents().items.values()].flatMap(({ item }) => (item.kind === 'Pod' ? [item.metadata.uid] : []));
+    for (const uid of new Set([...uids, ...model.podUids()])) takePod(uid);
+    for (const uid of heard) if (podItem(ledger.documents(), uid) === undefined) heard.delete(uid);
+    publish();
+    // Another network, or the first.
+    const network = canonicalText([networkItem(ledger.documents())?.spec, nodeItem(ledger.documents())?.spec.podCIDR]);
+    if (network !== told.network) runner?.signal(KEY);
+    told.network = network;
+  };
+
+  const contextOf = async (signal: AbortSignal): Promise<TableContext | undefined> => {
+    const network = networkItem(ledger.documents())?.spec;
+    const podCidr = nodeItem(ledger.documents())?.spec.podCIDR;
+    // A server of before services, or none yet.
+    if (network === undefined || podCidr === undefined) return undefined;
+    const [listening, extras] = await Promise.all([options.listening(), options.extras(network, signal)]);
+    const { serviceCIDR: serviceCidr, clusterCIDR: clusterCidr } = network;
+    return {
+      serviceCidr,
+      clusterCidr,
+      podCidr,
+      address: options.address,
+      ...extras,
+      ownAddresses: new Set(options.ownAddresses()),
+      serverAddresses,
+      taken: new Map([...[...listening].map((port) => [port, 'somebody listens there'] as const), ...hostPorts()]),
+    };
+  };
+
+  const hostPorts = (): readonly (readonly [string, string])[] =>
+    pods().flatMap((item) =>
+      hostPortsOf(item, '').map(({ protocol, hostPort }) => {
+        const { namespace, name } = item.metadata;
+        return [`${protocol}/${hostPort}`, `it is a host port of pod ${namespace}/${name}`] as const;
+      }),
+    );
+
+  const pods = (): readonly PodItem[] =>
+    model.podUids().flatMap((uid) => {
+      const item = podItem(ledger.documents(), uid);
+      return item === undefined || factsOf(uid)?.isTerminal === true ? [] : [item];
+    });
+
+  const ensure = async (signal: AbortSignal): Promise<void> => {
+    const view = model.view();
+    const at = { view, documents };
+    const context = await contextOf(signal);
+    if (context === undefined) return;
+    const { table, refusals } = makeTable(view, context);
+    await rules.ensure(table, signal);
+    programmed = at;
+    await tell(refusals);
+  };
+
+  /** Each once as long as it is so. */
+  const tell = async (refusals: readonly Refusal[]) => {
+    const keyOf = ({ namespace, name, message }: Refusal) => `${namespace}/${name} ${message}`;
+    const present = new Set(refusals.map(keyOf));
+    for (const key of told.refusals) if (!present.has(key)) told.refusals.delete(key);
+    const news = refusals
+      .filter((refusal) => !told.refusals.has(keyOf(refusal)))
+      .slice(0, Math.max(0, TOLD_MAX - told.refusals.size));
+    if (news.length === 0) return;
+    await ledger.commit(
+      [],
+      news.map((refusal) => eventOf(options.node, refusal, clock.now())),
+    );
+    for (const refusal of news) told.refusals.add(keyOf(refusal));
+  };
+
+  return {
+    view: () => shown,
+    onView: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    start: () => {
+      endings.push(
+        ledger.onDocuments(takeDocuments),
+        readiness.onChange((uid) => {
+          heard.add(uid);
+          takePod(uid);
+          publish();
+        }),
+      );
+      takeDocuments();
+      const { signal } = stopping;
+      runner ??= createRunner(
+        {
+          name: KEY,
+          run: async () => {
+            await ensure(signal);
+            return LOOK_MS;
+          },
+          keys: () => [KEY],
+          periodMs: PERIOD_MS,
+          backoffMsMax: BACKOFF_MS_MAX,
+          clock,
+          ids,
+          log,
+        },
+        signal,
+      );
+    },
+    stop: async () => {
+      for (const end of endings.splice(0)) end();
+      stopping.abort();
+      await runner?.done;
+    },
+    settled: async (signal) => {
+      if (programmed?.view === model.view() && programmed.documents === ledger.documents()) return;
+      await ensure(signal).catch((error: unknown) => {
+        if (!signal.aborted) log.warn({ err: error }, 'services could not be led before a container is started');
+      });
+    },
+    setPaths: (paths) => {
+      model.setPaths(paths);
+      publish();
+    },
+    look: () => runner?.signal(KEY),
+    idle: () => runner?.idle() ?? true,
+  };
+}
+
+function eventOf(node: string, { namespace, name, message }: Refusal, wallMs: number): Report {
+  const involved = { kind: 'Service', namespace, name };
+  const body = {
+    involved,
+    type: 'Warning',
+    reason: 'PortUnavailable',
+    message: `On node ${node} ${message}`,
+    time: rfc3339(wallMs),
+    count: 1,
+  };
+  return { class: 'event', body: { ...body, type: 'Warning' } };
+}

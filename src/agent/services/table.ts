@@ -1,0 +1,176 @@
+import type { ServiceItem } from '#api/link/items.ts';
+import type { Backend, Redirect, ServicePortRules, ServiceTable } from '#net/services/service-table.ts';
+import { chooseEndpoints, policyOf } from './choose-endpoints.ts';
+import type { KnownEndpoint, KnownService, ServiceView } from './service-view.ts';
+
+/**
+ * From what the node knows of services to what its kernel is to do: which endpoints each port leads to, and which ports stay the machine's own. Pure; of
+ * services that have not changed what was made before is taken.
+ */
+export type TableContext = {
+  readonly serviceCidr: string;
+  readonly clusterCidr: string;
+  readonly podCidr: string;
+  /** This node's own for services. */
+  readonly address: string;
+  readonly redirects: readonly Redirect[];
+  readonly untracked: readonly number[];
+  /** Where the API is served to pods; undefined: it is not, and connections to it are refused at once. */
+  readonly api: Backend | undefined;
+  /** The machine's addresses, but loopback. */
+  readonly ownAddresses: ReadonlySet<string>;
+  /** Where the server is, as far as it is an address. */
+  readonly serverAddresses: ReadonlySet<string>;
+  /** `tcp/8080` → who has this port on the machine itself. */
+  readonly taken: ReadonlyMap<string, string>;
+};
+
+/** A port or an address that a service asks for and does not get here. */
+export type Refusal = { readonly namespace: string; readonly name: string; readonly message: string };
+
+export type MadeTable = { readonly table: ServiceTable; readonly refusals: readonly Refusal[] };
+
+type Part = { readonly ports: readonly ServicePortRules[]; readonly refusals: readonly Refusal[] };
+
+/** Whatever listens there: nobody is to be locked out of a machine by a Service. */
+const SSH_PORT = 22;
+const AFFINITY_SECONDS_DEFAULT = 10_800;
+
+export function createTableMaker(): (view: ServiceView, context: TableContext) => MadeTable {
+  let parts = new WeakMap<KnownService, Part>();
+  let before = '';
+  return (view, context) => {
+    const text = textOf(context);
+    if (text !== before) parts = new WeakMap();
+    before = text;
+    const all = view.services.map((service) => {
+      const part = parts.get(service) ?? partOf(service, context);
+      parts.set(service, part);
+      return part;
+    });
+    const { serviceCidr, clusterCidr, podCidr, address, redirects, untracked } = context;
+    const { ports, refusals } = withoutTwice(all);
+    return { table: { serviceCidr, clusterCidr, podCidr, address, redirects, untracked, ports }, refusals };
+  };
+}
+
+function textOf({ ownAddresses, serverAddresses, taken, ...rest }: TableContext): string {
+  return JSON.stringify([
+    rest,
+    [...ownAddresses].toSorted(),
+    [...serverAddresses].toSorted(),
+    [...taken].map(([port, who]) => `${port} ${who}`).toSorted(),
+  ]);
+}
+
+function partOf({ item, endpoints }: KnownService, context: TableContext): Part {
+  const { spec } = item;
+  const { clusterIP = '' } = spec;
+  if (spec.type === 'ExternalName' || clusterIP === '' || clusterIP === 'None') return { ports: [], refusals: [] };
+  const refusals: string[] = [];
+  const addresses = balancerAddresses(item, context, refusals);
+  const ports = (spec.ports ?? []).flatMap((port): readonly ServicePortRules[] => {
+    const protocol = (port.protocol ?? 'TCP').toLowerCase();
+    if (protocol !== 'tcp' && protocol !== 'udp') return [];
+    const { name = '' } = port;
+    const internal = backends(chooseEndpoints(endpoints, policyOf(spec.internalTrafficPolicy)), name, protocol);
+    const isOutside = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
+    const nodePort = isOutside ? allowed(port.nodePort, 'nodePort', protocol, context, refusals) : undefined;
+    // Where the address is this machine's, the port there must be free as well.
+    const isFree =
+      addresses.length === 0 || allowed(port.port, 'port of its load balancer', protocol, context, refusals) !== undefined;
+    const { sessionAffinity, sessionAffinityConfig } = spec;
+    return [
+      {
+        key: `${item.metadata.namespace}/${item.metadata.name}${name === '' ? '' : `:${name}`}`,
+        protocol,
+        port: port.port,
+        clusterIp: clusterIP,
+        externalIps: isFree ? addresses : [],
+        ...(nodePort === undefined ? {} : { nodePort }),
+        ...(sessionAffinity === 'ClientIP'
+          ? { affinitySeconds: sessionAffinityConfig?.clientIP?.timeoutSeconds ?? AFFINITY_SECONDS_DEFAULT }
+          : {}),
+        internal: isApi(item) ? (context.api === undefined ? [] : [context.api]) : internal,
+        external: isOutside ? backends(chooseEndpoints(endpoints, policyOf(spec.externalTrafficPolicy)), name, protocol) : [],
+        keepsClient: isOutside && spec.externalTrafficPolicy === 'Local',
+      },
+    ];
+  });
+  const { namespace, name } = item.metadata;
+  return { ports, refusals: refusals.map((message) => ({ namespace, name, message })) };
+}
+
+/** The server's own Service: every node serves it itself. */
+const isApi = ({ metadata }: ServiceItem): boolean => metadata.namespace === 'default' && metadata.name === 'kubernetes';
+
+function backends(chosen: readonly KnownEndpoint[], name: string, protocol: 'tcp' | 'udp'): readonly Backend[] {
+  const found = new Map<string, Backend>();
+  for (const { address, ports } of chosen)
+    for (const port of ports)
+      if (port.name === name && port.protocol.toLowerCase() === protocol)
+        found.set(`${address}:${port.port}`, { address, port: port.port });
+  return [...found].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, backend]) => backend);
+}
+
+/**
+ * Of a balancer's addresses only this machine's own are led: another node's are led there, and what is neither may be anybody's (two sites may have the
+ * same LAN).
+ */
+function balancerAddresses({ spec, addresses = [] }: ServiceItem, context: TableContext, refusals: string[]): readonly string[] {
+  if (spec.type !== 'LoadBalancer') return [];
+  return addresses.filter((address) => {
+    if (address.startsWith('127.') || address.startsWith('169.254.')) {
+      refusals.push(`its load balancer's address ${address} is a loopback or link-local one`);
+      return false;
+    }
+    const isOwn = context.ownAddresses.has(address);
+    if (!isOwn && context.serverAddresses.has(address)) refusals.push(`its load balancer's address ${address} is the server's`);
+    return isOwn;
+  });
+}
+
+function allowed(
+  port: number | undefined,
+  what: string,
+  protocol: 'tcp' | 'udp',
+  { taken }: TableContext,
+  refusals: string[],
+): number | undefined {
+  if (port === undefined || port === 0) return undefined;
+  const who = port === SSH_PORT && protocol === 'tcp' ? 'it is the way in for operators (SSH)' : taken.get(`${protocol}/${port}`);
+  if (who === undefined) return port;
+  refusals.push(`its ${what} ${port}/${protocol.toUpperCase()} stays this machine's: ${who}`);
+  return undefined;
+}
+
+/** Two services after one port of the node: the first by name has it, as the API would not have given it twice. */
+function withoutTwice(parts: readonly Part[]): {
+  readonly ports: readonly ServicePortRules[];
+  readonly refusals: readonly Refusal[];
+} {
+  const owners = new Map<string, string>();
+  const refusals = parts.flatMap((part) => part.refusals);
+  const claim = (where: string, key: string, told: string): boolean => {
+    const owner = owners.get(where) ?? key;
+    owners.set(where, owner);
+    if (owner === key) return true;
+    const [service = ''] = key.split(':');
+    const [namespace = '', name = ''] = service.split('/');
+    refusals.push({ namespace, name, message: `${told} is ${owner}'s already` });
+    return false;
+  };
+  const ports = parts.flatMap((part) =>
+    part.ports.flatMap((rules): readonly ServicePortRules[] => {
+      const { key, protocol, clusterIp, port, nodePort } = rules;
+      if (!claim(`${clusterIp}:${port}/${protocol}`, key, `its address ${clusterIp}, port ${port},`)) return [];
+      const { nodePort: _, ...without } = rules;
+      const hasNodePort = nodePort !== undefined && claim(`:${nodePort}/${protocol}`, key, `its nodePort ${nodePort}`);
+      const externalIps = rules.externalIps.filter((address) =>
+        claim(`${address}:${port}/${protocol}`, key, `port ${port} of its load balancer's address ${address}`),
+      );
+      return [{ ...without, externalIps, ...(hasNodePort ? { nodePort } : {}) }];
+    }),
+  );
+  return { ports, refusals };
+}
