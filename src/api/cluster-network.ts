@@ -50,7 +50,7 @@ function cidrProblem(text: string, prefixMin: number, prefixMax: number, example
 }
 
 /**
- * What holds, from what was asked for and what the cluster's database keeps; `kept` undefined: it is made by this start. Throws BadOption.
+ * What holds, from what was asked for and what the cluster's database keeps; `kept` undefined: it is made by this start. Throws Usage.
  */
 export function settleNetwork(asked: Partial<ClusterNetwork>, kept: Partial<ClusterNetwork> | undefined): ClusterNetwork {
   const before = kept === undefined ? undefined : { ...DEFAULT_NETWORK, ...kept };
@@ -59,7 +59,7 @@ export function settleNetwork(asked: Partial<ClusterNetwork>, kept: Partial<Clus
     const wanted = asked[field] ?? network[field];
     if (wanted !== network[field])
       throw new SkerryError(
-        'BadOption',
+        'Usage',
         `start with ${NETWORK_FLAGS[field]} ${wanted}: this cluster was made with ${network[field]}, which nodes and services go by; leave the flag out or set it to ${network[field]}, or make a new cluster in another --data-dir`,
       );
   }
@@ -67,10 +67,10 @@ export function settleNetwork(asked: Partial<ClusterNetwork>, kept: Partial<Clus
     clusterCidrProblem(network.clusterCIDR) ??
     serviceCidrProblem(network.serviceCIDR) ??
     clusterDomainProblem(network.clusterDomain);
-  if (problem !== undefined) throw new SkerryError('BadOption', `read the cluster's network: ${problem}`);
+  if (problem !== undefined) throw new SkerryError('Usage', `read the cluster's network: ${problem}`);
   if (overlaps(networkOf(network.clusterCIDR), networkOf(network.serviceCIDR)))
     throw new SkerryError(
-      'BadOption',
+      'Usage',
       `start with --cluster-cidr ${network.clusterCIDR} and --service-cidr ${network.serviceCIDR}: they overlap, so an address could be a pod's and a service's; choose networks that have no address in common`,
     );
   return network;
@@ -89,9 +89,9 @@ export function overlapsOf(text: string, network: ClusterNetwork): readonly { re
   });
 }
 
-/** Of texts that were found good. Throws BadOption for others. */
+/** Of texts that were found good. Throws Usage for others. */
 export function networkOf(text: string): IpNetwork {
   const network = parseCidr(text);
-  if (network === undefined) throw new SkerryError('BadOption', `read the network "${text}": it must be like 10.0.0.0/8`);
+  if (network === undefined) throw new SkerryError('Usage', `read the network "${text}": it must be like 10.0.0.0/8`);
   return network;
 }

@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
-import type { ClusterNetwork } from '#api/cluster-network.ts';
+import { settleNetwork, type ClusterNetwork } from '#api/cluster-network.ts';
 import { validateOrdinaryIp } from '#api/kinds/service/special-addresses.ts';
 import { builtinResources } from '#api/kinds/builtin.ts';
 import { parseIp } from '#api/ip.ts';
@@ -98,6 +99,8 @@ const OWN: Author = {
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { dataDir, listen, clock, ids, log, release } = options;
   const stateFile = storeFile(dataDir);
+  // Before there are keys, by which a later start knows that it is not the first.
+  if (!existsSync(stateFile)) settleNetwork(options.network, undefined);
   const loadPki = () => {
     const hosts = [...serverHosts(options.hostname, listen.host), ...options.tlsSan];
     return loadOrCreatePki({ dataDir, hosts, clock, ids });

@@ -87,7 +87,7 @@ const VACUUM_PERIOD_MS = 10 * 60_000;
 /** Between two passes while there is more to give back. */
 const VACUUM_PAUSE_MS = 1_000;
 
-/** Throws SchemaTooNew, InUse, DiskFailed, or BadOption for a network that is not the cluster's; a broken database is no reason to throw: see `setAside`. */
+/** Throws SchemaTooNew, InUse, DiskFailed, or Usage for a network that is not the cluster's; a broken database is no reason to throw: see `setAside`. */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { clock, ids, log } = options;
   const start = prepareStart(options);
