@@ -142,6 +142,10 @@ test('beside a resolver that is bound to every address, whoever starts first', a
   await world.startServer();
   await both();
   await after.stop();
+  // One that takes each address for itself, this one too, is told from us by what we do not hear, and has it no longer.
+  const taker = await startDnsmasq(node, '--bind-interfaces', '--local=/cluster.local/');
+  await until(async () => (await short('web.default.svc.cluster.local')) === '10.96.0.11', 'our answers again', 20_000);
+  await taker.stop();
 });
 
 test('a resolver that leads back is found out and left alone, and asked again once it does not', async () => {

@@ -1,15 +1,17 @@
 import type { Clock } from '#lib/clock.ts';
-import { explain } from '#lib/error.ts';
+import { SkerryError, explain } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
 import { createRunner, type Runner } from '#lib/runner.ts';
 import { createExchange, type Upstream } from './exchange.ts';
 import { Forwarder } from './forwarder.ts';
 import { Listener } from './listener.ts';
+import { ROOT_KEY, type NameKey } from './name.ts';
 import type { NameSet } from './record.ts';
 import { RecordIndex } from './record-index.ts';
 import { createResponder } from './responder.ts';
-import { Upstreams, type ResolverHealth } from './upstreams.ts';
+import { Upstreams, probeName, type ResolverHealth } from './upstreams.ts';
+import { TYPE } from './wire.ts';
 
 /** A name server for one node: answers from the names it was given last, and asks the node's resolvers for all others. Which names, and which resolvers, others decide. */
 export type DnsServer = {
@@ -54,20 +56,40 @@ export function createDnsServer(options: DnsServerOptions): DnsServer {
   let probing: Runner | undefined;
   let first = (): void => undefined;
   const index = new RecordIndex(address);
+  const exchange = createExchange(clock, ids);
+  let asked: NameKey = ROOT_KEY;
+  let isHeard = false;
   const upstreams = new Upstreams({
-    exchange: createExchange(clock, ids),
+    exchange,
     doubt: () => probing?.signal(KEY),
     changed: options.onResolvers,
     clock,
     ids,
   });
-  const respond = createResponder(index, new Forwarder(upstreams, clock, signal), upstreams);
+  const cameBack = (key: NameKey) => {
+    if (key === asked) isHeard = true;
+    return upstreams.cameBack(key);
+  };
+  const respond = createResponder(index, new Forwarder(upstreams, clock, signal), { cameBack });
   const listener = new Listener({ address, udpPort, tcpPort, respond, lost: () => listening?.signal(KEY), clock });
+
+  /** Another program that binds each address there is takes our datagrams; whoever binds last has them. */
+  const askItself = async () => {
+    asked = probeName(ids);
+    isHeard = false;
+    await exchange({ address, port: udpPort }, { key: asked, type: TYPE.A, dnssecOk: false, unchecked: false }, signal).catch(
+      () => undefined,
+    );
+    if (isHeard || signal.aborted) return;
+    listener.closeUdp();
+    throw new SkerryError('ListenFailed', `listen on UDP ${address}:${udpPort}: what is sent there goes to another program`);
+  };
 
   const listen = async (): Promise<number> => {
     try {
       await options.ensureAddress(signal);
       await listener.ensure();
+      await askItself();
     } catch (error) {
       if (!signal.aborted) options.onListening(explain(error));
       throw error;

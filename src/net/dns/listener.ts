@@ -45,11 +45,15 @@ export class Listener {
     return this.udp !== undefined && this.tcp !== undefined;
   }
 
-  close(): void {
+  closeUdp(): void {
     this.udp?.close();
+    this.udp = undefined;
+  }
+
+  close(): void {
+    this.closeUdp();
     this.tcp?.close();
     for (const socket of this.connections) socket.destroy();
-    this.udp = undefined;
     this.tcp = undefined;
   }
 
@@ -59,7 +63,7 @@ export class Listener {
       // Beside a resolver that is bound to every address. Addresses are not looked up: that would be done in libuv's pool.
       const socket = createSocket({ type: 'udp4', reuseAddr: true, lookup: (host, _options, found) => found(null, host, 4) });
       socket.on('message', (message, from) =>
-        respond(message, 'udp', (answer) => this.udp?.send(answer, from.port, from.address, ignore)),
+        respond(message, 'udp', (answer) => this.udp?.send(answer, from.port, from.address)),
       );
       socket.once('error', (cause) => {
         socket.close();

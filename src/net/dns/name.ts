@@ -81,11 +81,11 @@ export function readName(message: Uint8Array, at: number): Buffer | undefined {
 }
 
 /** The key of a name without pointers, `bytes` long. */
-export function keyOfBytes(message: Uint8Array, at: number, bytes: number): NameKey {
-  const folded = Buffer.allocUnsafe(bytes);
-  for (let index = 0; index < bytes; index += 1) {
-    const byte = message[at + index] ?? 0;
-    folded[index] = byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte;
-  }
-  return folded.toString('latin1');
+export function keyOfBytes(message: Buffer, at: number, bytes: number): NameKey {
+  const written = message.toString('latin1', at, at + bytes);
+  const folded = written.toLowerCase();
+  // Letters beyond ASCII, whose capitals are others here, are nothing but bytes in a name.
+  return folded === written || !/[\x80-\xff]/.test(written)
+    ? folded
+    : written.replaceAll(/[A-Z]+/g, (capitals) => capitals.toLowerCase());
 }

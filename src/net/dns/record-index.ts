@@ -20,7 +20,13 @@ type Entry = {
   bodies: Map<number, Body>;
 };
 
-type KnownZone = { readonly key: NameKey; readonly pods: NameKey | undefined; readonly soa: Buffer };
+type KnownZone = {
+  readonly key: NameKey;
+  readonly pods: NameKey | undefined;
+  readonly soa: Buffer;
+  /** That something is not there, by the length of its name: half of all questions (other types, search domains) are answered so. */
+  readonly absences: Map<number, Body>;
+};
 
 /** The group of what belongs to the zones themselves; groups of others have names. */
 const ZONES = '';
@@ -76,7 +82,7 @@ export class RecordIndex {
     if (pod !== undefined && (type === TYPE.A || type === TYPE.ANY))
       return { kind: 'answer', body: encodeAnswer([{ name: '', type: 'A', address: pod }], []) };
     const exists = isKnown || key === zone.key || pod !== undefined || (zone.pods !== undefined && parentOf(key) === zone.pods);
-    return { kind: 'none', body: encodeAuthority(key, zone.key, zone.soa, false), exists: exists || key === zone.pods };
+    return { kind: 'none', body: absence(key, zone), exists: exists || key === zone.pods };
   }
 
   private zoneOf(key: NameKey): KnownZone | undefined {
@@ -134,6 +140,14 @@ export class RecordIndex {
   }
 }
 
+function absence(key: NameKey, zone: KnownZone): Body {
+  const known = zone.absences.get(key.length);
+  if (known !== undefined) return known;
+  const body = encodeAuthority(key, zone.key, zone.soa, false);
+  zone.absences.set(key.length, body);
+  return body;
+}
+
 /** The zones' name server is a name of the first of them. */
 const serverOf = ([primary]: readonly Zone[]): string => `ns.dns.${primary?.name ?? ''}`;
 
@@ -150,7 +164,7 @@ function knownZones(zones: readonly Zone[], serial: number): readonly KnownZone[
   const soa = encodeSoa(server, mailbox, serial);
   return zones.flatMap(({ name, pods }) => {
     const key = keyOfName(name);
-    return key === undefined ? [] : [{ key, pods: pods === undefined ? undefined : keyOfName(pods), soa }];
+    return key === undefined ? [] : [{ key, pods: pods === undefined ? undefined : keyOfName(pods), soa, absences: new Map() }];
   });
 }
 

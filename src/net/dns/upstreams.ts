@@ -2,7 +2,7 @@ import type { Clock } from '#lib/clock.ts';
 import { explain } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Exchange, Question, Upstream } from './exchange.ts';
-import { keyOfName, parentOf, type NameKey } from './name.ts';
+import { ROOT_KEY, keyOfName, parentOf, type NameKey } from './name.ts';
 import type { Reply } from './reply.ts';
 import { RCODE, TYPE } from './wire.ts';
 
@@ -30,6 +30,11 @@ const PROBE_LOOPING_MS = 30_000;
 /** Of a domain that is for tests and that nobody has (RFC 6761). */
 const PROBE_DOMAIN = 'probe.skerry.test';
 const PROBE_LETTERS = 20;
+
+/** A name that nobody has asked for before. */
+export function probeName(ids: Pick<Ids, 'suffix'>): NameKey {
+  return keyOfName(`${ids.suffix(PROBE_LETTERS)}.${PROBE_DOMAIN}`) ?? ROOT_KEY;
+}
 
 type Known = { readonly upstream: Upstream; silentUntilMs: number; isLooping: boolean };
 
@@ -148,8 +153,7 @@ export class Upstreams {
   }
 
   private async probeOne(known: Known, signal: AbortSignal): Promise<string | undefined> {
-    const key = keyOfName(`${this.options.ids.suffix(PROBE_LETTERS)}.${PROBE_DOMAIN}`);
-    if (key === undefined) return 'no probe';
+    const key = probeName(this.options.ids);
     const wasLooping = known.isLooping;
     known.isLooping = false;
     this.probes.set(key, known);
