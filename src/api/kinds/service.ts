@@ -6,6 +6,7 @@ import { AGE_COLUMN, column, formatLabels, NAME_COLUMN, NONE, orNone, wideColumn
 import { defaultService } from './service/defaults.ts';
 import { validateServiceUpdate } from './service/validate-addresses.ts';
 import { validateService } from './service/validate.ts';
+import { validateServiceStatus } from './service/validate-status.ts';
 import { prepareServiceForCreate, prepareServiceForUpdate } from './service/prepare.ts';
 
 export type { Service, ServicePort, ServiceSpec, ServiceStatus } from '../generated/types.ts';
@@ -39,6 +40,7 @@ export const serviceResource: Resource = defineResource<Service>({
     prepareForUpdate: prepareServiceForUpdate,
     validate: validateService,
     validateUpdate: validateServiceUpdate,
+    validateStatusUpdate: validateServiceStatus,
     nameRule: 'service',
     createOnUpdate: true,
     claims: serviceClaims,

@@ -1,5 +1,5 @@
 /** What Kubernetes fills in where a Service leaves it out (pkg/apis/core/v1/defaults.go SetDefaults_Service). */
-import type { Service, ServicePort, ServiceSpec } from '../../generated/types.ts';
+import type { LoadBalancerStatus, Service, ServicePort, ServiceSpec } from '../../generated/types.ts';
 import { isBlank, orDefault } from '../blank.ts';
 import { isExternallyAccessible, needsClusterIp } from './traits.ts';
 
@@ -17,7 +17,7 @@ export function defaultService(service: Service): Service {
       ...(needsClusterIp(typed) ? { internalTrafficPolicy: spec.internalTrafficPolicy ?? 'Cluster' } : {}),
       ...(spec.type === 'LoadBalancer' ? { allocateLoadBalancerNodePorts: spec.allocateLoadBalancerNodePorts ?? true } : {}),
     },
-    status: { ...service.status, loadBalancer: service.status?.loadBalancer ?? {} },
+    status: { ...service.status, loadBalancer: defaultBalancer(service.status?.loadBalancer) },
   };
 }
 
@@ -26,6 +26,13 @@ function withAffinity({ sessionAffinityConfig, ...spec }: ServiceSpec): ServiceS
   if (sessionAffinity === 'None') return { ...spec, sessionAffinity };
   const timeoutSeconds = sessionAffinityConfig?.clientIP?.timeoutSeconds ?? AFFINITY_SECONDS;
   return { ...spec, sessionAffinity, sessionAffinityConfig: { clientIP: { timeoutSeconds } } };
+}
+
+/** Since 1.30: an address is one that a node may answer for. */
+function defaultBalancer(given: LoadBalancerStatus = {}): LoadBalancerStatus {
+  const { ingress } = given;
+  if (ingress === undefined) return given;
+  return { ...given, ingress: ingress.map((each) => (isBlank(each.ip) ? each : { ...each, ipMode: each.ipMode ?? 'VIP' })) };
 }
 
 function defaultPort(port: ServicePort): ServicePort {

@@ -153,3 +153,27 @@ test('cells', () => {
   expect(cells({ type: 'LoadBalancer', externalIPs: ['5.6.7.8'] }, { loadBalancer: { ingress } })[2]).toBe('1.2.3.4,b,5.6.7.8');
   expect(cells({ type: 'ExternalName', externalName: 'a.b' })).toEqual(['ExternalName', '<none>', 'a.b', '80/TCP']);
 });
+
+test('a status names addresses of load balancers only, each with its mode', () => {
+  const told = (ingress: readonly object[], spec: ServiceSpec = { type: 'LoadBalancer' }) => {
+    const object = strategy.default({ ...service(spec), status: { loadBalancer: { ingress } } });
+    const errors = strategy.validateStatusUpdate?.(object, object) ?? [];
+    return [(object as Service).status?.loadBalancer?.ingress, ...errors.map(({ field, message }) => `${field}: ${message}`)];
+  };
+  const first = 'status.loadBalancer.ingress[0]';
+  expect(told([{ ip: '192.0.2.1' }])).toEqual([[{ ip: '192.0.2.1', ipMode: 'VIP' }]]);
+  expect(told([{ hostname: 'lb.example.com' }])).toHaveLength(1);
+  expect(told([{ ip: 'x' }]).slice(1)).toEqual([
+    expect.stringContaining(`${first}.ip: Invalid value: "x": must be a valid IP address`),
+  ]);
+  expect(told([{ ip: '192.0.2.1', ipMode: 'Other' }]).slice(1)).toEqual([
+    `${first}.ipMode: Unsupported value: "Other": supported values: "Proxy", "VIP"`,
+  ]);
+  expect(told([{ hostname: '192.0.2.1', ipMode: 'VIP' }]).slice(1)).toEqual([
+    `${first}.ipMode: Forbidden: may not be specified when \`ip\` is not set`,
+    `${first}.hostname: Invalid value: "192.0.2.1": must be a DNS name, not an IP address`,
+  ]);
+  expect(told([{ ip: '192.0.2.1' }], {}).slice(1)).toEqual([
+    "status.loadBalancer.ingress: Forbidden: may only be used when `spec.type` is 'LoadBalancer'",
+  ]);
+});
