@@ -87,8 +87,6 @@ export type Server = {
   readonly stop: () => Promise<void>;
 };
 
-/** In the names of services. */
-const CLUSTER_DOMAIN = 'cluster.local';
 /** Puts the cluster's own roles right. */
 const OWN: Author = {
   user: { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] },
@@ -145,7 +143,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const link = createLinkServer({ cluster: pki.cluster, nodeOf, clock, log });
   const authorizer = createAuthorizer(store.view);
   const authorize: ApiOptions['authorize'] = async (user, target) => authorizer.decide(user, target);
-  const issuer = tokenIssuer(CLUSTER_DOMAIN);
+  const issuer = tokenIssuer(network.clusterDomain);
   const tokens = createTokenAuthenticator({ key: pki.tokenKey, issuer, view: store.view, clock });
   const api = createApi({
     registry: () => registry,
