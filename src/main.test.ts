@@ -146,7 +146,7 @@ test('a flag goes before the environment, that before the file; a log file has w
   const log = join(folder, 'server.log');
   writeFileSync(
     file,
-    `data-dir: ${join(folder, 'by-file')}\nlisten: 127.0.0.1:1\nno-agent: true\nlog-levle: debug\nlog-file: ${join(folder, 'other.log')}\ntls-san: [api.example.com, "*.edge.example", 203.0.113.7]\n`,
+    `data-dir: ${join(folder, 'by-file')}\nlisten: 127.0.0.1:1\nno-agent: true\nlog-levle: debug\nlog-file: ${join(folder, 'other.log')}\ntls-san: [api.example.com, "*.edge.example", 203.0.113.7]\nservice-cidr: 172.21.0.0/20\ncluster-domain: boats.example\n`,
     { mode: 0o600 },
   );
   const env = { SKERRY_CONFIG: file, SKERRY_LISTEN: '127.0.0.1:2', SKERRY_LOG_FILE: log };
@@ -161,7 +161,8 @@ test('a flag goes before the environment, that before the file; a log file has w
       socket.destroy();
     }).on('error', reject);
   });
-  for (const name of ['DNS:api.example.com', 'DNS:*.edge.example', 'IP Address:203.0.113.7', 'DNS:kubernetes.default.svc'])
+  const ofService = ['DNS:kubernetes.default.svc', 'IP Address:172.21.0.1', 'DNS:kubernetes.default.svc.boats.example'];
+  for (const name of ['DNS:api.example.com', 'DNS:*.edge.example', 'IP Address:203.0.113.7', ...ofService])
     expect(names.split(', ')).toContain(name);
   // Another verb finds the server by the same file.
   expect((await start(['token', 'create'], {}, env).ended).stdout).toMatch(/^skr1\./);

@@ -64,15 +64,7 @@ const ADMIN = { user: 'kubernetes-admin', groups: ['system:masters'], ttlMs: 365
 const LIFE_LEFT_MIN = 1 / 3;
 /** By which a clock may be set back without anything being made anew. */
 const SLACK_MS = 86_400_000;
-const OWN_HOSTS = [
-  'localhost',
-  '127.0.0.1',
-  '::1',
-  'kubernetes',
-  'kubernetes.default',
-  'kubernetes.default.svc',
-  'kubernetes.default.svc.cluster.local',
-];
+const OWN_HOSTS = ['localhost', '127.0.0.1', '::1', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'];
 
 /** Throws code BrokenPki, naming the file, if something that can not be made again is missing or unreadable. */
 export async function loadOrCreatePki({ dataDir, hosts, clock, ids }: PkiOptions): Promise<Pki> {

@@ -1,4 +1,6 @@
 import { networkInterfaces } from 'node:os';
+import { networkOf, type ClusterNetwork } from '#api/cluster-network.ts';
+import { kubernetesServiceIp } from '../controllers/service/kubernetes-service.ts';
 
 /** The names and addresses of this machine, as far as it knows them: what the server's certificate must be good for. */
 export function serverHosts(hostname: string, listenHost: string): readonly string[] {
@@ -20,3 +22,8 @@ export function lanAddresses(): readonly string[] {
 }
 
 const OWN_INTERFACES = /^(docker|br-|veth|skr|virbr|cni|podman)/;
+
+/** What pods call it: the address that their variables name, and the whole of its name. */
+export function kubernetesServiceHosts({ serviceCIDR, clusterDomain }: ClusterNetwork): readonly string[] {
+  return [kubernetesServiceIp(networkOf(serviceCIDR)), `kubernetes.default.svc.${clusterDomain}`];
+}

@@ -52,15 +52,22 @@ export type PodEndpointPort = {
 
 /** False for a service without selector, and for ExternalName: they lead to no pods. */
 export function selectsPods({ spec }: SelectingService): boolean {
-  return spec?.type !== 'ExternalName' && Object.keys(spec?.selector ?? {}).length > 0;
+  if (spec?.type === 'ExternalName') return false;
+  for (const _key in spec?.selector) return true;
+  return false;
 }
 
-/** Whether these labels, in the service's own namespace, are selected by it. */
-export function selectsLabels(service: SelectingService, labels: Readonly<Record<string, string>> = {}): boolean {
-  if (!selectsPods(service)) return false;
-  const selector = service.spec?.selector ?? {};
-  for (const key in selector) if (!Object.hasOwn(labels, key) || labels[key] !== selector[key]) return false;
-  return true;
+/** Whether these labels, in the service's own namespace, are selected by it. Asked of every pod for every service: it allocates nothing. */
+export function selectsLabels(service: SelectingService, labels: Readonly<Record<string, string>> | undefined): boolean {
+  const selector = service.spec?.selector;
+  if (labels === undefined || selector === undefined || service.spec?.type === 'ExternalName') return false;
+  let isAny = false;
+  for (const key in selector) {
+    // What objects inherit is never a text, and so equals none.
+    if (labels[key] !== selector[key]) return false;
+    isAny = true;
+  }
+  return isAny;
 }
 
 /** Undefined where the pod is no endpoint of it: not selected, without an address, or at its end. */
