@@ -1,17 +1,19 @@
 /**
  * The addresses of services of type LoadBalancer where there is no balancer: those of nodes, which lead the service's ports to its pods. Nodes that an
- * operator has labelled for it, or else those on which the service has endpoints that are ready. Services of another class are left to who serves it.
+ * operator has labelled for it, or else those on which the service has endpoints that are ready. A port of an address is one service's, the eldest's.
+ * Services of another class are left to who serves it.
  */
 import { semanticEqual } from '#api/equal.ts';
 import { SERVICE_NAME_LABEL, type Endpoint, type EndpointSlice } from '#api/kinds/endpoint-slice.ts';
 import { parseIp } from '#api/ip.ts';
 import { isNodeReady, nodeAddress, nodeCondition, type Node } from '#api/kinds/node.ts';
+import type { Condition } from '#api/generated/types.ts';
 import { isOwnLoadBalancer, type Service } from '#api/kinds/service.ts';
-import type { Change } from '#rest/change.ts';
+import { rfc3339 } from '#lib/time.ts';
 import type { View } from '../../view.ts';
-import { mergePatch } from '../changes.ts';
-import type { Controller, News } from '../controller.ts';
-import { keyOf, ownKey, parseKey } from '../keys.ts';
+import { conditionsPatch, mergePatch } from '../changes.ts';
+import type { Controller, News, Outcome } from '../controller.ts';
+import { keyOf, parseKey } from '../keys.ts';
 import { serviceOf, SERVICES } from './service-pods.ts';
 import { SLICES } from './slices.ts';
 
@@ -21,15 +23,19 @@ export const LOAD_BALANCER_LABEL = 'skerry.dev/load-balancer';
 const EXCLUDED_LABEL = 'node.kubernetes.io/exclude-from-external-load-balancers';
 /** Every node is told the addresses of every service. */
 export const ADDRESSES_MAX = 100;
+/** Upstream's condition of a service whose ports its load balancer can not have. */
+const PORTS_ERROR = 'LoadBalancerPortsError';
+const TAKEN_TOLD_MAX = 10;
 
 export const loadBalancerController: Controller = {
   name: 'service-lb',
   keysOf,
   keys: (view) => services(view).filter(concerns).map(keyOf),
-  reconcile: (key, view) => {
+  reconcile: (key, view, now) => {
     const { namespace, name } = parseKey(key);
     const service = serviceOf(view, namespace, name);
-    return { changes: service === undefined || service.metadata.deletionTimestamp !== undefined ? [] : changesOf(service, view) };
+    if (service === undefined || service.metadata.deletionTimestamp !== undefined || !concerns(service)) return { changes: [] };
+    return reconcile(service, view, now);
   },
 };
 
@@ -44,14 +50,68 @@ function concerns(service: Service): boolean {
   return (service.status?.loadBalancer?.ingress ?? []).length > 0;
 }
 
-function changesOf(service: Service, view: View): readonly Change[] {
-  if (!concerns(service)) return [];
-  const addresses = isOwnLoadBalancer(service) ? addressesFor(service, view) : [];
-  const ingress = addresses.map((ip) => ({ ip, ipMode: 'VIP' }));
-  if (semanticEqual(service.status?.loadBalancer?.ingress, ingress)) return [];
-  return [
-    mergePatch(SERVICES, service, { status: { loadBalancer: { ingress: ingress.length === 0 ? null : ingress } } }, 'status'),
-  ];
+function reconcile(service: Service, view: View, now: number): Outcome {
+  const candidates = isOwnLoadBalancer(service) ? addressesFor(service, view) : [];
+  const holders = candidates.map((address) => ({ address, holder: holderOf(address, service, view) }));
+  const addresses = holders.filter(({ holder }) => holder === undefined).map(({ address }) => address);
+  const ingress = addresses.slice(0, ADDRESSES_MAX).map((ip) => ({ ip, ipMode: 'VIP' }));
+  const taken = holders.filter(({ holder }) => holder !== undefined);
+  const why = taken.map(({ address, holder }) => `${address}: ${holder}`).slice(0, TAKEN_TOLD_MAX);
+  const message = taken.length === 0 ? '' : `A port of it leads to another service already, at ${why.join(', ')}`;
+  const told = conditionOf(service, message, now);
+  return {
+    changes: [
+      ...(semanticEqual(service.status?.loadBalancer?.ingress, ingress)
+        ? []
+        : [
+            mergePatch(
+              SERVICES,
+              service,
+              { status: { loadBalancer: { ingress: ingress.length === 0 ? null : ingress } } },
+              'status',
+            ),
+          ]),
+      ...(told === undefined ? [] : [conditionsPatch(SERVICES, service, [told])]),
+    ],
+    events: told?.status === 'True' ? [{ about: service, type: 'Warning', reason: told.reason, message }] : [],
+  };
+}
+
+/** The elder service that has this address with one of these ports. */
+function holderOf(address: string, service: Service, view: View): string | undefined {
+  const ports = new Set(portsOf(service));
+  const holder = services(view).find(
+    (other) =>
+      isOwnLoadBalancer(other) &&
+      isElder(other, service) &&
+      other.status?.loadBalancer?.ingress?.some(({ ip }) => ip === address) === true &&
+      portsOf(other).some((port) => ports.has(port)),
+  );
+  return holder === undefined ? undefined : keyOf(holder);
+}
+
+const portsOf = ({ spec }: Service): readonly string[] =>
+  (spec?.ports ?? []).map(({ port, protocol = 'TCP' }) => `${port}/${protocol}`);
+
+function isElder({ metadata: a }: Service, { metadata: b }: Service): boolean {
+  const [born, bornOther] = [a.creationTimestamp ?? '', b.creationTimestamp ?? ''];
+  return born === bornOther ? (a.uid ?? '') < (b.uid ?? '') : born < bornOther;
+}
+
+/** What is to be said differently of its ports. */
+function conditionOf({ status, metadata }: Service, message: string, now: number): Condition | undefined {
+  const old = status?.conditions?.find(({ type }) => type === PORTS_ERROR);
+  const next = message === '' ? { status: 'False', reason: 'PortsFree' } : { status: 'True', reason: 'PortTaken' };
+  if (old === undefined ? message === '' : old.status === next.status && old.message === message) return undefined;
+  const lastTransitionTime = old?.status === next.status ? old.lastTransitionTime : rfc3339(now);
+  const { generation } = metadata;
+  return {
+    type: PORTS_ERROR,
+    ...next,
+    message,
+    lastTransitionTime,
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+  };
 }
 
 /** In the order of the nodes' names; without one of our family a node has none to give. */
@@ -71,7 +131,7 @@ function addressesFor(service: Service, view: View): readonly string[] {
     const address = nodeAddress(node, 'ExternalIP') ?? nodeAddress(node, 'InternalIP') ?? '';
     return parseIp(address)?.family === 4 ? [address] : [];
   });
-  return [...new Set(addresses)].slice(0, ADDRESSES_MAX);
+  return [...new Set(addresses)];
 }
 
 const isLabelled = (labels: Readonly<Record<string, string>> = {}): boolean =>
@@ -100,7 +160,7 @@ function preferred<T>(all: readonly T[], isGood: (each: T) => boolean): readonly
 function keysOf(news: News, view: View): readonly string[] {
   switch (news.resource) {
     case SERVICES:
-      return news.after !== undefined && concerns(news.after as Service) ? ownKey(news) : [];
+      return keysOfService(news, view);
     case 'nodes':
       return semanticEqual(toldOf(news.before), toldOf(news.after)) ? [] : services(view).filter(concerns).map(keyOf);
     case SLICES:
@@ -108,6 +168,18 @@ function keysOf(news: News, view: View): readonly string[] {
     default:
       return [];
   }
+}
+
+/** What one gives up or takes may be another's that has the same ports. */
+function keysOfService({ before, after }: News, view: View): readonly string[] {
+  // Sound: asked of services only.
+  const all = ([before, after] as readonly (Service | undefined)[]).flatMap((service) => service ?? []);
+  const ports = new Set(all.filter(isOwnLoadBalancer).flatMap(portsOf));
+  const others =
+    ports.size === 0
+      ? []
+      : services(view).filter((each) => isOwnLoadBalancer(each) && portsOf(each).some((port) => ports.has(port)));
+  return [...new Set([...all.filter(concerns), ...others].map(keyOf))];
 }
 
 /** What of a node matters here. */

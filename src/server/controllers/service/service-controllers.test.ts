@@ -180,6 +180,37 @@ test('load balancer: nodes with ready endpoints, or those that are labelled for 
   checkAddresses(aService(), [a], []);
 });
 
+test('load balancer: a port of an address is the elder service’s, and the younger one says so until it is free', () => {
+  const born = (name: string, creationTimestamp: string, port = 80) =>
+    aService({ type: 'LoadBalancer', ports: [{ port, protocol: 'TCP' }] }, { name, uid: `uid-${name}`, creationTimestamp });
+  const world = new World();
+  for (const service of [
+    born('young', '2026-01-02T00:00:00Z'),
+    born('old', '2026-01-01T00:00:00Z'),
+    born('other', '2026-01-02T00:00:00Z', 81),
+  ])
+    world.add('services', service);
+  world.add('pods', aServer(1));
+  world.add('nodes', at('a', '192.0.2.1'));
+  const told = () =>
+    Object.fromEntries(
+      (world.all('services') as readonly Service[]).map(({ metadata, status }) => [
+        metadata.name,
+        [status?.loadBalancer?.ingress?.[0]?.ip, status?.conditions?.[0]?.status, status?.conditions?.[0]?.reason],
+      ]),
+    );
+  const both = [endpointSliceController, loadBalancerController];
+  settle(world, both, () => 0);
+  const free = ['192.0.2.1', undefined, undefined];
+  expect(told()).toEqual({ young: [undefined, 'True', 'PortTaken'], old: free, other: free });
+  expect(world.notes).toEqual(['A port of it leads to another service already, at 192.0.2.1: default/old']);
+  const [old] = (world.all('services') as readonly Service[]).filter(({ metadata }) => metadata.name === 'old');
+  world.remove('services', 'old');
+  expect(loadBalancerController.keysOf({ resource: 'services', before: old! }, world.view())).toContain('default/young');
+  settle(world, both, () => 0);
+  expect(told()).toEqual({ young: ['192.0.2.1', 'False', 'PortsFree'], other: free });
+});
+
 test('load balancer: another class’s addresses are left, those of what is none any more are taken away', () => {
   const told = { status: { loadBalancer: { ingress: [{ ip: '203.0.113.1', ipMode: 'VIP' }] } } };
   const other = worldOf({ ...aService({ type: 'LoadBalancer', loadBalancerClass: 'example.com/other' }), ...told });
