@@ -9,10 +9,13 @@ import type { View } from '../../src/server/view.ts';
 export function serviceDifferences(view: View): readonly string[] {
   const services = view.list('services') as readonly Service[];
   const slices = view.list(SLICES) as readonly EndpointSlice[];
+  // All of them have the same port.
+  const balanced = services.flatMap(({ status }) => (status?.loadBalancer?.ingress ?? []).map(({ ip = '' }) => ip));
   const addresses = services.flatMap(({ spec }) => (spec?.clusterIPs ?? []).filter((ip) => ip !== 'None'));
   return [
     ...services.flatMap((service) => endpointDifferences(service, slices, view)),
     ...(new Set(addresses).size === addresses.length ? [] : [`two services have one address: ${addresses.join(', ')}`]),
+    ...(new Set(balanced).size === balanced.length ? [] : [`two load balancers have one address: ${balanced.join(', ')}`]),
     ...slices
       .filter(({ metadata: { labels } }) => labels?.[MANAGED_BY_LABEL] === SLICE_MANAGER)
       .filter(({ metadata: { labels } }) => !services.some(({ metadata }) => metadata.name === labels?.[SERVICE_NAME_LABEL]))
