@@ -4,6 +4,7 @@ import type { Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
+import { DNS_PORT, DNS_TCP_PORT } from '#net/dns/address.ts';
 import { createAgentTransport } from '#net/link/agent.ts';
 import { createLanRoutes } from '#net/routes/lan-routes.ts';
 import { ASKED_PORT, askThroughRedirect } from '#net/services/ask-through-redirect.ts';
@@ -147,8 +148,11 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     address: SERVICE_ADDRESS,
     extras: async (network, abort) => {
       await ensureServiceAddress(runCommand, { address: SERVICE_ADDRESS, serviceCidr: network.serviceCIDR }, abort);
-      const redirects = [{ protocol: 'tcp', port: ASKED_PORT, toPort: await asked.listen() } as const];
-      return { redirects, untracked: [], api: undefined };
+      const redirects = [
+        { protocol: 'tcp', port: ASKED_PORT, toPort: await asked.listen() },
+        { protocol: 'tcp', port: DNS_PORT, toPort: DNS_TCP_PORT },
+      ] as const;
+      return { redirects, untracked: [DNS_PORT], api: undefined };
     },
     ownAddresses: readAddresses,
     server: identity.server.host,
@@ -201,7 +205,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     ids,
     log,
   });
-  const names = createNames({ node, view: () => ({ services: [] }), ledger, clock, ids, log });
+  const names = createNames({ node, services, ledger, clock, ids, log });
   const network = createNetworkWatch({
     waysOut: readWaysOut,
     isCut: () => !link.connected(),

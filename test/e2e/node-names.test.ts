@@ -20,7 +20,7 @@ beforeAll(async () => {
   world.lab.startAgent(host, '--server', world.lab.serverUrl, '--token', await world.lab.createToken());
   await waitForNode(world, host.name, 'True');
   await world.create(
-    pod('asks', {}),
+    pod('asks', { hostname: 'first', subdomain: 'db' }),
     pod('on-host', { hostNetwork: true, dnsPolicy: 'ClusterFirstWithHostNet' }),
     pod('as-host', { hostNetwork: true }),
   );
@@ -60,9 +60,13 @@ function pod(name: string, spec: object): object {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name, namespace: 'default' },
+    metadata: { name, namespace: 'default', labels: { app: name } },
     spec: { terminationGracePeriodSeconds: 1, containers, ...spec },
   };
+}
+
+function service(name: string, spec: object): object {
+  return { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'default' }, spec };
 }
 
 async function inPod(name: string, ...argv: readonly string[]): Promise<string> {
@@ -81,6 +85,28 @@ test('a pod finds names of the world outside and of other pods through its node'
   expect(await lookUp(OUTSIDE)).toBe('192.0.2.80');
   expect(await lookUp('10-32-0-9.default.pod.cluster.local')).toBe('10.32.0.9');
   expect(await edge().exec('dig', '@169.254.20.10', '+short', 'TXT', 'dns-version.cluster.local')).toBe('"1.1.0"\n');
+});
+
+test('services are found by name as soon as they are made, by the names of pods behind them, over TCP, and no longer than they are', async () => {
+  const spec = { selector: { app: 'asks' }, ports: [{ name: 'http', port: 80 }] };
+  await world.create(service('db', { ...spec, clusterIP: 'None' }));
+  const made = performance.now();
+  await world.create(service('web', spec));
+  const address = await world.kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}');
+  const dig = (...args: readonly string[]) => edge().exec('dig', '@169.254.20.10', '+short', ...args);
+  const full = 'default.svc.cluster.local';
+  await waitFor('the name', async () => ((await dig(`web.${full}`)) === `${address}\n` ? true : undefined), 5_000, 10);
+  expect(performance.now() - made).toBeLessThan(3_000);
+  const own = await world.kubectl('get', 'pod', 'asks', '-o', 'jsonpath={.status.podIP}');
+  await waitFor('the pod’s name', async () => ((await dig(`first.db.${full}`)) === `${own}\n` ? true : undefined), 5_000, 10);
+  expect([await lookUp(`web.${full}`), await lookUp(`first.db.${full}`)]).toEqual([address, own]);
+  // By the search domains, as programs ask.
+  expect(await inPod('asks', 'ping', '-c', '1', '-W', '1', 'first.db')).toContain(`(${own})`);
+  expect(await dig('SRV', `_http._tcp.db.${full}`)).toBe(`0 100 80 first.db.${full}.\n`);
+  expect(await dig('-x', address)).toBe(`web.${full}.\n`);
+  expect(await dig('+tcp', `web.${full}`)).toBe(`${address}\n`);
+  await world.kubectl('delete', 'service', 'db');
+  await waitFor('the end of the name', async () => ((await dig(`first.db.${full}`)) === '' ? true : undefined), 5_000, 10);
 });
 
 test('a resolver that dies is told of, and that it answers again', async () => {
@@ -115,5 +141,5 @@ test('a node that boots without the server answers before its first container as
   const [container] = (await appContainers(edge())).filter((each) => each.pod === 'asks');
   const log = () => run('docker', ['-H', `unix://${edge().engineSocket()}`, 'logs', container?.id ?? '']);
   expect(await waitFor('its word', async () => (await log()).trim() || undefined)).toBe('found');
-  expect(await lookUp('10-32-0-9.default.pod.cluster.local')).toBe('10.32.0.9');
+  expect(await lookUp('web.default.svc.cluster.local')).toMatch(/^10\.96\./);
 });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { KnownService } from '#agent/services/service-view.ts';
+import type { KnownService, ServiceView } from '#agent/services/service-view.ts';
 import { systemDisk } from '#agent/ledger/disk.ts';
 import { openLedger } from '#agent/ledger/node-ledger.ts';
 import { ledgerWriter } from '#agent/ledger/synced-writer.ts';
@@ -21,11 +21,18 @@ const THREADS = 4;
 const [services = '', resolvConf = '', behindStub = '', slowFolder] = process.argv.slice(2);
 // Written by the test that started this.
 const readServices = () => JSON.parse(readFileSync(services, 'utf8')) as readonly KnownService[];
-let view = { services: readServices() };
+let view: ServiceView = { services: readServices() };
+let tell: (changed: ServiceView) => void = () => undefined;
 const ledger = createMemoryLedger();
 const names = createNames({
   node: 'node-1',
-  view: () => view,
+  services: {
+    view: () => view,
+    onView: (changed) => {
+      tell = changed;
+      return () => undefined;
+    },
+  },
   ledger: {
     ...ledger,
     commit: async (_memory, reports) => {
@@ -45,7 +52,7 @@ ledger.set([
 ]);
 process.on('SIGHUP', () => {
   view = { services: readServices() };
-  names.renew();
+  tell(view);
 });
 process.on('SIGINT', () => process.exit());
 holdProcess();

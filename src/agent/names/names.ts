@@ -1,3 +1,4 @@
+import { exactlyEqual } from '#api/equal.ts';
 import { DNS_ADDRESS, DNS_PORT, DNS_TCP_PORT } from '#net/dns/address.ts';
 import { createDnsServer } from '#net/dns/dns-server.ts';
 import type { Upstream } from '#net/dns/exchange.ts';
@@ -8,7 +9,7 @@ import type { Log } from '#lib/log.ts';
 import { createRunner, type Runner } from '#lib/runner.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { clusterNames } from '../plan/items.ts';
-import type { ServiceView } from '../services/service-view.ts';
+import type { ServiceViews } from '../services/service-keeper.ts';
 import { HOST_FILES, readHostResolver, type HostFiles } from './host-resolver.ts';
 import { createNameSets } from './name-sets.ts';
 import { createNameNews } from './name-news.ts';
@@ -18,15 +19,13 @@ export type Names = {
   /** It answers when this resolves, or will as soon as it can: containers that start then find it. */
   readonly start: () => Promise<void>;
   readonly stop: () => Promise<void>;
-  /** The view has changed. */
-  readonly renew: () => void;
   /** The network has come up. */
   readonly retryNow: () => void;
 };
 
 export type NamesOptions = {
   readonly node: string;
-  readonly view: () => ServiceView;
+  readonly services: ServiceViews;
   readonly ledger: Pick<Ledger, 'documents' | 'onDocuments' | 'commit'>;
   readonly files?: HostFiles;
   readonly clock: Clock;
@@ -41,13 +40,13 @@ const UPSTREAMS_MAX = 3;
 const KEY = 'resolvers';
 
 export function createNames(options: NamesOptions): Names {
-  const { view, ledger, node, clock, ids, log, files = HOST_FILES } = options;
+  const { services, ledger, node, clock, ids, log, files = HOST_FILES } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
   const nameSet = createNameSets();
   const news = createNameNews({ node, ledger, clock, log });
   let looking: Runner | undefined;
-  let stopListening = (): void => undefined;
+  let endings: readonly (() => void)[] = [];
   const server = createDnsServer({
     address: DNS_ADDRESS,
     udpPort: DNS_PORT,
@@ -60,7 +59,14 @@ export function createNames(options: NamesOptions): Names {
     log,
   });
 
-  const renew = () => server.serve(nameSet(view(), clusterNames(ledger.documents())));
+  let cluster = clusterNames(ledger.documents());
+  const renew = () => server.serve(nameSet(services.view(), cluster));
+  const renewCluster = () => {
+    const now = clusterNames(ledger.documents());
+    if (exactlyEqual(now, cluster)) return;
+    cluster = now;
+    renew();
+  };
 
   const look = async (): Promise<number> => {
     const { nameservers } = await readHostResolver(files);
@@ -72,18 +78,17 @@ export function createNames(options: NamesOptions): Names {
   return {
     start: async () => {
       renew();
-      stopListening = ledger.onDocuments(renew);
+      endings = [ledger.onDocuments(renewCluster), services.onView(renew)];
       const started = server.start();
       looking = createRunner({ name: KEY, run: look, keys: () => [KEY], clock, ids, log }, signal);
       await started;
     },
     stop: async () => {
-      stopListening();
+      for (const end of endings) end();
       stopping.abort();
       news.stop();
       await Promise.all([server.stop(), looking?.done]);
     },
-    renew,
     retryNow: server.retryNow,
   };
 }
