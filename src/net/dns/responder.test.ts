@@ -177,6 +177,39 @@ test('a new set counts from one question to the next, and leaves nothing of the 
   expect(ask('default.svc.c.test').said()).toContain('NXDOMAIN');
 });
 
+test('never: another answer from an index that was changed than from one that was made anew', () => {
+  const labels = fc.constantFrom('a', 'b', 'a.b', 'c.a.b', 'x');
+  const record = fc
+    .record({ name: labels.map((label) => `${label}.c.test`), octet: fc.nat(3) })
+    .map(({ name, octet }): DnsRecord => ({ name, type: 'A', address: `10.32.0.${octet}` }));
+  const sets = fc.array(fc.dictionary(fc.constantFrom('one', 'two', 'three'), fc.array(record, { maxLength: 4 })), {
+    minLength: 1,
+    maxLength: 6,
+  });
+  const ask = (index: RecordIndex, name: string) => {
+    const found = index.find(keyOfName(name) ?? '', 1);
+    if (found?.kind === 'none') return found.exists;
+    // Which comes first is chance.
+    return found?.body.bytes
+      .toString('hex')
+      .match(/.{32}/g)
+      ?.toSorted((one, other) => one.localeCompare(other));
+  };
+  fc.assert(
+    fc.property(sets, (all) => {
+      const index = new RecordIndex('169.254.20.10');
+      for (const groups of all) {
+        const names: NameSet = { zones: ZONES, groups: new Map(Object.entries(groups)) };
+        index.serve(names);
+        const fresh = new RecordIndex('169.254.20.10');
+        fresh.serve(names);
+        for (const name of ['a', 'b', 'a.b', 'c.a.b', 'x', 'y.x', 'none'])
+          expect([name, ask(index, `${name}.c.test`)]).toEqual([name, ask(fresh, `${name}.c.test`)]);
+      }
+    }),
+  );
+});
+
 test('what does not go into a datagram is cut, between records, and told', () => {
   const many = Array.from({ length: 100 }, (_, at): DnsRecord => ({ name: 'big.c.test', type: 'A', address: `10.32.1.${at}` }));
   const { ask } = world({ zones: ZONES, groups: new Map([['big', many]]) });

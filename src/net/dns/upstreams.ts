@@ -25,6 +25,8 @@ const STAGGER_MS = 500;
 const DOUBT_MS = 700;
 /** Who was silent is asked last for as long. */
 const SILENT_MS = 10_000;
+/** Names without an answer are asked for again and again; that somebody is there is not found out as often. */
+const DOUBT_EVERY_MS = 2_000;
 const PROBE_SILENT_MS = 2_000;
 const PROBE_LOOPING_MS = 30_000;
 /** Of a domain that is for tests and that nobody has (RFC 6761). */
@@ -54,6 +56,7 @@ export class Upstreams {
   private readonly probeDomain = keyOfName(PROBE_DOMAIN);
   private current: ResolverHealth = { state: 'none' };
   private last = '';
+  private heardMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: UpstreamsOptions) {
     this.options = options;
@@ -63,6 +66,7 @@ export class Upstreams {
     const text = JSON.stringify(upstreams);
     if (text === this.last) return;
     this.last = text;
+    this.heardMs = Number.NEGATIVE_INFINITY;
     this.all = upstreams.map((upstream) => ({ upstream, silentUntilMs: 0, isLooping: false }));
     // Until the probe says otherwise.
     this.become(this.all.length === 0 ? { state: 'none' } : { state: 'up' });
@@ -85,7 +89,7 @@ export class Upstreams {
       let pending = 0;
       let fallback: Reply | undefined;
       let cancelStagger = (): void => undefined;
-      const cancelDoubt = clock.timer(DOUBT_MS, () => (fallback === undefined ? this.options.doubt() : undefined));
+      const cancelDoubt = clock.timer(DOUBT_MS, () => (fallback === undefined ? this.doubt() : undefined));
       const finish = (reply: Reply | undefined) => {
         cancelDoubt();
         cancelStagger();
@@ -96,7 +100,7 @@ export class Upstreams {
       const lacks = () => {
         if (next < order.length) startNext();
         else if (pending === 0) {
-          if (fallback === undefined && !signal.aborted) this.options.doubt();
+          if (fallback === undefined && !signal.aborted) this.doubt();
           finish(fallback);
         }
       };
@@ -137,6 +141,7 @@ export class Upstreams {
     if (signal.aborted || all !== this.all) return 0;
     if (all.length === 0) return undefined;
     const isThere = all.some(({ isLooping }, index) => !isLooping && answers[index] === undefined);
+    if (isThere) this.heardMs = this.options.clock.monotonic();
     if (isThere) this.become({ state: 'up' });
     else if (all.every(({ isLooping }) => isLooping)) this.become({ state: 'looping' });
     else this.become({ state: 'silent', why: answers.find((why) => why !== undefined) ?? '' });
@@ -169,6 +174,10 @@ export class Upstreams {
     } finally {
       this.probes.delete(key);
     }
+  }
+
+  private doubt(): void {
+    if (this.options.clock.monotonic() - this.heardMs >= DOUBT_EVERY_MS) this.options.doubt();
   }
 
   private order(): readonly Known[] {
