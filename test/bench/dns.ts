@@ -1,22 +1,26 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../scripts/lab/exec.ts';
-import { knownEndpoint, knownService, startDnsWorld, type DnsWorld } from '../support/dns-world.ts';
-import { median, percentile, row, type Row } from './statistics.ts';
+import { NODE_ADDRESS, knownEndpoint, knownService, startDnsWorld, type DnsWorld } from '../support/dns-world.ts';
+import { percentile, row, type Row } from './statistics.ts';
 
-/** The node's name server beside dnsmasq with the same names, asked by dnsperf in the same network namespace, in turns. */
+/** The node's name server beside dnsmasq with the same names, asked in turns by dnsperf as a pod asks: from another network namespace, over a veth pair. */
 
 const SERVICES = 1_000;
 const HEADLESS = 100;
 const ADDRESS = '169.254.20.10';
-const TURNS = 3;
-const SECONDS = 4;
+const TURNS = 4;
+const SECONDS = 3;
+const STEADY_SECONDS = 5;
+/** What is asked for the first time is compiled then, here as there. */
+const WARM_SECONDS = 3;
 const STEADY_QPS = 2_000;
 const address = (at: number) => `10.96.${at >> 8}.${at & 255}`;
 
 export async function measureDns(): Promise<readonly Row[]> {
   const world = await startDnsWorld();
   try {
+    await world.outside.run('ip', 'route', 'add', ADDRESS, 'via', NODE_ADDRESS);
     return await measure(world);
   } finally {
     await world.stop();
@@ -89,18 +93,20 @@ async function measure(world: DnsWorld): Promise<readonly Row[]> {
     most.ours.push(await ours(() => queriesPerSecond(world, queries)));
     most.peer.push(await peer(() => queriesPerSecond(world, queries)));
   }
-  const ratio = median(most.ours) / median(most.peer);
+  // The best of each: whatever else the machine does only takes away.
+  const [best, peerBest] = [Math.max(...most.ours), Math.max(...most.peer)];
+  const ratio = best / peerBest;
   const steady = await ours(() => latencies(world, queries));
   const peerSteady = await peer(() => latencies(world, queries));
   const slow = await ours(() => latencies(world, queries), true);
   const p99 = (all: readonly number[]) => percentile(all, 0.99);
   return [
     row(
-      `names of ${SERVICES} services, questions a second`,
-      `${Math.round(median(most.ours))}/s`,
+      `names of ${SERVICES} services, questions a second, best of ${TURNS}`,
+      `${Math.round(best)}/s`,
       '≥ 0.8 × dnsmasq',
       ratio >= 0.8,
-      `dnsmasq ${Math.round(median(most.peer))}/s, ratio ${ratio.toFixed(2)}`,
+      `dnsmasq ${Math.round(peerBest)}/s, ratio ${ratio.toFixed(2)}`,
     ),
     row(`the same, p99 at ${STEADY_QPS}/s`, ms(p99(steady)), '≤ 1 ms', p99(steady) <= 1, `dnsmasq ${ms(p99(peerSteady))}`),
     row('the same, while every fsync takes 500 ms', ms(p99(slow)), '≤ 5 ms', p99(slow) <= 5),
@@ -108,20 +114,25 @@ async function measure(world: DnsWorld): Promise<readonly Row[]> {
 }
 
 async function queriesPerSecond(world: DnsWorld, queries: string): Promise<number> {
-  const said = await dnsperf(world, ['-d', queries, '-l', String(SECONDS), '-c', '8', '-q', '100']);
+  const load = (seconds: number) => dnsperf(world, ['-d', queries, '-l', String(seconds), '-c', '8', '-q', '100']);
+  await load(WARM_SECONDS);
+  const said = await load(SECONDS);
   return Number(/Queries per second:\s+([\d.]+)/.exec(said)?.[1] ?? Number.NaN);
 }
 
 /** Of each question, in ms. */
 async function latencies(world: DnsWorld, queries: string): Promise<readonly number[]> {
-  const said = await dnsperf(world, ['-d', queries, '-l', String(SECONDS), '-Q', String(STEADY_QPS), '-c', '4', '-v']);
+  const ask = (seconds: number) =>
+    dnsperf(world, ['-d', queries, '-l', String(seconds), '-Q', String(STEADY_QPS), '-c', '4', '-v']);
+  await ask(WARM_SECONDS);
+  const said = await ask(STEADY_SECONDS);
   const lost = Number(/Queries lost:\s+(\d+)/.exec(said)?.[1] ?? Number.NaN);
   if (lost !== 0) throw new Error(`${lost} questions had no answer`);
   return [...said.matchAll(/^> \w+ \S+ \w+ ([\d.]+)$/gm)].map((match) => Number(match[1]) * 1000);
 }
 
 function dnsperf(world: DnsWorld, args: readonly string[]): Promise<string> {
-  return run('nsenter', ['-t', String(world.node.pid), '-n', 'dnsperf', '-s', ADDRESS, ...args]);
+  return run('nsenter', ['-t', String(world.outside.pid), '-n', 'dnsperf', '-s', ADDRESS, ...args]);
 }
 
 function ms(value: number): string {

@@ -56,6 +56,17 @@ export function skipName(message: Uint8Array, at: number): number | undefined {
   return undefined;
 }
 
+/** The same of a name that has no pointer: the first of a message has nothing to point at. */
+export function skipWholeName(message: Uint8Array, at: number): number | undefined {
+  for (let here = at; here - at < NAME_BYTES_MAX;) {
+    const length = message[here];
+    if (length === undefined || length > LABEL_BYTES_MAX) return undefined;
+    here += length + 1;
+    if (length === 0) return here;
+  }
+  return undefined;
+}
+
 /** A name with its pointers followed, which lead backwards only, as it is written. Undefined: it is none. */
 export function readName(message: Uint8Array, at: number): Buffer | undefined {
   const bytes: number[] = [];

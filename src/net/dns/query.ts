@@ -1,4 +1,4 @@
-import { keyOfBytes, skipName, type NameKey } from './name.ts';
+import { keyOfBytes, skipName, skipWholeName, type NameKey } from './name.ts';
 import { FLAG, HEADER_BYTES, OPT_DNSSEC_OK, RCODE, TYPE, UDP_BYTES_MIN } from './wire.ts';
 
 /**
@@ -39,10 +39,8 @@ export function parseQuery(message: Buffer): Query | Refused | undefined {
   const refused = (rcode: number, end = HEADER_BYTES, edns?: Edns): Refused => ({ rcode, message, end, edns });
   if ((flags & OPCODE) !== 0) return refused(RCODE.notImplemented);
   if (message.readUInt16BE(4) !== 1) return refused(RCODE.formatError);
-  const nameEnd = skipName(message, HEADER_BYTES);
+  const nameEnd = skipWholeName(message, HEADER_BYTES);
   if (nameEnd === undefined || nameEnd + QUESTION_TAIL_BYTES > message.length) return refused(RCODE.formatError);
-  // A pointer in the first name of a message leads nowhere.
-  if (hasPointer(message, nameEnd)) return refused(RCODE.formatError);
   const end = nameEnd + QUESTION_TAIL_BYTES;
   const edns = readEdns(message, end);
   if (edns === 'malformed') return refused(RCODE.formatError, end);
@@ -56,16 +54,6 @@ export function parseQuery(message: Buffer): Query | Refused | undefined {
     flags,
     edns,
   };
-}
-
-function hasPointer(message: Uint8Array, nameEnd: number): boolean {
-  let at = HEADER_BYTES;
-  while (at < nameEnd) {
-    const length = message[at] ?? 0;
-    if (length >= 0xc0) return true;
-    at += length + 1;
-  }
-  return false;
 }
 
 function readEdns(message: Buffer, from: number): Edns | undefined | 'malformed' | 'version' {

@@ -36,6 +36,7 @@ export class RecordIndex {
   private groups: ReadonlyMap<string, RecordGroup> = new Map();
   private readonly entries = new Map<NameKey, Entry>();
   private zones: ReadonlyMap<NameKey, KnownZone> = new Map();
+  private zoneLengths: ReadonlySet<number> = new Set();
   private served: readonly Zone[] = [];
   private serial = 0;
 
@@ -53,6 +54,7 @@ export class RecordIndex {
     this.groups = groups;
     this.served = names.zones;
     this.zones = new Map(knownZones(names.zones, this.serial).map((zone) => [zone.key, zone]));
+    this.zoneLengths = new Set([...this.zones.keys()].map(({ length }) => length));
   }
 
   /** Undefined: none of ours; others may know. */
@@ -81,13 +83,14 @@ export class RecordIndex {
     const pod = podAddress(key, zone.pods);
     if (pod !== undefined && (type === TYPE.A || type === TYPE.ANY))
       return { kind: 'answer', body: encodeAnswer([{ name: '', type: 'A', address: pod }], []) };
-    const exists = isKnown || key === zone.key || pod !== undefined || (zone.pods !== undefined && parentOf(key) === zone.pods);
-    return { kind: 'none', body: absence(key, zone), exists: exists || key === zone.pods };
+    const exists = isKnown || key === zone.key || pod !== undefined || isPartOfPods(key, zone.pods);
+    return { kind: 'none', body: absence(key, zone), exists };
   }
 
   private zoneOf(key: NameKey): KnownZone | undefined {
-    for (let at: NameKey | undefined = key; at !== undefined; at = parentOf(at)) {
-      const zone = this.zones.get(at);
+    // Only what is as long as some zone is cut out and looked for: this is on the way of every other question.
+    for (let at = 0; at < key.length; at += key.charCodeAt(at) + 1) {
+      const zone = this.zoneLengths.has(key.length - at) ? this.zones.get(key.slice(at)) : undefined;
       if (zone !== undefined) return zone;
     }
     return undefined;
@@ -140,6 +143,11 @@ export class RecordIndex {
   }
 }
 
+/** Names of pods' namespaces, and what they are below. */
+function isPartOfPods(key: NameKey, pods: NameKey | undefined): boolean {
+  return pods !== undefined && key.endsWith(pods) && (key === pods || parentOf(key) === pods);
+}
+
 function absence(key: NameKey, zone: KnownZone): Body {
   const known = zone.absences.get(key.length);
   if (known !== undefined) return known;
@@ -170,8 +178,9 @@ function knownZones(zones: readonly Zone[], serial: number): readonly KnownZone[
 
 /** `10-32-0-5.default.pod.cluster.local`, of whatever namespace. */
 function podAddress(key: NameKey, pods: NameKey | undefined): string | undefined {
+  if (pods === undefined || !key.endsWith(pods)) return undefined;
   const above = parentOf(key);
-  if (pods === undefined || above === undefined || parentOf(above) !== pods) return undefined;
+  if (above === undefined || parentOf(above) !== pods) return undefined;
   const parts = firstLabel(key).split('-');
   return parts.length === 4 && parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256)
     ? parts.join('.')
