@@ -77,6 +77,7 @@ export function createNames(options: NamesOptions): Names {
 
   return {
     start: async () => {
+      cluster = clusterNames(ledger.documents());
       renew();
       endings = [ledger.onDocuments(renewCluster), services.onView(renew)];
       const started = server.start();
