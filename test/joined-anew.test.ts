@@ -30,6 +30,7 @@ async function startWorld() {
       runtime: host.runtime(life, { node: agent.node, ranHere: (uid) => podMemory(ledger.memory(), uid) !== undefined }),
       wiring: host.wiring(life),
       volumes: host.volumesOf(life),
+      dial: host.dialer(life),
       clock: world.clock,
       ids: world.ids,
       log: world.log,

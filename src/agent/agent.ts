@@ -30,6 +30,7 @@ import { findAddress, readAddresses, readLan, readMachine, readWaysOut, takeRead
 import { createPeerWatch } from './peers/peer-watch.ts';
 import { createPodLoop } from './pod-loop.ts';
 import { withRejoin } from './rejoin.ts';
+import { createProbeDialer } from './probes/dialer.ts';
 import { isSameBoot } from './running-time.ts';
 import { createDockerRuntime } from './runtime/docker-runtime.ts';
 import { createServiceKeeper } from './services/service-keeper.ts';
@@ -130,6 +131,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     runtime,
     wiring,
     volumes,
+    dial: createProbeDialer(clock),
     clock,
     ids,
     log,

@@ -41,8 +41,10 @@ export type ContainerMemory = {
   /** Exit of the attempt before, for lastState. */
   readonly last?: Exit;
   readonly backoff?: Backoff;
-  /** A stop of this attempt was ordered; what still runs then is killed. */
-  readonly stop?: { readonly untilMs: number };
+  /** A stop of this attempt was ordered, by this probe's failure or otherwise; what still runs then is killed. */
+  readonly stop?: { readonly untilMs: number; readonly probe?: 'startup' | 'liveness' };
+  /** What probes have found of this attempt last: it holds over a restart of the agent. Absent: not (yet) so. */
+  readonly probed?: { readonly started?: true; readonly ready?: true };
 };
 
 /** Crash back-off: how long the next wait is, and when the last restart was. */

@@ -55,6 +55,7 @@ function observedOf({ items, containers = [], images = ['busybox:1'], rows, chan
     pulls: new Map(),
     failures: new Map(),
     signalled: new Set(),
+    verdicts: new Map(),
     hostAddress: '192.0.2.1',
     ...change,
   };

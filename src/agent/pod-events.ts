@@ -34,7 +34,7 @@ export function eventReport(pod: PodName, event: Omit<PodEvent, 'once'>, item: P
       reason,
       message: cutText(message, MESSAGE_BYTES_MAX),
       time: rfc3339(wallMs),
-      count: 1,
+      count: event.count ?? 1,
     },
   };
 }

@@ -352,19 +352,19 @@ test('a missing ConfigMap is waited for, and the wait ends with its document', a
   expect(stateOf(node, 'web')?.restartCount).toBe(0);
 });
 
-test('what cannot be done is refused and said; probes are said and the pod runs', async () => {
+test('what cannot be done is refused and said; what a pod can do without is said and it runs', async () => {
   const node = await nodeWith([
     podItem('odd', { spec: { runtimeClassName: 'kata' } }),
-    podItem('probed', { containers: [{ readinessProbe: { tcpSocket: { port: 80 } } }] }),
+    podItem('limited', { containers: [{ resources: { limits: { 'ephemeral-storage': '1Gi' } } }] }),
   ]);
   expect(stateOf(node, 'odd')?.state?.waiting).toMatchObject({
     reason: 'Unsupported',
     message: expect.stringContaining('spec.runtimeClassName') as string,
   });
   expect(node.engine.starts.some((name) => name.includes('odd'))).toBe(false);
-  expect(node.status('uid-probed')?.phase).toBe('Running');
+  expect(node.status('uid-limited')?.phase).toBe('Running');
   const messages = node.events('Unsupported').map(({ message }) => message);
-  expect(messages).toContain('readinessProbe is not evaluated by this release');
+  expect(messages).toContain('the limit of ephemeral-storage is not enforced by this release');
   expect(messages.length).toBe(2);
 });
 

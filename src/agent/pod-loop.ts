@@ -17,6 +17,9 @@ import { podUids } from './plan.ts';
 import { podItem } from './plan/items.ts';
 import { createPodCommits } from './pod-commits.ts';
 import { createPodRounds } from './pod-rounds.ts';
+import type { ProbeDialer } from './probes/dialer.ts';
+import { probeTargets } from './probes/probe-target.ts';
+import { createProber } from './probes/prober.ts';
 import { createReadiness, type Readiness } from './readiness.ts';
 import type { PodFacts } from './render/field-ref.ts';
 import { createRunningTime, type Boot } from './running-time.ts';
@@ -34,6 +37,7 @@ export type PodLoopOptions = {
   readonly runtime: Runtime;
   readonly wiring: Wiring;
   readonly volumes: Volumes;
+  readonly dial: ProbeDialer;
   readonly clock: Clock;
   readonly ids: Pick<Ids, 'random'>;
   readonly log: Log;
@@ -67,7 +71,7 @@ const LOOK_AT_ALL_MS = 60_000;
 const ENGINE_BACKOFF_MS_MAX = 5_000;
 
 export function createPodLoop(options: PodLoopOptions): PodLoop {
-  const { ledger, runtime, wiring, volumes, clock, ids, facts } = options;
+  const { ledger, runtime, wiring, volumes, dial, clock, ids, facts } = options;
   const log = options.log.child({ component: 'pods' });
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -137,8 +141,25 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
     tell: commits.tell,
   };
 
-  const readiness = createReadiness(memory.view);
+  const readiness = createReadiness(memory.view, sight.verdicts);
+  const prober = createProber(
+    {
+      runtime,
+      dial,
+      verdicts: sight.verdicts,
+      changed: (uid) => {
+        readiness.changed(uid);
+        signalPod(uid);
+      },
+      tell: commits.tell,
+      clock,
+      ids,
+      log,
+    },
+    signal,
+  );
   const { beforeWiring = async () => undefined } = options;
+
   const rounds = createPodRounds(
     {
       ledger,
@@ -149,6 +170,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
       context,
       readiness,
       beforeWiring,
+      followProbes: (uid) => prober.follow(uid, probeTargets(ledger.documents(), memory.view(), sight.observed(), uid)),
       portsChanged: () => runners[2]?.signal(NODE),
       clock,
       log,
@@ -257,7 +279,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
     stop: async () => {
       stopListening();
       stopping.abort();
-      await Promise.all([...runners.map(({ done }) => done), puller.done()]);
+      await Promise.all([...runners.map(({ done }) => done), puller.done(), prober.done()]);
     },
     health: sight.health,
     onHealth: (changed) => healthListeners.push(changed),

@@ -29,6 +29,8 @@ export type PodRoundsOptions = {
   readonly context: ActionContext;
   readonly readiness: Pick<ReadinessKeeper, 'note'>;
   readonly beforeWiring: (signal: AbortSignal) => Promise<void>;
+  /** What is known of this pod is on the disk: its probes may have come or gone. */
+  readonly followProbes: (uid: string) => void;
   /** Host ports have come or gone. */
   readonly portsChanged: () => void;
   readonly clock: Pick<Clock, 'now'>;
@@ -40,7 +42,7 @@ const STEPS_MAX = 50;
 const REPEATS_MAX = 3;
 
 export function createPodRounds(options: PodRoundsOptions, signal: AbortSignal): PodRounds {
-  const { ledger, memory, time, commits, network, context, readiness, portsChanged, clock, log } = options;
+  const { ledger, memory, time, commits, network, context, readiness, followProbes, portsChanged, clock, log } = options;
   const { sight } = context;
   /** Pods with a round under way, and pods whose containers may not be as they were last seen. */
   const underWay = new Set<string>();
@@ -107,6 +109,7 @@ export function createPodRounds(options: PodRoundsOptions, signal: AbortSignal):
       const committed = commits.commit(actions);
       readiness.note(actions);
       await committed;
+      followProbes(uid);
       if (!(await actAll(actions))) {
         if (stale.has(uid)) continue;
         return wakeOf(actions);

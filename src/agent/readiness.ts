@@ -2,8 +2,12 @@ import type { PodStatus } from '#api/generated/types.ts';
 import type { Memory } from './ledger/ledger.ts';
 import { STATUSES, reportedStatus } from './memory.ts';
 import type { Action } from './plan/action.ts';
+import type { ProbeVerdicts } from './plan/observed.ts';
 
-/** How this node's pods are, for whoever acts on it at once (endpoints): as planned, before the disk and the server have it. Holds over a restart of the agent. */
+/**
+ * How this node's pods are, for whoever acts on it at once (endpoints): as planned, before the disk and the server have it; what probes have found since counts too, though the
+ * engine may be away and nothing be planned. Holds over a restart of the agent.
+ */
 export type Readiness = {
   readonly isReady: (uid: string) => boolean;
   /** As told last, or about to be; undefined: nothing was told of it, or it is gone. */
@@ -15,22 +19,36 @@ export type Readiness = {
 export type ReadinessKeeper = Readiness & {
   /** This is being written down. */
   readonly note: (actions: readonly Action[]) => void;
+  /** A probe has found something of this pod. */
+  readonly changed: (uid: string) => void;
 };
 
 /** `memory`: with what is being written down. */
-export function createReadiness(memory: () => Memory): ReadinessKeeper {
+export function createReadiness(memory: () => Memory, verdicts: ReadonlyMap<string, ProbeVerdicts>): ReadinessKeeper {
   const listeners = new Set<(uid: string) => void>();
+  const changed = (uid: string) => {
+    for (const listener of listeners) listener(uid);
+  };
   const status = (uid: string) => reportedStatus(memory(), uid);
   return {
     status,
-    isReady: (uid) => status(uid)?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True',
+    isReady: (uid) => {
+      const known = status(uid);
+      if (known?.conditions?.find(({ type }) => type === 'Ready')?.status !== 'True') return false;
+      return idsOf(known).every((id) => verdicts.get(id)?.readiness !== 'failure');
+    },
     onChange: (listener) => {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
     note: (actions) => {
       const changes = actions.flatMap((action) => (action.type === 'commit' ? action.changes : []));
-      for (const { key } of changes.filter(({ kind }) => kind === STATUSES)) for (const listener of listeners) listener(key);
+      for (const { key } of changes.filter(({ kind }) => kind === STATUSES)) changed(key);
     },
+    changed,
   };
+}
+
+function idsOf({ containerStatuses = [], initContainerStatuses = [] }: PodStatus): readonly string[] {
+  return [...initContainerStatuses, ...containerStatuses].map(({ containerID = '' }) => containerID.replace(/^.*:\/\//, ''));
 }

@@ -1,6 +1,14 @@
 import { SkerryError, explain, hasCode } from '#lib/error.ts';
 import type { Wired, Wiring } from '#net/wire/wiring.ts';
-import type { Observed, ObservedContainer, ObservedImage, ObservedPod, Pull, StepFailure } from './plan/observed.ts';
+import type {
+  Observed,
+  ObservedContainer,
+  ObservedImage,
+  ObservedPod,
+  ProbeVerdicts,
+  Pull,
+  StepFailure,
+} from './plan/observed.ts';
 import type { Runtime } from './runtime/runtime.ts';
 import type { Volumes } from './volumes/volumes.ts';
 
@@ -20,6 +28,7 @@ export type Sight = {
   readonly pulls: Map<string, Pull>;
   readonly failures: Map<string, StepFailure>;
   readonly signalled: Set<string>;
+  readonly verdicts: Map<string, ProbeVerdicts>;
   readonly setVolumes: (uid: string, fingerprint: string | undefined) => void;
   /** Undefined until the engine was asked: a restart of the agent is no news of it. */
   readonly health: () => EngineHealth | undefined;
@@ -49,6 +58,7 @@ export function createSight({ runtime, wiring, volumes, hostAddress, lastWords }
   const pulls = new Map<string, Pull>();
   const failures = new Map<string, StepFailure>();
   const signalled = new Set<string>();
+  const verdicts = new Map<string, ProbeVerdicts>();
   const words = new Map<string, string>();
   /** Which of the looks at one pod began last, since the look at everything that was last heard of began. */
   const podLooks = new Map<string, number>();
@@ -103,6 +113,7 @@ export function createSight({ runtime, wiring, volumes, hostAddress, lastWords }
       pulls,
       failures,
       signalled,
+      verdicts,
       hostAddress: hostAddress(),
     }),
     lookAtAll: async (signal) => {
@@ -157,6 +168,7 @@ export function createSight({ runtime, wiring, volumes, hostAddress, lastWords }
     pulls,
     failures,
     signalled,
+    verdicts,
     setVolumes: (uid, fingerprint) => {
       if (fingerprint === undefined) volumesMade.delete(uid);
       else volumesMade.set(uid, fingerprint);

@@ -212,6 +212,7 @@ export class SimNode {
       runtime,
       wiring: this.host.wiring(life),
       volumes: this.host.volumesOf(life),
+      dial: this.host.dialer(life),
       clock,
       ids,
       log,

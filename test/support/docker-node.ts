@@ -6,6 +6,7 @@ import type { Item } from '#api/link/items.ts';
 import type { PodReport } from '#api/link/reports.ts';
 import { podLogs, type PodLogsParams } from '#agent/logs.ts';
 import { createPodLoop, type PodLoop } from '#agent/pod-loop.ts';
+import { createProbeDialer } from '#agent/probes/dialer.ts';
 import { createDockerRuntime } from '#agent/runtime/docker-runtime.ts';
 import type { Runtime } from '#agent/runtime/runtime.ts';
 import { createTmpfs } from '#agent/volumes/tmpfs.ts';
@@ -82,6 +83,7 @@ export async function startDockerNode(): Promise<DockerNode> {
         ledger,
         runtime,
         wiring,
+        dial: createProbeDialer(systemClock),
         volumes: createVolumes({ dataDir, tmpfs: createTmpfs(), nodeHostname: 'node-1' }),
         clock: systemClock,
         ids: systemIds,

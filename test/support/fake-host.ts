@@ -1,4 +1,5 @@
 import type { Ledger } from '#agent/ledger/ledger.ts';
+import type { ProbeDialer } from '#agent/probes/dialer.ts';
 import type { Owner } from '#agent/runtime/labels.ts';
 import type { Runtime } from '#agent/runtime/runtime.ts';
 import type { Volumes } from '#agent/volumes/volumes.ts';
@@ -21,6 +22,9 @@ export type FakeHost = {
   readonly runtime: (life: Life, as?: Owner) => Runtime;
   readonly wiring: (life: Life) => Wiring;
   readonly volumesOf: (life: Life) => Volumes;
+  readonly dialer: (life: Life) => ProbeDialer;
+  /** What answers probes over the network; at first, everything does. */
+  answer: ProbeDialer;
   /** The running containers and the wiring are gone. */
   readonly powerCut: () => void;
 };
@@ -72,6 +76,8 @@ export function createFakeHost(clock: Clock, node: string): FakeHost {
           volumes.delete(uid);
         }),
     }),
+    dialer: (life) => (request, timeoutMs, signal) => mortal(life, () => host.answer(request, timeoutMs, signal)),
+    answer: async () => ({ result: 'success' }),
     powerCut: () => {
       engine.powerCut();
       wired.clear();
@@ -110,6 +116,7 @@ function mortalRuntime(runtime: Runtime, life: Life): Runtime {
     remove: (id, signal) => mortal(life, () => runtime.remove(id, signal)),
     removePodTraces: (uid, signal) => mortal(life, () => runtime.removePodTraces(uid, signal)),
     removeOwnImages: (signal) => mortal(life, () => runtime.removeOwnImages(signal)),
+    exec: (id, command, options, signal) => mortal(life, () => runtime.exec(id, command, options, signal)),
     logs: (id, options, signal) => runtime.logs(id, options, signal),
     async *events(signal) {
       for await (const event of runtime.events(signal)) {

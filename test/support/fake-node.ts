@@ -1,6 +1,7 @@
 import type { Container, PodStatus } from '#api/generated/types.ts';
 import type { Item, PodItem } from '#api/link/items.ts';
 import type { EventReport, PodReport } from '#api/link/reports.ts';
+import type { ProbeDialer } from '#agent/probes/dialer.ts';
 import { createPodLoop, type PodLoop } from '#agent/pod-loop.ts';
 import { seededIds } from '#lib/ids.ts';
 import { silentLog, type Log } from '#lib/log.ts';
@@ -39,6 +40,8 @@ export type FakeNode = {
   readonly calls: () => number;
   /** A commit fails with this. */
   failCommits: Error | undefined;
+  /** What answers probes over the network. */
+  answer: ProbeDialer;
   /** The node's rules fail with this. */
   rulesFault: Error | undefined;
 };
@@ -87,6 +90,7 @@ export function createFakeNode(log: Log = silentLog): FakeNode {
       runtime: host.runtime(mine),
       wiring: host.wiring(mine),
       volumes: host.volumesOf(mine),
+      dial: host.dialer(mine),
       clock,
       ids: seededIds(1),
       log,
@@ -160,6 +164,12 @@ export function createFakeNode(log: Log = silentLog): FakeNode {
     },
     calls: () => calls,
     failCommits: undefined,
+    get answer() {
+      return host.answer;
+    },
+    set answer(answer) {
+      host.answer = answer;
+    },
     get rulesFault() {
       return host.rulesFault;
     },

@@ -18,6 +18,8 @@ export type FakeEngine = {
   fault: Fault | undefined;
   /** Why a sandbox, once made, can not be started. */
   sandboxFault: string | undefined;
+  /** `<container name>: <command>` → how such a command ends, in place of what its words say. */
+  readonly execCodes: Map<string, number>;
   /** Called before and after each call takes effect; what it throws, the caller gets. */
   onCall: (call: string, when: 'before' | 'after') => void;
   /** Every start of a container that took place, by container name, in order. */
@@ -75,6 +77,7 @@ export function createFakeEngine(clock: Clock): FakeEngine {
     registry: new Map(),
     fault: undefined,
     sandboxFault: undefined,
+    execCodes: new Map(),
     onCall: () => undefined,
     starts,
     containers: () => [...containers.values()].map(observe),
@@ -270,6 +273,21 @@ export function createFakeEngine(clock: Clock): FakeEngine {
       }),
     removePodTraces: (_podUid, signal) => call('removePodTraces', signal, () => undefined),
     removeOwnImages: (signal) => call('removeOwnImages', signal, () => []),
+    exec: (id, command, { timeoutMs }, signal) =>
+      call('exec', signal, async () => {
+        const { name, state } = byId(id);
+        if (state !== 'running') throw new SkerryError('Conflict', `Container ${id} is not running`);
+        const program = parseProgram(command);
+        const exitCode = engine.execCodes.get(`${name}: ${command.join(' ')}`) ?? program.exitCode;
+        const takesMs = exitCode === undefined ? Infinity : (program.sleepMs ?? 0);
+        await sleep(clock, Math.min(takesMs, timeoutMs), signal);
+        if (signal.aborted) throw new SkerryError('Aborted', 'exec: given up');
+        if (exitCode === undefined || takesMs >= timeoutMs) return { type: 'timed-out' };
+        const output = program.lines.map((line) => `${line}\n`).join('');
+        return command[0] === 'missing'
+          ? { type: 'exited', exitCode: 126, output: 'exec: "missing": executable file not found' }
+          : { type: 'exited', exitCode, output };
+      }),
     logs: (id, options, signal) => logsOf(id, options, signal),
     events: (signal) => eventsOf({ node, ranHere }, signal),
   });

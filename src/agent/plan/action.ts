@@ -83,6 +83,8 @@ export type PodEvent = {
   readonly reason: string;
   readonly message: string;
   readonly container?: string;
+  /** For how many of the same it stands; absent: one. */
+  readonly count?: number;
   /** Told once per pod and key by one run of the agent. */
   readonly once: string;
 };

@@ -14,6 +14,10 @@ export type ContainerView = PodContainer & {
   /** The engine's container of the newest attempt. */
   readonly observed?: ObservedContainer;
   readonly state: ContainerState;
+  /** It runs, and its startup probe has succeeded, if it has one. */
+  readonly started: boolean;
+  /** It has started, and its readiness probe says so, if it has one. */
+  readonly ready: boolean;
 };
 
 /**
@@ -39,12 +43,17 @@ export function viewContainers(
     const { name } = entry.container;
     const memory = memories[name];
     const seen = memory && observed.containers.find((one) => one.name === name && one.attempt === memory.attempt);
+    const state = stateOf(memory, seen);
+    const { startupProbe, readinessProbe } = entry.container;
+    const started = state === 'running' && (startupProbe === undefined || memory?.probed?.started === true);
     return {
       ...entry,
       name,
       ...(memory === undefined ? {} : { memory }),
       ...(seen === undefined ? {} : { observed: seen }),
-      state: stateOf(memory, seen),
+      state,
+      started,
+      ready: started && (readinessProbe === undefined || memory?.probed?.ready === true),
     };
   });
 }

@@ -1,10 +1,11 @@
 import type { ContainerMemory } from '../memory.ts';
 import { crashWaitMs, durationText, nextBackoff } from './backoff.ts';
 import type { ContainerView } from './container-view.ts';
-import { recentFailure, setContainer, stop, tell, wakeIn, type Draft } from './draft.ts';
+import { graceMsOf, recentFailure, setContainer, stop, tell, wakeIn, type Draft } from './draft.ts';
 import { imageReady } from './images.ts';
 import type { ObservedContainer } from './observed.ts';
-import { restartsAfter } from './restart-policy.ts';
+import { stopForProbe } from './probed.ts';
+import { restartsAfter, restartsAfterProbe } from './restart-policy.ts';
 import { isChanged, specHash } from './spec-hash.ts';
 
 /**
@@ -23,7 +24,7 @@ export function planContainers(draft: Draft, views: readonly ContainerView[], sa
     // Once the app containers had their turn in this sandbox, what was initialised stays so; sidecars go on being kept up.
     if (view.role === 'init' && (appsBegun || hasSucceeded(view, sandbox))) continue;
     keepUp(draft, view, sandbox);
-    ready = view.role === 'sidecar' ? view.state === 'running' || appsBegun : false;
+    ready = view.role === 'sidecar' ? view.started || appsBegun : false;
   }
   for (const view of views) {
     if (view.role !== 'app') continue;
@@ -42,6 +43,7 @@ export function isFinished(draft: Pick<Draft, 'item'>, view: ContainerView): boo
   if (view.state !== 'dead' || view.memory?.exit === undefined) return false;
   // An attempt that was stopped for a new image goes on with it, whatever the policy.
   if (view.memory.stop !== undefined && isChanged(view.container, view.memory.hash)) return false;
+  if (view.memory.stop?.probe !== undefined && restartsAfterProbe(draft.item, view)) return false;
   return !restartsAfter(draft.item, view, view.memory.exit.exitCode);
 }
 
@@ -50,7 +52,7 @@ function keepUp(draft: Draft, view: ContainerView, sandbox: ObservedContainer): 
   switch (view.state) {
     case 'running': {
       const { memory } = view;
-      if (memory === undefined) return;
+      if (memory === undefined || stopForProbe(draft, view)) return;
       if (isChanged(view.container, memory.hash)) {
         // What runs is stopped only when what takes its place can start.
         if (!imageReady(draft, view)) return;
@@ -144,10 +146,4 @@ function start(draft: Draft, view: ContainerView, sandbox: ObservedContainer, me
     hash: memory.hash,
     ...(draft.address === undefined ? {} : { address: draft.address }),
   });
-}
-
-const GRACE_SECONDS_DEFAULT = 30;
-
-export function graceMsOf({ item }: Pick<Draft, 'item'>): number {
-  return (item.spec.terminationGracePeriodSeconds ?? GRACE_SECONDS_DEFAULT) * 1000;
 }

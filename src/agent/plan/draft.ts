@@ -60,13 +60,15 @@ export function recentFailure(draft: Draft, step: string): StepFailure | undefin
 }
 
 /** Orders the stop of a running container, once per attempt, then its end at the deadline, which a later order may only bring nearer. */
-export function stop(draft: Draft, view: ContainerView, deadlineMs: number, why: string): void {
+export function stop(draft: Draft, view: ContainerView, deadlineMs: number, why: string, probe?: 'startup' | 'liveness'): void {
   const { memory, observed, name } = view;
   if (memory === undefined || observed === undefined) return;
   const order = memory.stop;
   const nowMs = draft.now.runningMs;
   const untilMs = Math.min(order?.untilMs ?? Infinity, deadlineMs);
-  if (untilMs !== order?.untilMs) setContainer(draft, name, { ...memory, stop: { untilMs } });
+  const failed = order === undefined ? probe : order.probe;
+  if (untilMs !== order?.untilMs)
+    setContainer(draft, name, { ...memory, stop: { untilMs, ...(failed === undefined ? {} : { probe: failed }) } });
   const leftMs = untilMs - nowMs;
   if (leftMs <= 0) {
     draft.actions.push({ type: 'kill-container', pod: draft.pod, container: name, id: observed.id });
@@ -76,4 +78,10 @@ export function stop(draft: Draft, view: ContainerView, deadlineMs: number, why:
     draft.actions.push({ type: 'stop-container', pod: draft.pod, container: name, id: observed.id, graceMs: leftMs, why });
   }
   wakeIn(draft, leftMs);
+}
+
+const GRACE_SECONDS_DEFAULT = 30;
+
+export function graceMsOf({ item }: Pick<Draft, 'item'>): number {
+  return (item.spec.terminationGracePeriodSeconds ?? GRACE_SECONDS_DEFAULT) * 1000;
 }

@@ -16,9 +16,16 @@ export type Observed = {
   readonly failures: ReadonlyMap<string, StepFailure>;
   /** Ids of containers that this process has sent the stop signal. */
   readonly signalled: ReadonlySet<string>;
+  /** Container id → what its probes have found, counted against their thresholds, since this process began. */
+  readonly verdicts: ReadonlyMap<string, ProbeVerdicts>;
   /** The node's own address, for hostIP. */
   readonly hostAddress: string | undefined;
 };
+
+export type ProbeKind = 'startup' | 'readiness' | 'liveness';
+export type ProbeVerdict = 'success' | 'failure';
+/** One that is missing has not reached a threshold yet. */
+export type ProbeVerdicts = { readonly [K in ProbeKind]?: ProbeVerdict };
 
 export type ObservedPod = { readonly sandboxes: readonly ObservedContainer[]; readonly containers: readonly ObservedContainer[] };
 

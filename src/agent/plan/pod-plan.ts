@@ -20,6 +20,7 @@ import { isFinished, planContainers } from './containers.ts';
 import { podNameOf, recentFailure, stop, tell, wakeIn, type Draft } from './draft.ts';
 import { imageReady } from './images.ts';
 import { nodeItem } from './items.ts';
+import { noteVerdicts } from './probed.ts';
 import { NOTHING_OBSERVED, type Now, type Observed, type ObservedContainer } from './observed.ts';
 import { forgetTraces, planEnded, planTermination, reachVerdict } from './termination.ts';
 import { toleratedEvents, unsupportedFields } from './unsupported.ts';
@@ -254,7 +255,7 @@ function startDraft(documents: Documents, ledger: Memory, observed: Observed, no
     sandboxAttempt: Math.max(-1, ...seen.sandboxes.map(({ attempt }) => attempt)),
     containers: {},
   };
-  const containers = settleContainers(item, known.containers, seen, now.runningMs);
+  const containers = noteVerdicts(settleContainers(item, known.containers, seen, now.runningMs), observed.verdicts);
   // A ledger that was lost is refilled from what stands: the address as it is wired.
   const allotted = addressOf(ledger, pod.uid);
   const address = allotted ?? observed.wired.get(pod.uid)?.address;

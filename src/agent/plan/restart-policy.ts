@@ -14,6 +14,11 @@ export function containersOf(item: PodItem): readonly PodContainer[] {
   return [...init, ...item.spec.containers.map((container): PodContainer => ({ role: 'app', container }))];
 }
 
+/** Whether a container that a failed probe has stopped is to run again, however it ends. */
+export function restartsAfterProbe(item: PodItem, { role, container }: PodContainer): boolean {
+  return role === 'sidecar' || (container.restartPolicy ?? item.spec.restartPolicy ?? 'Always') !== 'Never';
+}
+
 /** Whether a container that ended with this code is to run again (upstream: ShouldContainerBeRestarted, KEP-5307 for rules). */
 export function restartsAfter(item: PodItem, { role, container }: PodContainer, exitCode: number): boolean {
   if (role === 'sidecar') return true;

@@ -1,6 +1,5 @@
 import type { ContainerView } from './container-view.ts';
-import { graceMsOf } from './containers.ts';
-import { stop, wakeIn, type Draft } from './draft.ts';
+import { graceMsOf, stop, wakeIn, type Draft } from './draft.ts';
 import { forgetPod, rememberAddress, type Verdict } from '../memory.ts';
 
 /**

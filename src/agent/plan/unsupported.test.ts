@@ -58,11 +58,6 @@ test('each thing that cannot be done is named by its path', () => {
 });
 
 test('what a pod runs without is told of, each once', () => {
-  const events = toleratedEvents(podItem('web', { containers: [{ readinessProbe: {}, livenessProbe: {} }] }));
-  expect(events.map(({ message }) => message)).toEqual([
-    'livenessProbe is not evaluated by this release',
-    'readinessProbe is not evaluated by this release',
-  ]);
   const limited = podItem('web', {
     containers: [{ resources: { limits: { 'ephemeral-storage': '1Gi' } } }],
     spec: {

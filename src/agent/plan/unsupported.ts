@@ -44,7 +44,6 @@ const MOUNT: ReadonlySet<string> = new Set([
 ]);
 const ENV_SOURCE: ReadonlySet<string> = new Set(['configMapKeyRef', 'secretKeyRef', 'fieldRef', 'resourceFieldRef']);
 const RESOURCES: ReadonlySet<string> = new Set(['cpu', 'memory', 'ephemeral-storage']);
-const PROBES = ['livenessProbe', 'readinessProbe', 'startupProbe'] as const;
 
 /** Abilities that items may name (PodItem.features) and this release has. */
 const FEATURES: ReadonlySet<string> = new Set();
@@ -69,11 +68,6 @@ export function unsupportedFields(item: PodItem): readonly string[] {
 export function toleratedEvents(item: PodItem): readonly PodEvent[] {
   const all = [...(item.spec.initContainers ?? []), ...item.spec.containers];
   return [
-    ...all.flatMap((container) =>
-      PROBES.filter((probe) => container[probe] !== undefined).map((probe) =>
-        tolerated(`${probe} is not evaluated`, `${container.name}/${probe}`, container.name),
-      ),
-    ),
     ...all
       .filter(({ resources }) => resources?.limits?.['ephemeral-storage'] !== undefined)
       .map(({ name }) => tolerated('the limit of ephemeral-storage is not enforced', `${name}/ephemeral-storage`, name)),

@@ -3,6 +3,7 @@ import { SkerryError, hasCode } from '#lib/error.ts';
 import { podCgroup, removePodCgroup, setPodCpuShares } from './cgroup.ts';
 import { containerBody, parseContainer, sandboxBody, type DockerSettings } from './docker-container.ts';
 import { CALL_MS_MAX, QUICK_CALL_MS_MAX, createEngine, field, list, number, text, type Engine } from './docker-engine.ts';
+import { runExec } from './docker-exec.ts';
 import { inspectImage, listImages, loadImage, pullImage, removeImages } from './docker-images.ts';
 import { withoutFrames } from './docker-logs.ts';
 import { engineStream } from './engine-stream.ts';
@@ -73,6 +74,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime {
     remove: (id, signal) => remove(engine, id, signal),
     removePodTraces: async (podUid, signal) => removePodCgroup((await settings(signal)).driver, cgroupParent, podUid),
     removeOwnImages: (signal) => removeImages(engine, PAUSE_REPOSITORY, signal),
+    exec: (id, command, execOptions, signal) => runExec(engine, clock, { id, command, ...execOptions }, signal),
     logs: (id, logOptions, signal) => logs(engine, clock, id, logOptions, signal),
     events: (signal) => events(engine, clock, owner, signal),
   };

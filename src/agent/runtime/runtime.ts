@@ -34,11 +34,19 @@ export type Runtime = {
   readonly removePodTraces: (podUid: string, signal: AbortSignal) => Promise<void>;
   /** Images that we have made ourselves, those of sandboxes; gives their names. One that a container was made from stays. */
   readonly removeOwnImages: (signal: AbortSignal) => Promise<readonly string[]>;
+  /** Runs a command in a running container to its end, or to the end of its time: then it is killed, with what it has started. */
+  readonly exec: (id: string, command: readonly string[], options: ExecOptions, signal: AbortSignal) => Promise<ExecResult>;
   /** stdout and stderr as one stream of bytes, each line after its RFC 3339 time where asked for. */
   readonly logs: (id: string, options: LogOptions, signal: AbortSignal) => AsyncIterable<Uint8Array>;
   /** What happened, from `listening` on: look at everything then, for what happened before is not told. Throws when the engine goes away. */
   readonly events: (signal: AbortSignal) => AsyncIterable<RuntimeEvent>;
 };
+
+export type ExecOptions = { readonly timeoutMs: number; readonly outputBytesMax: number };
+
+export type ExecResult =
+  | { readonly type: 'exited'; readonly exitCode: number; readonly output: string }
+  | { readonly type: 'timed-out' };
 
 export type RuntimeEvent =
   | { readonly type: 'listening' }

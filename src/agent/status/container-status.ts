@@ -35,12 +35,12 @@ export function containerStatus(
         ? { waiting: shortened(waiting ?? defaultWaiting(view, views, sandboxAttempt), messageBytesMax) }
         : { terminated: terminated(exit, messageBytesMax) },
     lastState: last === undefined ? {} : { terminated: terminated(last, messageBytesMax) },
-    ready: view.role === 'init' ? exit?.exitCode === 0 : running,
+    ready: view.role === 'init' ? exit?.exitCode === 0 : view.ready,
     restartCount: restarts(memory),
     image: image === '' ? (container.image ?? '') : image,
     imageID: observed?.imageId ?? exit?.imageId ?? '',
     ...containerId(observed?.id ?? (waits ? last?.id : exit?.id)),
-    started: running,
+    started: view.started,
     ...(observed === undefined && exit === undefined ? {} : given(container)),
   };
 }
@@ -64,9 +64,9 @@ function restarts(memory: ContainerView['memory']): number {
 /** True once every init container is done in this sandbox and every sidecar was started, or the app containers had their turn. */
 export function isInitialized(views: readonly ContainerView[], sandboxAttempt: number): boolean {
   if (views.some(({ role, memory }) => role === 'app' && memory?.sandbox === sandboxAttempt)) return true;
-  return views.every(({ role, state, memory }) => {
+  return views.every(({ role, state, started, memory }) => {
     if (role === 'app') return true;
-    if (role === 'sidecar') return state === 'running';
+    if (role === 'sidecar') return started;
     return state === 'dead' && memory?.exit?.exitCode === 0 && memory.sandbox === sandboxAttempt;
   });
 }

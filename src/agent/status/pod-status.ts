@@ -83,7 +83,7 @@ function conditionsOf(input: PodStatusInput, phase: Phase): readonly PodConditio
   const reason = ended[phase];
   const unready = views
     .filter((view) => view.role === 'app' || view.role === 'sidecar')
-    .filter(({ state }) => state !== 'running')
+    .filter(({ ready: isReady }) => !isReady)
     .map(({ name }) => name);
   const ready: Omit<ConditionValue, 'type'> =
     reason !== undefined
@@ -103,8 +103,8 @@ function conditionsOf(input: PodStatusInput, phase: Phase): readonly PodConditio
 function initialized(views: readonly ContainerView[], sandbox: number, phase: Phase): Omit<ConditionValue, 'type'> {
   if (phase === 'Succeeded') return { status: 'True', reason: 'PodCompleted' };
   if (isInitialized(views, sandbox)) return { status: 'True' };
-  const open = views.filter(({ role, state, memory }) =>
-    role === 'init' ? !(state === 'dead' && memory?.exit?.exitCode === 0) : role === 'sidecar' && state !== 'running',
+  const open = views.filter(({ role, state, started, memory }) =>
+    role === 'init' ? !(state === 'dead' && memory?.exit?.exitCode === 0) : role === 'sidecar' && !started,
   );
   const message = `containers with incomplete status: [${open.map(({ name }) => name).join(' ')}]`;
   return { status: 'False', reason: 'ContainersNotInitialized', message };
