@@ -78,7 +78,9 @@ function longPod(chance: Chance) {
   return {
     terminationGracePeriodSeconds: 2,
     ...(chance.happens(0.3) ? { initContainers: [init] } : {}),
-    containers: [{ name: 'app', image: chance.oneOf(IMAGES), command: ['run', 'for-ever'], ...configured(chance) }],
+    containers: [
+      { name: 'app', image: chance.oneOf(IMAGES), command: ['run', 'for-ever'], ...configured(chance), ...probed(chance) },
+    ],
   };
 }
 
@@ -104,4 +106,17 @@ function shortPod(chance: Chance) {
 function configured(chance: Chance) {
   const name = `co-${chance.between(0, NAMES - 1)}`;
   return chance.happens(0.5) ? { envFrom: [{ configMapRef: { name, optional: true } }] } : {};
+}
+
+/** All is well with the pods of this cluster, whatever becomes of what asks them: none is ever to be stopped for a probe. */
+function probed(chance: Chance) {
+  if (!chance.happens(0.5)) return {};
+  const often = { periodSeconds: 1, failureThreshold: 1 };
+  const http = { httpGet: { port: 80 }, ...often };
+  const exec = { exec: { command: ['true'] }, ...often };
+  return {
+    readinessProbe: chance.oneOf([http, exec]),
+    livenessProbe: chance.oneOf([http, exec]),
+    ...(chance.happens(0.5) ? { startupProbe: exec } : {}),
+  };
 }

@@ -55,12 +55,12 @@ function check(
     );
     signal.addEventListener('abort', giveUp, { once: true });
     if (signal.aborted) return giveUp();
-    const broke = (error: Error) =>
-      fail(
-        isConnected
-          ? `error: health rpc probe failed: ${dialText(host, port, error)}`
-          : `error: failed to connect service at ${JSON.stringify(at)}: ${dialText(host, port, error)}`,
-      );
+    const broke = (error: Error) => {
+      // A stream tells why its session broke as a cause.
+      const why = dialText(host, port, error.cause instanceof Error ? error.cause : error);
+      if (isConnected) fail(`error: health rpc probe failed: ${why}`);
+      else fail(`error: failed to connect service at ${JSON.stringify(at)}: ${why}`);
+    };
     session.on('error', broke);
     session.once('connect', () => (isConnected = true));
     const stream = session.request({
