@@ -273,20 +273,20 @@ export function createFakeEngine(clock: Clock): FakeEngine {
       }),
     removePodTraces: (_podUid, signal) => call('removePodTraces', signal, () => undefined),
     removeOwnImages: (signal) => call('removeOwnImages', signal, () => []),
-    exec: (id, command, { timeoutMs }, signal) =>
+    exec: (id, command, { timeoutMs, outputBytesMax }, signal) =>
       call('exec', signal, async () => {
         const { name, state } = byId(id);
         if (state !== 'running') throw new SkerryError('Conflict', `Container ${id} is not running`);
+        if (command[0] === 'missing')
+          return { type: 'exited', exitCode: 126, output: 'exec: "missing": executable file not found in $PATH' };
         const program = parseProgram(command);
         const exitCode = engine.execCodes.get(`${name}: ${command.join(' ')}`) ?? program.exitCode;
         const takesMs = exitCode === undefined ? Infinity : (program.sleepMs ?? 0);
-        await sleep(clock, Math.min(takesMs, timeoutMs), signal);
+        if (takesMs > 0) await sleep(clock, Math.min(takesMs, timeoutMs), signal);
         if (signal.aborted) throw new SkerryError('Aborted', 'exec: given up');
         if (exitCode === undefined || takesMs >= timeoutMs) return { type: 'timed-out' };
         const output = program.lines.map((line) => `${line}\n`).join('');
-        return command[0] === 'missing'
-          ? { type: 'exited', exitCode: 126, output: 'exec: "missing": executable file not found' }
-          : { type: 'exited', exitCode, output };
+        return { type: 'exited', exitCode, output: output.slice(0, outputBytesMax) };
       }),
     logs: (id, options, signal) => logsOf(id, options, signal),
     events: (signal) => eventsOf({ node, ranHere }, signal),

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ObservedContainer } from '#agent/plan/observed.ts';
 import { containerName, type Owner } from '#agent/runtime/labels.ts';
-import type { ContainerSpec, LogOptions, Runtime, SandboxSpec } from '#agent/runtime/runtime.ts';
+import type { ContainerSpec, ExecOptions, ExecResult, LogOptions, Runtime, SandboxSpec } from '#agent/runtime/runtime.ts';
 
 /** What every container engine must do for the agent: the same tests over the fake and over a real Docker. */
 export type ContractSetup = {
@@ -172,6 +172,24 @@ export function runtimeContract(name: string, prepare: () => Promise<ContractSet
       for (const one of [id, sandboxId, id]) await runtime.remove(one, signal);
       expect(await runtime.list(uid, signal)).toEqual([]);
       await runtime.removePodTraces(uid, signal);
+    });
+
+    test('a command runs in a container: its code and its output, cut; one that is slow is given up; one that is missing fails', async () => {
+      const { id } = await newContainer(OBEDIENT);
+      const options = { timeoutMs: 5_000, outputBytesMax: 100 };
+      await expect(runtime.exec(id, ['true'], options, signal)).rejects.toMatchObject({ code: 'Conflict' });
+      await runtime.start(id, signal);
+      const run = (command: readonly string[], change: Partial<ExecOptions> = {}) =>
+        runtime.exec(id, command, { ...options, ...change }, signal);
+      expect(await run(['sh', '-c', 'echo fine'])).toEqual({ type: 'exited', exitCode: 0, output: 'fine\n' });
+      expect(await run(['sh', '-c', 'echo bad; exit 3'])).toEqual({ type: 'exited', exitCode: 3, output: 'bad\n' });
+      const long = await run(['sh', '-c', `echo ${'x'.repeat(1_000)}`]);
+      expect(long).toEqual({ type: 'exited', exitCode: 0, output: 'x'.repeat(100) });
+      expect(await run(['missing'])).toMatchObject({ type: 'exited', exitCode: 126, output: expect.stringContaining('missing') });
+      let slow: ExecResult | undefined;
+      void run(['sh', '-c', 'sleep 60'], { timeoutMs: 200 }).then((result) => (slow = result));
+      await setup.until(async () => slow !== undefined, 'the command to be given up');
+      expect(slow).toEqual({ type: 'timed-out' });
     });
 
     test('a log is read whole, by its end, and with times', async () => {
