@@ -27,7 +27,7 @@ export type PodCommitsOptions = {
   readonly clock: Pick<Clock, 'now'>;
 };
 
-/** Events kept while the disk takes none. */
+/** Events kept while the disk takes none, or nothing is planned. */
 const UNSENT_MAX = 1_000;
 
 export function createPodCommits({ ledger, memory, time, clock }: PodCommitsOptions): PodCommits {
@@ -38,7 +38,10 @@ export function createPodCommits({ ledger, memory, time, clock }: PodCommitsOpti
     eventReport(pod, event, podItem(ledger.documents(), pod.uid), clock.now());
 
   return {
-    tell: (pod, event) => void unsent.push(reportOf(pod, event)),
+    tell: (pod, event) => {
+      unsent.push(reportOf(pod, event));
+      if (unsent.length > UNSENT_MAX) unsent.shift();
+    },
     commit: async (actions) => {
       const planned = actions.flatMap((action) => (action.type === 'commit' ? [action] : []));
       const changes = planned.flatMap((action) => action.changes);

@@ -16,13 +16,19 @@ export async function httpGet(
   clock: Pick<Clock, 'timer'>,
   signal: AbortSignal,
 ): Promise<ProbeOutcome> {
-  const limit = new AbortController();
-  const cancel = clock.timer(timeoutMs, () => limit.abort());
-  const either = AbortSignal.any([signal, limit.signal]);
+  const end = new AbortController();
+  let isLate = false;
+  const cancel = clock.timer(timeoutMs, () => {
+    isLate = true;
+    end.abort();
+  });
+  const giveUp = () => end.abort();
+  signal.addEventListener('abort', giveUp, { once: true });
+  if (signal.aborted) giveUp();
   let at: Target = { url: urlOf(probe), headers: headersOf(probe) };
   try {
     for (let followed = 0; followed < REDIRECTS_MAX; followed += 1) {
-      const answer = await get(at, either);
+      const answer = await get(at, end.signal);
       const next = redirect(at, answer);
       if (next === undefined || next.url.hostname !== at.url.hostname) return judge(answer);
       at = next;
@@ -30,12 +36,13 @@ export async function httpGet(
     return failure(at, `stopped after ${REDIRECTS_MAX} redirects`);
   } catch (error) {
     if (signal.aborted) return { result: 'unknown', message: 'given up' };
-    if (limit.signal.aborted) return failure(at, 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)');
+    if (isLate) return failure(at, 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)');
     // Whatever is thrown here is an Error of Node's.
     const { hostname, port, protocol } = at.url;
     return failure(at, dialText(hostname, Number(port) || (protocol === 'https:' ? 443 : 80), error as Error));
   } finally {
     cancel();
+    signal.removeEventListener('abort', giveUp);
   }
 }
 

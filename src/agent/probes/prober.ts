@@ -3,6 +3,7 @@ import { explain, hasCode } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
 import { createRunner } from '#lib/runner.ts';
+import { isEngineError } from '../actions/runners.ts';
 import type { PodEvent, PodName } from '../plan/action.ts';
 import type { ProbeKind, ProbeVerdicts } from '../plan/observed.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -49,7 +50,8 @@ type Worker = {
   state: ProbeState;
   news: ProbeNews;
   dueMs: number;
-  readonly removed: AbortController;
+  /** Of the try under way: each has its own, for what is hung upon one that lives long stays there. */
+  underWay: AbortController | undefined;
 };
 
 /** A try that waits for an answer costs nothing; each pod may have a few that wait for their timeouts. */
@@ -80,7 +82,7 @@ export function createProber(options: ProberOptions, signal: AbortSignal): Probe
       chance: ids.random(),
     });
     const dueMs = clock.monotonic() + delayMs;
-    workers.set(target.key, { target, state: UNPROBED, news: NOTHING_TOLD, dueMs, removed: new AbortController() });
+    workers.set(target.key, { target, state: UNPROBED, news: NOTHING_TOLD, dueMs, underWay: undefined });
     runner.signal(target.key);
   };
 
@@ -88,7 +90,7 @@ export function createProber(options: ProberOptions, signal: AbortSignal): Probe
     const worker = workers.get(key);
     if (worker === undefined) return;
     workers.delete(key);
-    worker.removed.abort();
+    worker.underWay?.abort();
     forget(worker.target);
   };
 
@@ -112,8 +114,8 @@ export function createProber(options: ProberOptions, signal: AbortSignal): Probe
         return { result: 'failure', message: `command timed out: "${command.join(' ')}" timed out after ${timeoutMs / 1000}s` };
       return ended.exitCode === 0 ? { result: 'success' } : { result: 'failure', message: ended.output };
     } catch (error) {
-      // Its container has ended meanwhile, which is told as such.
-      if (hasCode(error, 'Conflict', 'NotFound')) return NOTHING_LEARNT;
+      // Its container has ended meanwhile, or the engine is away: which is told as such.
+      if (hasCode(error, 'Conflict', 'NotFound') || isEngineError(error)) return NOTHING_LEARNT;
       return { result: 'unknown', message: explain(error) };
     } finally {
       cancel();
@@ -121,12 +123,11 @@ export function createProber(options: ProberOptions, signal: AbortSignal): Probe
     }
   };
 
-  const attempt = async ({ target, removed }: Worker): Promise<ProbeOutcome> => {
+  const attempt = async ({ target }: Worker, abort: AbortSignal): Promise<ProbeOutcome> => {
     const { probe, containerId } = target;
     const request = requestOf(target);
     if (request.type === 'impossible') return { result: 'unknown', message: request.message };
     const timeoutMs = Math.max(1, probe.timeoutSeconds ?? TIMEOUT_SECONDS_DEFAULT) * 1000;
-    const abort = AbortSignal.any([signal, removed.signal]);
     if (request.type === 'exec') return execute(containerId, request.command, timeoutMs, abort);
     return dial(request, timeoutMs, abort);
   };
@@ -163,7 +164,10 @@ export function createProber(options: ProberOptions, signal: AbortSignal): Probe
     if (worker === undefined || isSettled(worker.target.kind, worker.state)) return undefined;
     const startedMs = clock.monotonic();
     if (startedMs < worker.dueMs) return worker.dueMs - startedMs;
-    const outcome = await attempt(worker);
+    const underWay = new AbortController();
+    worker.underWay = underWay;
+    const outcome = await attempt(worker, underWay.signal);
+    worker.underWay = undefined;
     if (signal.aborted || workers.get(key) !== worker) return undefined;
     note(worker, outcome);
     const delayMs = nextDelayMs(worker.target.probe, clock.monotonic() - startedMs);
@@ -172,6 +176,11 @@ export function createProber(options: ProberOptions, signal: AbortSignal): Probe
   };
 
   const runner = createRunner({ name: 'probes', run, concurrency: TRIES_AT_ONCE, clock, ids, log }, signal);
+
+  const stop = () => {
+    for (const { underWay } of workers.values()) underWay?.abort();
+  };
+  signal.addEventListener('abort', stop, { once: true });
 
   return {
     follow: (uid, targets) => {
