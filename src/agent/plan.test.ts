@@ -7,7 +7,7 @@ import type { Json } from '#api/object.ts';
 import type { Memory } from './ledger/ledger.ts';
 import { plan } from './plan.ts';
 import { sentence, type Action } from './plan/action.ts';
-import type { Observed, ObservedContainer } from './plan/observed.ts';
+import type { Observed, ObservedContainer, ProbeVerdicts } from './plan/observed.ts';
 import { specHash } from './plan/spec-hash.ts';
 import { volumesFingerprint } from './plan/volumes.ts';
 
@@ -276,4 +276,35 @@ test('never: a start beside a running one, a removal that is not allowed, an id 
     expect(new Set(starts).size).toBe(starts.length);
   });
   fc.assert(property, { numRuns: 1_000 });
+});
+
+const anyVerdict = fc.constantFrom(undefined, 'success' as const, 'failure' as const);
+
+test('never: a stop for a probe that has not failed, a container ready that has not started, or that never was found so', () => {
+  const property = fc.property(
+    fc.record({ startup: anyVerdict, readiness: anyVerdict, liveness: anyVerdict }),
+    fc.record({ started: fc.boolean(), ready: fc.boolean() }),
+    fc.boolean(),
+    (found, known, isOther) => {
+      const probe = { httpGet: { port: 80 } };
+      const item = podItem('web-1', { containers: [{ startupProbe: probe, readinessProbe: probe, livenessProbe: probe }] });
+      const running = seen('web-1', 'app', { hash: specHash(item.spec.containers[0] ?? { name: 'app' }) });
+      const probed = { ...(known.started ? { started: true } : {}), ...(known.ready ? { ready: true } : {}) };
+      const rows = standing({ id: running.id, hash: running.hash, probed });
+      // Verdicts on another attempt concern nobody.
+      const verdicts = new Map([[isOther ? 'another' : running.id, found as ProbeVerdicts]]);
+      const actions = actionsOf({ items: [NODE_ITEM, item], rows, containers: [SANDBOX, running], change: { verdicts } });
+      const [startup, readiness, liveness] = isOther ? [] : [found.startup, found.readiness, found.liveness];
+      const stops = actions.some(({ type }) => type === 'stop-container');
+      expect(stops).toBe(startup === 'failure' || liveness === 'failure');
+      const reports = actions.flatMap((action) => (action.type === 'commit' ? action.reports : []));
+      const statuses = reports.flatMap((report) =>
+        report.class === 'state' && 'uid' in report.body ? (report.body.status.containerStatuses ?? []) : [],
+      );
+      const isStarted = known.started || startup === 'success';
+      const isReady = isStarted && (readiness === undefined ? known.ready : readiness === 'success');
+      expect(statuses).toMatchObject([{ started: isStarted, ready: isReady }]);
+    },
+  );
+  fc.assert(property);
 });
