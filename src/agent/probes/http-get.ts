@@ -1,6 +1,6 @@
-import { request as plain, type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
-import { request as secure } from 'node:https';
-import { isIP } from 'node:net';
+import { request, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import { connect, isIP } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import type { Clock } from '#lib/clock.ts';
 import { dialText } from './dial-error.ts';
 import type { HttpProbe } from './probe-request.ts';
@@ -89,28 +89,29 @@ function get({ url, headers }: Target, signal: AbortSignal): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const { protocol, hostname, port, path } = url;
     const isSecure = protocol === 'https:';
-    const options = {
-      host: hostname,
-      port: port === '' ? (isSecure ? 443 : 80) : port,
+    const usualPort = isSecure ? 443 : 80;
+    const to = { host: hostname, port: port === '' ? usualPort : Number(port) };
+    // Go names the host that is dialled, not the one of a Host header, and no address.
+    const secure = { ...to, rejectUnauthorized: false, servername: isIP(hostname) === 0 ? hostname : '' };
+    const call = request({
+      ...to,
+      defaultPort: usualPort,
       path,
       headers: outgoing(headers),
-      // A connection of its own: whether one can be made is what is asked.
-      agent: false as const,
+      // A connection of its own, for whether one can be made is what is asked; by no agent: a third of the work would be its.
+      createConnection: () => (isSecure ? connectTls(secure) : connect(to)),
       maxHeaderSize: HEADERS_BYTES_MAX,
       signal,
-    };
-    // Go names the host that is dialled, not the one of a Host header, and no address.
-    const tls = { rejectUnauthorized: false, servername: isIP(hostname) === 0 ? hostname : '' };
-    const request: ClientRequest = isSecure ? secure({ ...options, ...tls }) : plain(options);
-    request.on('error', reject);
-    request.on('response', (response) => {
+    });
+    call.on('error', reject);
+    call.on('response', (response) => {
       readBody(response, (body) => {
         resolve({ status: response.statusCode ?? 0, location: response.headers.location, body });
-        request.destroy();
+        call.destroy();
       });
       response.on('error', reject);
     });
-    request.end();
+    call.end();
   });
 }
 
