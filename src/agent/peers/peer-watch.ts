@@ -30,7 +30,7 @@ export type PeerWatch = {
   readonly look: () => void;
 };
 
-export const WELL_MS = 30_000;
+export const WELL_MS = 15_000;
 export const MISSING_MS = 5_000;
 /** How often it is seen whether this machine's addresses have changed. */
 const GLANCE_MS = 2_000;

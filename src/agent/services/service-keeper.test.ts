@@ -1,0 +1,144 @@
+import { expect, test } from 'vitest';
+import type { PodStatus } from '#api/generated/types.ts';
+import type { Item, PodItem } from '#api/link/items.ts';
+import { seededIds } from '#lib/ids.ts';
+import { silentLog } from '#lib/log.ts';
+import type { ServiceTable } from '#net/services/service-table.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { manualClock } from '../../../test/support/manual-clock.ts';
+import { createMemoryLedger } from '../../../test/support/memory-ledger.ts';
+import { LOOK_MS, createServiceKeeper } from './service-keeper.ts';
+
+const POD: PodItem = {
+  kind: 'Pod',
+  metadata: { namespace: 'default', name: 'p', uid: 'p', creationTimestamp: '', labels: { app: 'web' } },
+  spec: { containers: [] },
+};
+const ITEMS: readonly Item[] = [
+  { kind: 'Node', metadata: { name: 'here', uid: 'u' }, spec: { podCIDR: '10.32.0.0/25', clusterCIDR: '10.32.0.0/11' } },
+  {
+    kind: 'Network',
+    spec: { clusterCIDR: '10.32.0.0/11', serviceCIDR: '10.96.0.0/16', clusterDomain: 'cluster.local' },
+  },
+  {
+    kind: 'Service',
+    metadata: { namespace: 'default', name: 'web' },
+    spec: {
+      type: 'NodePort',
+      clusterIP: '10.96.0.7',
+      selector: { app: 'web' },
+      ports: [{ port: 80, targetPort: 8080, nodePort: 30080 }],
+    },
+  },
+  POD,
+];
+
+/** A keeper over a ledger, whose kernel is the list of tables it was given. */
+function keeperWorld(bootedAnew = false) {
+  const clock = manualClock();
+  const ledger = createMemoryLedger();
+  const tables: ServiceTable[] = [];
+  const heard: ((uid: string) => void)[] = [];
+  const world = {
+    isReady: true,
+    fails: false,
+    listening: new Set<string>(),
+    status: { podIP: '10.32.0.2' } as PodStatus | undefined,
+  };
+  const keeper = createServiceKeeper({
+    node: 'here',
+    ledger,
+    readiness: {
+      isReady: () => world.isReady,
+      status: () => world.status,
+      onChange: (listener) => {
+        heard.push(listener);
+        return () => undefined;
+      },
+    },
+    bootedAnew,
+    rules: {
+      ensure: async (table) => {
+        if (world.fails) throw new Error('nft is away');
+        tables.push(table);
+        return 'changed';
+      },
+    },
+    address: '169.254.20.10',
+    extras: async () => ({ redirects: [], untracked: [], api: undefined }),
+    ownAddresses: () => ['192.168.1.5'],
+    server: '203.0.113.1',
+    listening: async () => world.listening,
+    clock,
+    ids: seededIds(1),
+    log: silentLog,
+  });
+  const set = (items: readonly Item[]) => ledger.set(items);
+  const internal = () =>
+    tables
+      .at(-1)
+      ?.ports.map((port) => port.internal.map(({ address }) => address).join())
+      .join(';');
+  const change = () => heard.forEach((listener) => listener('p'));
+  return { clock, ledger, keeper, world, tables, set, internal, change };
+}
+
+test('a change of a document or of an own pod is in the kernel at once, and what stands is looked at', async () => {
+  const { clock, keeper, world, tables, set, internal, change } = keeperWorld();
+  const views: number[] = [];
+  keeper.onView((view) => views.push(view.services.length));
+  keeper.start();
+  await clock.settle();
+  expect(tables, 'there is no network yet').toEqual([]);
+  set(ITEMS);
+  expect(views, 'who makes names of it hears of it at once').toEqual([1]);
+  await eventually(() => internal() === '10.32.0.2', 'the endpoints in the kernel');
+  world.isReady = false;
+  change();
+  await eventually(() => internal() === '', 'the endpoints in the kernel');
+  world.isReady = true;
+  world.fails = true;
+  change();
+  await keeper.settled(new AbortController().signal);
+  world.fails = false;
+  await clock.advance(1_000);
+  await eventually(() => internal() === '10.32.0.2', 'the endpoints in the kernel');
+  const before = tables.length;
+  await clock.advance(LOOK_MS + 1);
+  expect(tables.length).toBe(before + 1);
+  await keeper.settled(new AbortController().signal);
+  expect(tables.length, 'nothing has changed').toBe(before + 1);
+  await keeper.stop();
+});
+
+test('after the machine was started anew its pods are not ready until they are heard of', async () => {
+  const { keeper, set, internal, change } = keeperWorld(true);
+  set(ITEMS);
+  keeper.start();
+  await keeper.settled(new AbortController().signal);
+  expect(internal()).toBe('');
+  change();
+  await eventually(() => internal() === '10.32.0.2', 'the endpoints in the kernel');
+  await keeper.stop();
+});
+
+test('a refused port is told once, and again when it comes again', async () => {
+  const { clock, ledger, keeper, world, tables, set } = keeperWorld();
+  const messages = () => ledger.reports.flatMap((report) => (report.class === 'event' ? [report.body.message] : []));
+  world.listening = new Set(['tcp/30080']);
+  set(ITEMS);
+  keeper.start();
+  const told = "On node here its nodePort 30080/TCP stays this machine's: somebody listens there";
+  await eventually(() => messages().length === 1, 'the event');
+  expect(messages()).toEqual([told]);
+  expect(tables.at(-1)?.ports.map(({ nodePort }) => nodePort)).toEqual([undefined]);
+  await clock.advance(LOOK_MS + 1);
+  world.listening = new Set();
+  await clock.advance(LOOK_MS + 1);
+  expect(tables.at(-1)?.ports.map(({ nodePort }) => nodePort)).toEqual([30080]);
+  world.listening = new Set(['tcp/30080']);
+  await clock.advance(LOOK_MS + 1);
+  await eventually(() => messages().length === 2, 'the event');
+  expect(messages()).toEqual([told, told]);
+  await keeper.stop();
+});
