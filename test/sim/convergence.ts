@@ -1,4 +1,7 @@
 import { digestOf } from '../../src/api/link/statement.ts';
+import { chooseEndpoints } from '../../src/agent/services/choose-endpoints.ts';
+import type { Service } from '../../src/api/kinds/service.ts';
+import { selectsLabels } from '../../src/api/kinds/service/endpoints.ts';
 import type { Node } from '../../src/api/kinds/node.ts';
 import type { Pod } from '../../src/api/kinds/pod.ts';
 import type { KubeObject } from '../../src/api/object.ts';
@@ -22,6 +25,7 @@ export function differences({ server, nodes }: World): readonly string[] {
         ...nodeDifferences(server, node),
         ...bound.flatMap((pod) => podDifferences(node, pod)),
         ...leftovers(node, bound),
+        ...choiceDifferences(server, node, pods),
       ];
     }),
     ...addressDifferences(nodes),
@@ -43,6 +47,28 @@ function linkDifferences({ store }: SimServer, { name, ledger }: SimNode): reado
     ...(digestOf(held.index) === digestOf(wantedIndex(store.view(), name)) ? [] : [`${name} holds another document`]),
     ...(ackedSeq === lastSeq ? [] : [`${name} has ${lastSeq - ackedSeq} records that the server has not taken`]),
   ];
+}
+
+/** Every node chooses the ready pods of each service, wherever they are. */
+function choiceDifferences({ store }: SimServer, { name, services }: SimNode, pods: readonly Pod[]): readonly string[] {
+  const known = services?.view().services ?? [];
+  // Sound: services are stored there.
+  const all = (store.view().list('services') as readonly Service[]).filter(({ spec }) => spec?.selector !== undefined);
+  return all.flatMap((service) => {
+    const of = `${service.metadata.namespace}/${service.metadata.name}`;
+    const found = known.find(({ item }) => `${item.metadata.namespace}/${item.metadata.name}` === of);
+    const chosen = chooseEndpoints(found?.endpoints ?? [], 'Cluster').map(({ address }) => address);
+    const ready = pods
+      .filter((pod) => selectsLabels(service, pod.metadata.labels) && isReady(pod))
+      .map(({ status }) => status?.podIP ?? '');
+    const [has, wants] = [chosen, ready].map((addresses) => addresses.toSorted().join(' '));
+    return has === wants ? [] : [`${name} leads ${of} to ${has || 'nowhere'}, ready are ${wants || 'none'}`];
+  });
+}
+
+function isReady({ metadata, status }: Pod): boolean {
+  const condition = status?.conditions?.find(({ type }) => type === 'Ready');
+  return condition?.status === 'True' && metadata.deletionTimestamp === undefined;
 }
 
 function nodeDifferences({ store }: SimServer, { name }: SimNode): readonly string[] {

@@ -17,6 +17,11 @@ import type { LinkPair } from '../support/link-pair.ts';
 import type { ManualClock } from '../support/manual-clock.ts';
 import { faultyLedgerWriter, healthyDisk, readDatabase, writeDatabase, type Disk } from './disk.ts';
 import { EngineWatch } from './engine-watch.ts';
+import { isInside } from '../../src/agent/plan/addresses.ts';
+import { podMemory } from '../../src/agent/memory.ts';
+import { isSameBoot } from '../../src/agent/running-time.ts';
+import { createServiceKeeper, type ServiceKeeper } from '../../src/agent/services/service-keeper.ts';
+import type { ServiceTable } from '../../src/net/services/service-table.ts';
 import type { History } from './history.ts';
 import type { Spoil } from './spoil.ts';
 import { IMAGES } from './workloads.ts';
@@ -63,6 +68,18 @@ function lanOf(name: string): string {
   return `192.0.2.${last}/24=52:54:00:00:00:${last.toString(16).padStart(2, '0')}`;
 }
 
+/** Of this node's pods none is led to that has ended, is gone, or is nothing that it knows of. */
+function checkChosen(node: string, { ports, podCidr }: ServiceTable, ledger: NodeLedger, violated: (what: string) => void): void {
+  const memory = ledger.memory();
+  const owners = new Map([...memory.rows('addresses')].map(([uid, address]) => [address, uid]));
+  for (const { key, internal } of ports)
+    for (const { address } of internal.filter((backend) => isInside(podCidr, backend.address))) {
+      const pod = podMemory(memory, owners.get(address) ?? '');
+      if (pod === undefined || pod.verdict !== undefined || pod.gone === true)
+        violated(`dead: ${node} leads ${key} to ${address}, whose pod ${pod === undefined ? 'it does not know' : 'has ended'}`);
+    }
+}
+
 /** Calls to the engine that do something. */
 const DEEDS = new Set(['createSandbox', 'createContainer', 'start', 'signalContainer', 'remove', 'pull']);
 
@@ -76,6 +93,7 @@ export class SimNode {
   loop: PodLoop | undefined;
   link: AgentLink | undefined;
   status: NodeStatusLoop | undefined;
+  services: ServiceKeeper | undefined;
   readonly #options: SimNodeOptions;
   readonly #clock: Clock;
   readonly #watch: EngineWatch;
@@ -255,8 +273,37 @@ export class SimNode {
       ids,
       log,
     });
+    const services = createServiceKeeper({
+      node: this.name,
+      ledger: mine,
+      readiness: loop.readiness,
+      bootedAnew: !isSameBoot({ id: bootId }, ledger.memory()),
+      rules: {
+        ensure: async (table) => {
+          if (life.alive) checkChosen(this.name, table, ledger, this.#options.violated);
+          return 'changed';
+        },
+      },
+      address: '169.254.20.10',
+      extras: async () => ({ redirects: [], untracked: [], api: undefined }),
+      ownAddresses: () => [],
+      server: 'server',
+      listening: async () => new Set(),
+      clock,
+      ids,
+      log,
+    });
+    const findAll = () => {
+      const peers = [...ledger.documents().items.values()].flatMap(({ item }) =>
+        item.kind === 'Peer' ? [item.metadata.name] : [],
+      );
+      services.setPaths(new Map(peers.map((peer) => [peer, 'found'] as const)));
+    };
+    mine.onDocuments(findAll);
     loop.onHealth(status.look);
-    Object.assign(this, { ledger, loop, link, status });
+    Object.assign(this, { ledger, loop, link, status, services });
+    findAll();
+    services.start();
     loop.start();
     status.start();
     link.start();
@@ -264,16 +311,17 @@ export class SimNode {
 
   /** kill -9. What lies on the disk then is what the next one finds. */
   kill(): void {
-    const { loop, link, status } = this;
+    const { loop, link, status, services } = this;
     const files = this.#writer === undefined ? undefined : readDatabase(this.file);
     this.#life.alive = false;
     void loop?.stop();
+    void services?.stop();
     void status?.stop();
     void link?.stop();
     // Its file may be torn under it.
     this.#writer?.closeNow();
     if (files !== undefined) writeDatabase(this.file, files);
-    Object.assign(this, { ledger: undefined, loop: undefined, link: undefined, status: undefined });
+    Object.assign(this, { ledger: undefined, loop: undefined, link: undefined, status: undefined, services: undefined });
     this.#writer = undefined;
   }
 

@@ -34,6 +34,8 @@ const ASKS_MAX = 5;
 
 type Next = { readonly head: SignedStatement; readonly delta?: Delta };
 
+const NOTHING: Index = new Map();
+
 export class DocumentPuller {
   private readonly options: PullerOptions;
   private readonly blobs: StagedBlobs;
@@ -113,9 +115,10 @@ export class DocumentPuller {
 
   /** Accepts a delta that leads from what is held to what its head names. */
   private fits(delta: Delta, head: SignedStatement): boolean {
-    const held = this.options.ledger.held()?.index ?? new Map<string, string>();
-    if (delta.base.digest !== digestOf(held)) return false;
-    const index = new Map(held);
+    const held = this.options.ledger.held();
+    // What is held was checked against its digest when it was accepted.
+    if (delta.base.digest !== (held?.signed.statement.digest ?? digestOf(NOTHING))) return false;
+    const index = new Map(held?.index);
     const items = new Map<string, Uint8Array>();
     for (const op of delta.ops) {
       if ('gone' in op) index.delete(op.key);

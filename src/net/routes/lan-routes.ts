@@ -18,6 +18,8 @@ export type LanRoutes = {
 /** `isKnown`: the kernel has its MAC and asks it alone; else everybody is asked. */
 export type Asked = { readonly address: string; readonly device: string; readonly isKnown: boolean };
 
+export type Knock = (addresses: readonly string[], signal: AbortSignal) => Promise<void>;
+
 export type LanRoute = { readonly cidr: string; readonly via: string; readonly device: string };
 
 /** So that a route which others have made to the same network stays beside ours, and before it. */
@@ -25,7 +27,8 @@ const METRIC = '1084';
 /** Nobody listens there (discard): the packet is not the point, but that the kernel must ask for the MAC first. */
 const DISCARD_PORT = 9;
 
-export function createLanRoutes(run: Command = runCommand): LanRoutes {
+/** `knock`: sends something to each of these addresses, whatever comes of it; from where `run` runs. */
+export function createLanRoutes(run: Command = runCommand, knock: Knock = sendDatagrams): LanRoutes {
   return {
     look: async (signal) => {
       const ip = (...args: string[]) => run('ip', args, '', signal);
@@ -45,7 +48,8 @@ export function createLanRoutes(run: Command = runCommand): LanRoutes {
         await run('ip', ['-force', '-batch', '-'], lines.join(''), signal).catch((error: unknown) => {
           if (!hasCode(error, 'CommandFailed')) throw error;
         });
-      await knock(neighbours.filter(({ isKnown }) => !isKnown).map(({ address }) => address));
+      const unknown = neighbours.filter(({ isKnown }) => !isKnown).map(({ address }) => address);
+      if (unknown.length > 0) await knock(unknown, signal);
     },
     change: async (gone, made, signal) => {
       const lines = [
@@ -63,8 +67,7 @@ export function createLanRoutes(run: Command = runCommand): LanRoutes {
 }
 
 /** An empty datagram to each. Where there is no way to one, that is what is to be found out. */
-async function knock(addresses: readonly string[]): Promise<void> {
-  if (addresses.length === 0) return;
+async function sendDatagrams(addresses: readonly string[]): Promise<void> {
   const socket = createSocket('udp4');
   socket.on('error', () => undefined);
   try {
