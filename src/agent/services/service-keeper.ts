@@ -59,7 +59,7 @@ export type ServiceViews = {
 export type ServiceKeeper = ServiceViews & {
   readonly start: () => void;
   readonly stop: () => Promise<void>;
-  /** That the kernel has what is known now, before a container is started. Never rejects: a pod without services is better than none. */
+  /** That the kernel has had what was known once, before the first container is started. Never rejects: a pod without services is better than none. */
   readonly settled: (signal: AbortSignal) => Promise<void>;
   /** What is known of the ways to other nodes. */
   readonly setPaths: (paths: ReadonlyMap<string, PeerPath>) => void;
@@ -86,9 +86,8 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
   const heard = new Set<string>();
   const told = { refusals: new Set<string>(), network: '' };
   const endings: (() => void)[] = [];
-  let documents: unknown;
   let shown = model.view();
-  let programmed: { readonly view: ServiceView; readonly documents: unknown } | undefined;
+  let isProgrammed = false;
   let runner: Runner | undefined;
   const { server } = options;
   const serverAddresses = new Set(parseIp(server) === undefined ? [] : [server]);
@@ -114,7 +113,6 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
   };
 
   const takeDocuments = () => {
-    documents = ledger.documents();
     model.setDocuments(ledger.documents());
     const uids = [...ledger.documents().items.values()].flatMap(({ item }) => (item.kind === 'Pod' ? [item.metadata.uid] : []));
     for (const uid of new Set([...uids, ...model.podUids()])) takePod(uid);
@@ -161,12 +159,11 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
 
   const ensure = async (signal: AbortSignal): Promise<void> => {
     const view = model.view();
-    const at = { view, documents };
     const context = await contextOf(signal);
     if (context === undefined) return;
     const { table, refusals } = makeTable(view, context);
     await rules.ensure(table, signal);
-    programmed = at;
+    isProgrammed = true;
     await tell(refusals);
   };
 
@@ -226,7 +223,7 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
       await runner?.done;
     },
     settled: async (signal) => {
-      if (programmed?.view === model.view() && programmed.documents === ledger.documents()) return;
+      if (isProgrammed) return;
       await ensure(signal).catch((error: unknown) => {
         if (!signal.aborted) log.warn({ err: error }, 'services could not be led before a container is started');
       });

@@ -189,8 +189,9 @@ export class SharedItems {
     // Others see it now who did not, or no longer; and it sees others.
     for (const key of this.byOwner.get(name) ?? []) this.note(key);
     this.note(`peers/${name}`);
-    if (after === undefined) this.sightSince.delete(name);
-    else this.sightSince.set(name, this.version);
+    // Of a deleted node, too: its agent may still be there. What no base reaches back to anyway is forgotten.
+    this.sightSince.set(name, this.version);
+    for (const [each, since] of this.sightSince) if (since <= this.version - this.changes.length) this.sightSince.delete(each);
     return new Set([...before, ...this.lans.neighboursOf(name), name]);
   }
 
