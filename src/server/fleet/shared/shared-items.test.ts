@@ -93,6 +93,15 @@ test('what a node gets: all services, endpoints and peers of its LANs, never its
   expect(keysOf(items, 'ab')).not.toContain('endpoints/default/web/b1');
 });
 
+test('no delta leads from the document of a node that was deleted since: it saw others', () => {
+  const items = new SharedItems(DEFAULT_NETWORK);
+  items.reset(viewOf([node('a1', LAN_A(1)), node('a2', LAN_A(2))]));
+  const before = items.current;
+  items.take(entry('nodes', 'a1', undefined));
+  expect(keysOf(items, 'a1')).toEqual(['network']);
+  expect(items.changedSince(before, 'a1')).toBe(undefined);
+});
+
 test('items: what their bytes are made of stays what it is', () => {
   const texts = (spec: object, status: object = {}) => {
     const items = new SharedItems(DEFAULT_NETWORK);
