@@ -197,6 +197,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     cluster: pki.cluster,
     privateKey: pki.signingKey,
     network,
+    tokens: { key: pki.tokenKey, issuer },
     transport: link,
     storage: store.storage,
     view: store.view,

@@ -38,13 +38,15 @@ function unbound({ metadata, spec }: Pod): readonly string[] {
   return (spec?.nodeName ?? '') === '' ? [`pod ${metadata.name} is bound to no node`] : [];
 }
 
-function linkDifferences({ store }: SimServer, { name, ledger }: SimNode): readonly string[] {
+function linkDifferences({ store, clock }: SimServer, { name, ledger }: SimNode): readonly string[] {
   const held = ledger?.held();
   if (ledger === undefined || held === undefined) return [`${name} holds no document`];
   const { lastSeq, ackedSeq } = ledger.outbox();
   return [
     ...(held.signed.statement.incarnation === store.incarnation().id ? [] : [`${name} holds another incarnation`]),
-    ...(digestOf(held.index) === digestOf(wantedIndex(store.view(), name)) ? [] : [`${name} holds another document`]),
+    ...(digestOf(held.index) === digestOf(wantedIndex(store.view(), name, clock.now()))
+      ? []
+      : [`${name} holds another document`]),
     ...(ackedSeq === lastSeq ? [] : [`${name} has ${lastSeq - ackedSeq} records that the server has not taken`]),
   ];
 }

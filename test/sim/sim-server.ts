@@ -16,7 +16,7 @@ import { openStore, type Store } from '../../src/server/store/store.ts';
 import { namespaceCompanions } from '../../src/server/controllers/namespace-defaults.ts';
 import { ADMIN, createTestApi } from '../support/api-world.ts';
 import { mortal } from '../support/fake-host.ts';
-import { clusterKeys } from '../support/link-documents.ts';
+import { clusterKeys, clusterTokens } from '../support/link-documents.ts';
 import { CLUSTER } from '../support/link-world.ts';
 import type { LinkPair } from '../support/link-pair.ts';
 import { copyDatabase, faultyCommitter, type Disk } from './disk.ts';
@@ -46,6 +46,7 @@ export type SimServerOptions = {
 export class SimServer {
   readonly store: Store;
   readonly file: string;
+  readonly clock: Clock;
   readonly #api: Api;
   readonly #fleet: Fleet;
   readonly #loops: Loops;
@@ -103,6 +104,7 @@ export class SimServer {
   ) {
     this.store = store;
     this.file = file;
+    this.clock = clock;
     this.#life = life;
     this.#committer = committer;
     const registry = createRegistry(builtinResources);
@@ -119,6 +121,7 @@ export class SimServer {
       cluster: CLUSTER,
       privateKey: clusterKeys.privateKey,
       network: DEFAULT_NETWORK,
+      tokens: clusterTokens,
       transport: { ...pair.server, send: (...message) => (life.alive ? pair.server.send(...message) : 'offline') },
       incarnation: store.incarnation,
       newIncarnation: store.newIncarnation,

@@ -1,10 +1,12 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { canonicalBytes, hashOf } from '../../src/api/link/canonical.ts';
 import { digestOf, signStatement } from '../../src/api/link/statement.ts';
+import { tokenIssuer, tokenKeyOf } from '../../src/server/auth/service-account-token.ts';
 import type { DocumentUpdate } from '../../src/agent/ledger/document-rules.ts';
 
 /** Documents for tests of the link and the ledger: a pod per name, signed by one key. */
 export const clusterKeys = generateKeyPairSync('ed25519');
+export const clusterTokens = { key: tokenKeyOf(clusterKeys.privateKey), issuer: tokenIssuer('cluster.local') };
 
 export type DocumentOptions = {
   readonly rev: number;

@@ -23,7 +23,7 @@ import { createAuthorizer } from '../../src/server/auth/authorizer.ts';
 import type { Carrier } from '../../src/server/carry-out.ts';
 import { createFleet, type Fleet } from '../../src/server/fleet/fleet.ts';
 import { openStore, type Store } from '../../src/server/store/store.ts';
-import { clusterKeys } from './link-documents.ts';
+import { clusterKeys, clusterTokens } from './link-documents.ts';
 import { createLinkPair, type LinkPair } from './link-pair.ts';
 import { wantedIndex } from './wanted-index.ts';
 import { manualClock, type ManualClock } from './manual-clock.ts';
@@ -132,7 +132,7 @@ export class LinkWorld {
 
   /** The index a node should hold by now. */
   wanted(node: string): ReadonlyMap<string, string> {
-    return wantedIndex(this.store.view(), node);
+    return wantedIndex(this.store.view(), node, this.clock.now());
   }
 
   isInLine(agent: WorldAgent): boolean {
@@ -175,6 +175,7 @@ export class WorldServer {
       cluster: CLUSTER,
       privateKey: clusterKeys.privateKey,
       network: DEFAULT_NETWORK,
+      tokens: clusterTokens,
       transport: world.pair.server,
       storage: {
         ...store.storage,

@@ -6,7 +6,7 @@ import { LOADS } from './rows.ts';
 
 /**
  * A ledger in numbers, for people who help: counts, versions, names and states of pods. It reads a copy, so the agent is not disturbed. What is
- * secret in it (data of Secrets and ConfigMaps, values of environments) is given apart, only so that it can be kept out of texts.
+ * secret in it (data of Secrets and ConfigMaps, tokens, values of environments) is given apart, only so that it can be kept out of texts.
  */
 export type LedgerDescription = {
   readonly summary: {
@@ -91,7 +91,7 @@ function lineOf(pod: unknown, statuses: ReadonlyMap<string, unknown>): PodLine {
   };
 }
 
-/** Values of Secrets and ConfigMaps, and what pods have in their environments. */
+/** Values of Secrets and ConfigMaps, tokens, and what pods have in their environments. */
 function secretsOf(item: unknown): readonly string[] {
   const decoded = (encoded: unknown) => Buffer.from(String(encoded), 'base64').toString('utf8');
   switch (textField(item, 'kind')) {
@@ -102,6 +102,8 @@ function secretsOf(item: unknown): readonly string[] {
         ...Object.values(fieldsOf(field(item, 'data'))).map(String),
         ...Object.values(fieldsOf(field(item, 'binaryData'))).map(decoded),
       ];
+    case 'Token':
+      return [textField(item, 'token')];
     case 'Pod': {
       const spec = field(item, 'spec');
       const containers = [...listField(spec, 'initContainers'), ...listField(spec, 'containers')];

@@ -3,7 +3,7 @@ import type { KubeObject } from '#api/object.ts';
 import type { Entry } from '#rest/storage.ts';
 
 /**
- * Which nodes' documents a committed write may change. `referrers` are the nodes whose pods name this configmap or secret. Pure. Says
+ * Which nodes' documents a committed write may change. `referrers` are the nodes whose pods name this configmap, secret or account. Pure. Says
  * too much rather than too little: whether anything changed is seen from the digest.
  */
 export function concernedNodes(entry: Entry, referrers: (reference: string) => Iterable<string>): readonly string[] {
@@ -15,6 +15,7 @@ export function concernedNodes(entry: Entry, referrers: (reference: string) => I
       return isSameToNode(entry) ? [] : [name];
     case 'configmaps':
     case 'secrets':
+    case 'serviceaccounts':
       return [...referrers(`${resource}/${namespace}/${name}`)];
     default:
       return [];

@@ -31,6 +31,8 @@ export type DocumentDeskOptions = {
   readonly view: () => View;
   readonly incarnation: () => Incarnation;
   readonly encoder: ItemEncoder;
+  /** Of service accounts' tokens. */
+  readonly tokenIssuer: string;
   readonly references: ReferenceIndex;
   readonly shared: SharedItems;
   /** What is kept up by the watch has everything that the view has: two documents of one revision must never differ. */
@@ -50,10 +52,12 @@ const CONGESTED_WAIT_MS = 1_000;
 /** The watch comes on a later turn of the loop. */
 const LAG_WAIT_MS = 1;
 const PAST_MAX = 4;
+const TOKENS_AGAIN_MS = 10_000;
 
 /** One step; gives the milliseconds after which to look again. */
 export async function bringDown(peer: Peer, options: DocumentDeskOptions): Promise<number | undefined> {
   if (!peer.connected || peer.session === undefined) return undefined;
+  if (hasOldTokens(peer, options)) peer.dirty = true;
   if (isOutdated(peer) && !options.isCaughtUp()) return LAG_WAIT_MS;
   refresh(peer, options);
   const wanted = wantedOf(peer, options);
@@ -67,10 +71,10 @@ export async function bringDown(peer: Peer, options: DocumentDeskOptions): Promi
   const nowMs = options.clock.monotonic();
   if (isHeld(peer.acked, wanted)) {
     if (peer.sent !== undefined) peer.sent = undefined;
-    if (nowMs < peer.nextHeadMs) return peer.nextHeadMs - nowMs;
+    if (nowMs < peer.nextHeadMs) return untilLook(peer, options);
     planHead(peer, options);
     await announce(peer, wanted, options);
-    return Math.max(0, peer.nextHeadMs - options.clock.monotonic());
+    return untilLook(peer, options);
   }
   const waiting = waitMs(peer, options);
   if (waiting > 0) return waiting;
@@ -82,12 +86,32 @@ export function planHead(peer: Peer, { clock, ids }: Pick<DocumentDeskOptions, '
   peer.nextHeadMs = clock.monotonic() + HEAD_MS * (0.5 + ids.random());
 }
 
+/** Milliseconds until the next head, or until a token is to be made anew; never less than the state needs to have moved on. */
+function untilLook({ nextHeadMs, current }: Peer, { clock }: Pick<DocumentDeskOptions, 'clock'>): number {
+  const tokensMs = Math.max(TOKENS_AGAIN_MS, (current?.tokens.untilMs ?? Number.POSITIVE_INFINITY) - clock.now());
+  return Math.max(0, Math.min(nextHeadMs - clock.monotonic(), tokensMs));
+}
+
+/**
+ * The epoch of one has passed, or the clock was put back to before it: looked at with each head, so at least about hourly. Not while the document's revision is that of the
+ * state: two documents of one revision must never differ.
+ */
+function hasOldTokens({ current }: Peer, { view, clock }: Pick<DocumentDeskOptions, 'view' | 'clock'>): boolean {
+  if (current === undefined || view().revision <= current.rev) return false;
+  const nowMs = clock.now();
+  return nowMs >= current.tokens.untilMs || nowMs < current.tokens.fromMs;
+}
+
 const isOutdated = ({ dirty, current }: Peer): boolean => dirty || current === undefined;
 
-function refresh(peer: Peer, { view, encoder, references, shared }: DocumentDeskOptions): void {
+function refresh(peer: Peer, { view, encoder, references, shared, tokenIssuer, clock }: DocumentDeskOptions): void {
   if (!isOutdated(peer)) return;
   const now = view();
-  const projection = project(now, peer.node, (resource, object) => encoder.hash(resource, object));
+  const standing = peer.current?.rev === now.revision ? peer.current.tokens.atMs : undefined;
+  const projection = project(now, peer.node, (source) => encoder.hashOf(source), {
+    issuer: tokenIssuer,
+    nowMs: standing ?? clock.now(),
+  });
   peer.dirty = false;
   references.set(peer.node, projection.references);
   const before = peer.current;
@@ -186,7 +210,7 @@ function deltaOps(peer: Peer, current: Current, options: DocumentDeskOptions): r
       ops.push({ key, hash });
       continue;
     }
-    const bytes = encoder.bytes(source.resource, source.object);
+    const bytes = encoder.bytesOf(source);
     bytesTotal += bytes.length;
     if (bytesTotal > DELTA_BYTES_MAX) return undefined;
     ops.push({ key, hash, bytes });
@@ -253,6 +277,6 @@ function blobOf({ node, current }: Peer, hash: string, { encoder, shared }: Docu
   const hasShared = current.shared !== undefined;
   if (hash === current.digest) return hasShared ? shared.indexBytes(node, current.own) : indexBytes(current.own);
   const source = current.sources.get(hash);
-  if (source !== undefined) return encoder.bytes(source.resource, source.object);
+  if (source !== undefined) return encoder.bytesOf(source);
   return hasShared ? shared.bytesOf(node, hash) : undefined;
 }

@@ -13,6 +13,7 @@ import type { Json } from '#api/object.ts';
 import type { Storage } from '#rest/storage.ts';
 import type { SendResult, ServerTransport } from '#net/link/transport.ts';
 import type { Carrier } from '../carry-out.ts';
+import type { TokenKey } from '../auth/service-account-token.ts';
 import type { View } from '../view.ts';
 import { CloneWatch } from './clone-watch.ts';
 import { bringDown, type DocumentDeskOptions } from './document-desk.ts';
@@ -38,6 +39,8 @@ export type FleetOptions = {
   readonly privateKey: KeyObject;
   /** What every node is told; its clusterCIDR is part of each node's own item, too. */
   readonly network: ClusterNetwork;
+  /** Service accounts' tokens, which are part of the documents of the nodes that have their pods. */
+  readonly tokens: { readonly key: TokenKey; readonly issuer: string };
   readonly transport: ServerTransport;
   readonly storage: Storage;
   readonly view: () => View;
@@ -122,7 +125,8 @@ class Hub {
     });
     this.documents = {
       ...options,
-      encoder: new ItemEncoder(options.network.clusterCIDR),
+      encoder: new ItemEncoder(options.network.clusterCIDR, options.tokens.key),
+      tokenIssuer: options.tokens.issuer,
       references: this.references,
       shared,
       isCaughtUp: () => this.watch.isCaughtUp(),

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { canonicalBytes, hashOf } from '#api/link/canonical.ts';
 import type { KubeObject } from '#api/object.ts';
+import { clusterTokens } from '../../../test/support/link-documents.ts';
 import { viewOf } from '../../../test/support/view-of.ts';
 import { ItemEncoder } from './item-encoder.ts';
 import { itemOf } from './items.ts';
@@ -59,6 +60,8 @@ const node: KubeObject = {
   status: { capacity: { cpu: '4' } },
 };
 
+const TIME = { issuer: clusterTokens.issuer, nowMs: Date.UTC(2026, 10, 21) };
+
 function checkHash(resource: string, object: KubeObject, expected: string): void {
   expect(hashOf(canonicalBytes(itemOf(resource, object, CIDR)))).toBe(expected);
 }
@@ -71,7 +74,7 @@ test('the items of the first release have the names they always had', () => {
 });
 
 test('what a node does not act on changes no hash', () => {
-  const encoder = new ItemEncoder(CIDR);
+  const encoder = new ItemEncoder(CIDR, clusterTokens.key);
   const hash = encoder.hash('pods', pod);
   const { metadata } = pod;
   const same: readonly KubeObject[] = [
@@ -105,8 +108,8 @@ test('a document has the node, its pods and what they name, each once; what is m
     { resource: 'configmaps', object: { ...configMap, metadata: { name: 'other', namespace: 'default' } } },
     { resource: 'nodes', object: node },
   ];
-  const encoder = new ItemEncoder(CIDR);
-  const projection = project(viewOf(standing), 'n1', (resource, object) => encoder.hash(resource, object));
+  const encoder = new ItemEncoder(CIDR, clusterTokens.key);
+  const projection = project(viewOf(standing), 'n1', (source) => encoder.hashOf(source), TIME);
   expect([...projection.own.keys()].toSorted()).toEqual([
     'configmaps/default/conf',
     'node',
