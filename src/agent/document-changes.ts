@@ -13,6 +13,10 @@ export function changedKeys(before: Documents, after: Documents): ReadonlySet<st
 
 /** Uids of the pods concerned; undefined for all of them: many may share what changed. */
 export function concernedPods(changed: ReadonlySet<string>): readonly string[] | undefined {
-  const uids = [...changed].map((key) => (key.startsWith('pods/') ? key.slice('pods/'.length) : undefined));
-  return uids.includes(undefined) ? undefined : uids.filter((uid) => uid !== undefined);
+  const uids = [...changed].filter((key) => !OF_NO_POD.test(key)).map((key) => OF_ONE_POD.exec(key)?.[1]);
+  return uids.includes(undefined) ? undefined : [...new Set(uids.filter((uid) => uid !== undefined))];
 }
+
+const OF_ONE_POD = /^(?:pods|tokens)\/([^/]+)/;
+/** What a pod's containers know of services they were told when they were made. */
+const OF_NO_POD = /^(?:services|endpoints|peers)\//;

@@ -32,7 +32,7 @@ const SECURITY = words(
 );
 
 const VOLUME: ReadonlySet<string> = new Set(['name', 'emptyDir', 'hostPath', 'configMap', 'secret', 'downwardAPI', 'projected']);
-const PROJECTED: ReadonlySet<string> = new Set(['configMap', 'secret', 'downwardAPI']);
+const PROJECTED: ReadonlySet<string> = new Set(['configMap', 'secret', 'downwardAPI', 'serviceAccountToken']);
 const MOUNT: ReadonlySet<string> = new Set([
   'name',
   'mountPath',

@@ -6,9 +6,13 @@ import { digest } from './spec-hash.ts';
 
 /** Which documents a pod's volumes and environment are made of, and a text that changes when any of them does. */
 
-/** `configmaps/<ns>/<name>` and `secrets/<ns>/<name>` of the volumes, in order of appearance. */
+/** `configmaps/<ns>/<name>`, `secrets/<ns>/<name>` and `tokens/<uid>/<volume>/<path>` of the volumes, in order of appearance. */
 export function volumeKeys(item: PodItem): readonly string[] {
-  return (item.spec.volumes ?? []).flatMap((volume) => keysOf(item.metadata.namespace, volume));
+  return (item.spec.volumes ?? []).flatMap((volume) => sourcesOf(item, volume).map(({ key }) => key));
+}
+
+export function tokenKey(item: PodItem, volume: string, path: string): string {
+  return `tokens/${item.metadata.uid}/${volume}/${path}`;
 }
 
 /** What a missing required source is called in the event, or undefined if all are there. */
@@ -17,8 +21,8 @@ export function missingSource(
   documents: Documents,
 ): { readonly volume: string; readonly what: string } | undefined {
   for (const volume of item.spec.volumes ?? []) {
-    const missing = requiredKeys(item.metadata.namespace, volume).find((key) => !documents.items.has(key));
-    if (missing !== undefined) return { volume: volume.name, what: nameOfKey(missing) };
+    const missing = sourcesOf(item, volume).find(({ key, optional }) => !optional && !documents.items.has(key));
+    if (missing !== undefined) return { volume: volume.name, what: missing.whenMissing };
   }
   return undefined;
 }
@@ -31,36 +35,34 @@ export function volumesFingerprint(item: PodItem, documents: Documents, address:
   return digest(`${sources.join('\n')}\n${own}`);
 }
 
-/** `configmaps/default/settings` → `configmap "settings" not found`, in upstream's words. */
-export function nameOfKey(key: string): string {
-  const [kind = '', , name = ''] = key.split('/');
-  return `${kind === 'secrets' ? 'secret' : 'configmap'} "${name}" not found`;
-}
+type Source = {
+  readonly key: string;
+  readonly optional: boolean;
+  /** In upstream's words, where it has some. */
+  readonly whenMissing: string;
+};
 
-function keysOf(namespace: string, volume: Volume): readonly string[] {
-  return sourcesOf(volume).map(({ key }) => key(namespace));
-}
-
-function requiredKeys(namespace: string, volume: Volume): readonly string[] {
-  return sourcesOf(volume)
-    .filter(({ optional }) => !optional)
-    .map(({ key }) => key(namespace));
-}
-
-type Source = { readonly key: (namespace: string) => string; readonly optional: boolean };
-
-function sourcesOf(volume: Volume): readonly Source[] {
-  const configMap = (name = '', optional = false): Source => ({
-    key: (namespace) => `configmaps/${namespace}/${name}`,
+function sourcesOf(item: PodItem, volume: Volume): readonly Source[] {
+  const { namespace } = item.metadata;
+  const named = (plural: string, kind: string, name = '', optional = false): Source => ({
+    key: `${plural}/${namespace}/${name}`,
     optional,
+    whenMissing: `${kind} "${name}" not found`,
   });
-  const secret = (name = '', optional = false): Source => ({ key: (namespace) => `secrets/${namespace}/${name}`, optional });
+  const configMap = (name?: string, optional?: boolean) => named('configmaps', 'configmap', name, optional);
+  const secret = (name?: string, optional?: boolean) => named('secrets', 'secret', name, optional);
+  const token = (path: string): Source => ({
+    key: tokenKey(item, volume.name, path),
+    optional: false,
+    whenMissing: `failed to fetch token: the server has made none of serviceaccount "${item.spec.serviceAccountName ?? ''}"`,
+  });
   return [
     ...(volume.configMap === undefined ? [] : [configMap(volume.configMap.name, volume.configMap.optional)]),
     ...(volume.secret === undefined ? [] : [secret(volume.secret.secretName, volume.secret.optional)]),
     ...(volume.projected?.sources ?? []).flatMap((source) => [
       ...(source.configMap === undefined ? [] : [configMap(source.configMap.name, source.configMap.optional)]),
       ...(source.secret === undefined ? [] : [secret(source.secret.name, source.secret.optional)]),
+      ...(source.serviceAccountToken === undefined ? [] : [token(source.serviceAccountToken.path)]),
     ]),
   ];
 }

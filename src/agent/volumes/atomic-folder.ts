@@ -6,7 +6,7 @@ import { join } from 'node:path';
  * A folder of files that changes all at once under whoever reads it: the files are in a folder named by their content, `..data` points to it, and
  * each visible name points into `..data` (the layout of upstream's AtomicWriter, which programs know). The same content changes nothing.
  */
-export type FolderFile = { readonly path: string; readonly content: Uint8Array; readonly mode: number };
+export type FolderFile = { readonly path: string; readonly content: Uint8Array; readonly mode: number; readonly uid?: number };
 
 const DATA = '..data';
 
@@ -54,11 +54,11 @@ async function writeVersion(
   const staged = join(folder, '..staged');
   await rm(staged, { recursive: true, force: true });
   await makeReadableFolder(staged);
-  for (const { path, content, mode } of files) {
+  for (const { path, content, mode, uid } of files) {
     const target = join(staged, path);
     for (const below of foldersOf(path)) await makeReadableFolder(join(staged, below));
     await writeFile(target, content, { mode: 0o600 });
-    if (gid !== undefined) await chown(target, 0, gid);
+    if (gid !== undefined || uid !== undefined) await chown(target, uid ?? 0, gid ?? 0);
     // After the chown, which would take bits away; not masked by umask.
     await chmod(target, gid === undefined ? mode : mode | 0o440);
   }
@@ -81,6 +81,7 @@ async function linkNames(folder: string, version: string, files: readonly Folder
 
 function hashOf(files: readonly FolderFile[], gid: number | undefined): string {
   const hash = createHash('sha256').update(String(gid));
-  for (const { path, content, mode } of files) hash.update(JSON.stringify([path, mode, content.length])).update(content);
+  for (const { path, content, mode, uid } of files)
+    hash.update(JSON.stringify([path, mode, content.length, ...(uid === undefined ? [] : [uid])])).update(content);
   return hash.digest('hex').slice(0, 24);
 }

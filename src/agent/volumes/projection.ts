@@ -1,6 +1,7 @@
-import type { KeyToPath, Volume } from '#api/generated/types.ts';
+import type { KeyToPath, Volume, VolumeProjection } from '#api/generated/types.ts';
 import type { PodItem } from '#api/link/items.ts';
 import type { Documents } from '../ledger/ledger.ts';
+import { tokenKey } from '../plan/volumes.ts';
 import { configError } from '../render/config-error.ts';
 import { configMapOf, secretOf } from '../render/environment.ts';
 import { fieldValue, resourceValue, type PodFacts } from '../render/field-ref.ts';
@@ -8,6 +9,7 @@ import type { FolderFile } from './atomic-folder.ts';
 
 /** The files of configMap, secret, downwardAPI and projected volumes, from the documents. Undefined for volumes of other sorts. */
 const MODE_DEFAULT = 0o644;
+const TOKEN_MODE_FOR_ONE = 0o600;
 
 type Items = { readonly items?: readonly KeyToPath[]; readonly optional?: boolean };
 type DownwardFile = NonNullable<NonNullable<Volume['downwardAPI']>['items']>[number];
@@ -18,6 +20,9 @@ export function filesOf(item: PodItem, volume: Volume, documents: Documents, fac
   if (secret !== undefined) return secretFiles(item, secret.secretName ?? '', secret, documents, secret.defaultMode);
   if (downwardAPI !== undefined) return downwardFiles(item, downwardAPI.items, facts, downwardAPI.defaultMode);
   return projected?.sources?.flatMap((source) => [
+    ...(source.serviceAccountToken === undefined
+      ? []
+      : [tokenFile(item, volume.name, source.serviceAccountToken.path, documents, projected.defaultMode)]),
     ...(source.configMap === undefined
       ? []
       : configMapFiles(item, source.configMap.name ?? '', source.configMap, documents, projected.defaultMode)),
@@ -30,7 +35,32 @@ export function filesOf(item: PodItem, volume: Volume, documents: Documents, fac
 
 /** True where the files may tell a secret and belong in memory only. */
 export function isSecret({ secret, projected }: Volume): boolean {
-  return secret !== undefined || projected?.sources?.some((source) => source.secret !== undefined) === true;
+  const isOne = (source: VolumeProjection) => source.secret !== undefined || source.serviceAccountToken !== undefined;
+  return secret !== undefined || projected?.sources?.some(isOne) === true;
+}
+
+/** As it is, however old: who runs without a server for longer than it lives would not be helped by none. */
+function tokenFile(item: PodItem, volume: string, path: string, documents: Documents, mode?: number): FolderFile {
+  const found = documents.items.get(tokenKey(item, volume, path))?.item;
+  if (found?.kind !== 'Token') throw configError(`failed to fetch token: the server has made none for ${path}`);
+  const content = Buffer.from(found.token);
+  const uid = commonUser(item);
+  // Whoever is known to be its reader is the only one (pkg/volume/projected).
+  const isForOne = uid !== undefined || item.spec.securityContext?.fsGroup !== undefined;
+  return {
+    path: safePath(path),
+    content,
+    mode: isForOne ? TOKEN_MODE_FOR_ONE : (mode ?? MODE_DEFAULT),
+    ...(uid === undefined ? {} : { uid }),
+  };
+}
+
+/** The user that all containers run as, if each says so. */
+function commonUser({ spec }: PodItem): number | undefined {
+  const users = [...(spec.initContainers ?? []), ...spec.containers].map(
+    ({ securityContext }) => securityContext?.runAsUser ?? spec.securityContext?.runAsUser,
+  );
+  return users.every((user) => user === users[0]) ? users[0] : undefined;
 }
 
 function configMapFiles(item: PodItem, name: string, options: Items, documents: Documents, mode?: number): readonly FolderFile[] {

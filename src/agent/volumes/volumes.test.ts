@@ -105,6 +105,48 @@ test('volumes of a pod', async () => {
   expect((await stat(join(dir, 'host'))).isDirectory()).toBe(true);
 });
 
+test('a token, a certificate and a namespace in one volume, in memory; a new token takes its place at once', async () => {
+  const secured = (spec: object) =>
+    podItem('web', {
+      spec: {
+        serviceAccountName: 'robot',
+        volumes: [
+          {
+            name: 'access',
+            projected: {
+              sources: [
+                { serviceAccountToken: { path: 'token', expirationSeconds: 3607 } },
+                { configMap: { name: 'map', items: [{ key: 'a', path: 'ca.crt' }] } },
+                { downwardAPI: { items: [{ path: 'namespace', fieldRef: { fieldPath: 'metadata.namespace' } }] } },
+              ],
+              defaultMode: 0o644,
+            },
+          },
+        ],
+        ...spec,
+      },
+    });
+  const token = (text: string): Item => ({
+    kind: 'Token',
+    metadata: { podUid: 'uid-web', volume: 'access', path: 'token' },
+    token: text,
+  });
+  const item = secured({});
+  await prepare(item, MAP, token('first'));
+  const folder = volumes.sources(item).get('access')?.path ?? '';
+  expect(folder).toBe(join(dir, 'pods/uid-web/secrets/access'));
+  expect(mounted).toContain(join(dir, 'pods/uid-web/secrets'));
+  const texts = async () =>
+    Promise.all(['token', 'ca.crt', 'namespace'].map(async (name) => readFile(join(folder, name), 'utf8')));
+  expect(await texts()).toEqual(['first', '1', 'default']);
+  expect((await stat(join(folder, 'token'))).mode & 0o777).toBe(0o644);
+  await prepare(item, MAP, token('second'));
+  expect(await texts()).toEqual(['second', '1', 'default']);
+  await prepare(secured({ securityContext: { fsGroup: process.getgid?.() ?? 0 } }), MAP, token('second'));
+  expect((await stat(join(folder, 'token'))).mode & 0o777).toBe(0o640);
+  await expect(prepare(item, MAP)).rejects.toThrow('MountVolume.SetUp failed for volume "access" : failed to fetch token');
+});
+
 test('what containers of any user are to read is readable, whatever the umask', async () => {
   const before = process.umask(0o077);
   try {
