@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { PodSpec } from '#api/generated/types.ts';
 import { builtinResources } from '#api/kinds/builtin.ts';
 import type { KubeObject } from '#api/object.ts';
 import { newJoinToken } from '#api/join-token.ts';
@@ -134,6 +135,54 @@ describe('pods', () => {
     });
     const own = pod({ serviceAccountName: 'robot', imagePullSecrets: [{ name: 'own' }] }, { name: 'q' });
     expect(specOf(await create('pods', own))).toMatchObject({ imagePullSecrets: [{ name: 'own' }] });
+  });
+
+  /** Names of volumes, and what each container mounts, as `container volume path`. */
+  async function checkTokenVolume(spec: object, expected: readonly string[], account: object = {}): Promise<void> {
+    const { create } = await openCluster();
+    await create('serviceaccounts', { kind: 'ServiceAccount', metadata: { name: 'robot' }, ...account });
+    const made = specOf(await create('pods', pod({ serviceAccountName: 'robot', ...spec }))) as PodSpec; // It was decoded as one.
+    const mounts = [...(made.initContainers ?? []), ...made.containers].flatMap(({ name, volumeMounts = [] }) =>
+      volumeMounts.map((mount) => `${name} ${mount.name} ${mount.mountPath}`),
+    );
+    const texts = [...(made.volumes ?? []).map(({ name }) => name), ...mounts];
+    expect(texts.map((text) => text.replace(/kube-api-access-[a-z0-9]{5}/, 'ACCESS'))).toEqual(expected);
+  }
+
+  const AT = '/var/run/secrets/kubernetes.io/serviceaccount';
+
+  test('a pod mounts what it needs to reach the API, unless it or its account wants none', async () => {
+    const containers = [
+      { name: 'a', image: 'a' },
+      { name: 'b', image: 'b', volumeMounts: [{ name: 'own', mountPath: AT }] },
+    ];
+    const own = { name: 'own', emptyDir: {} };
+    const initContainers = [{ name: 'i', image: 'i' }];
+    await checkTokenVolume({ containers, initContainers, volumes: [own] }, [
+      'own',
+      'ACCESS',
+      `i ACCESS ${AT}`,
+      `a ACCESS ${AT}`,
+      `b own ${AT}`,
+    ]);
+    await checkTokenVolume({ containers: containers.slice(1), volumes: [own] }, ['own', `b own ${AT}`]);
+    await checkTokenVolume({ automountServiceAccountToken: false }, []);
+    await checkTokenVolume({}, [], { automountServiceAccountToken: false });
+    await checkTokenVolume({ automountServiceAccountToken: true }, ['ACCESS', `c ACCESS ${AT}`], {
+      automountServiceAccountToken: false,
+    });
+    await checkTokenVolume({ volumes: [{ name: 'kube-api-access-there', emptyDir: {} }] }, ['ACCESS', `c ACCESS ${AT}`]);
+    const { create } = await openCluster();
+    expect((specOf(await create('pods', pod())) as PodSpec).volumes?.[0]).toMatchObject({
+      projected: {
+        sources: [
+          { serviceAccountToken: { expirationSeconds: 3607, path: 'token' } },
+          { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+          { downwardAPI: { items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }] } },
+        ],
+        defaultMode: 420,
+      },
+    });
   });
 
   test('a mirror pod has no account', async () => {

@@ -20,14 +20,14 @@ export type AdmissionOptions = {
   /** Where the server itself is found; undefined as long as it is not known. */
   readonly apiServer?: () => ApiServerPlace | undefined;
   readonly authorizer: Authorizer;
-  readonly ids: Pick<Ids, 'random'>;
+  readonly ids: Pick<Ids, 'random' | 'suffix'>;
 };
 
 export function builtinAdmissions(options: AdmissionOptions): readonly Admission[] {
   const { serviceCIDR = DEFAULT_NETWORK.serviceCIDR, apiServer = () => undefined, authorizer, ids } = options;
   return [
     namespaceLifecycle,
-    serviceAccount,
+    serviceAccount(ids),
     priority,
     defaultTolerations,
     joinTokens,

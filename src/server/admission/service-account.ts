@@ -1,21 +1,25 @@
 import type { Pod } from '#api/kinds/pod.ts';
 import type { ServiceAccount } from '#api/kinds/service-account.ts';
-import type { AdmissionState } from '#rest/admission.ts';
+import type { Ids } from '#lib/ids.ts';
+import type { Admission, AdmissionState } from '#rest/admission.ts';
 import { ofKind, type Context } from './of-kind.ts';
 import { refused } from './refusal.ts';
+import { withTokenVolume } from './token-volume.ts';
 
 /**
  * ServiceAccount: every pod runs as one that exists. `default` is taken as given: it is born with its namespace, and a controller puts back one that
- * was deleted. Tokens are not mounted here.
+ * was deleted. New pods get its token (token-volume.ts); those that are there stay as they are.
  */
-export const serviceAccount = ofKind<Pod>('ServiceAccount', 'pods', {
-  mutate: (pod, context) => (context.old === undefined ? withAccount(pod, context) : pod),
-});
+export function serviceAccount(ids: Pick<Ids, 'suffix'>): Admission {
+  return ofKind<Pod>('ServiceAccount', 'pods', {
+    mutate: (pod, context) => (context.old === undefined ? withAccount(pod, context, ids) : pod),
+  });
+}
 
 const DEFAULT_ACCOUNT = 'default';
 const MIRROR_ANNOTATION = 'kubernetes.io/config.mirror';
 
-async function withAccount(pod: Pod, context: Context<Pod>): Promise<Pod> {
+async function withAccount(pod: Pod, context: Context<Pod>, ids: Pick<Ids, 'suffix'>): Promise<Pod> {
   const { spec } = pod;
   if (spec === undefined) return pod;
   if (pod.metadata.annotations?.[MIRROR_ANNOTATION] !== undefined) {
@@ -35,7 +39,7 @@ async function withAccount(pod: Pod, context: Context<Pod>): Promise<Pod> {
   return {
     ...pod,
     spec: {
-      ...spec,
+      ...withTokenVolume(spec, account, ids.suffix),
       serviceAccountName: name,
       ...(pullSecrets.length === 0 ? {} : { imagePullSecrets: pullSecrets }),
     },
