@@ -13,9 +13,12 @@ import { ensureServiceAddress } from '#net/services/service-address.ts';
 import { createServiceRules } from '#net/services/service-rules.ts';
 import { runCommand } from '#net/wire/command.ts';
 import { createWiring } from '#net/wire/ip-wiring.ts';
+import { API_ADDRESS, API_PORT } from '#net/splice/api-address.ts';
+import { createDialer } from '#net/tls/dial.ts';
 import { SERVICE_ADDRESS } from '#net/wire/rules.ts';
 import { joinOnceReachable } from './first-join.ts';
 import { loadOrJoin, nodeNameOf, type IdentityOptions } from './identity.ts';
+import { createApiDoor } from './inside/api-door.ts';
 import { systemDisk } from './ledger/disk.ts';
 import { openLedger } from './ledger/node-ledger.ts';
 import { ledgerWriter } from './ledger/synced-writer.ts';
@@ -154,7 +157,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
         { protocol: 'tcp', port: ASKED_PORT, toPort: await asked.listen() },
         { protocol: 'tcp', port: DNS_PORT, toPort: DNS_TCP_PORT },
       ] as const;
-      return { redirects, untracked: [DNS_PORT], api: undefined };
+      return { redirects, untracked: [DNS_PORT], api: { address: API_ADDRESS, port: API_PORT } };
     },
     ownAddresses: readAddresses,
     server: identity.server.host,
@@ -180,6 +183,14 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     clock,
     log,
   });
+  const door = createApiDoor({
+    dialer: createDialer(target, clock),
+    isLinkUp: () => link.connected(),
+    keepaliveMs: options.keepaliveMs,
+    clock,
+    ids,
+    log,
+  });
   const link = createAgentLink({
     transport: withRejoin(
       createAgentTransport({
@@ -199,6 +210,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     release,
     bootId: machine.bootId,
     keepaliveMs: options.keepaliveMs,
+    onConnected: door.look,
     onCommand: async ({ kind, body }, abort) => {
       if (kind === 'open') return tunnel.open(body, abort);
       throw new SkerryError('BadRequest', `this release of the agent knows no command ${JSON.stringify(kind)}`);
@@ -225,6 +237,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
   peers.start();
   pods.start();
   status.start();
+  door.start();
   link.start();
   network.start();
   log.info({ cluster, docker }, 'agent is running');
@@ -234,6 +247,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     stop: async () => {
       await network.stop();
       await link.stop();
+      await door.stop();
       await tunnel.stop();
       await status.stop();
       await pods.stop();

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
-import { DEFAULT_NETWORK, settleNetwork, type ClusterNetwork } from '#api/cluster-network.ts';
+import { settleNetwork, type ClusterNetwork } from '#api/cluster-network.ts';
 import { validateOrdinaryIp } from '#api/kinds/service/special-addresses.ts';
 import { builtinResources } from '#api/kinds/builtin.ts';
 import { parseIp } from '#api/ip.ts';
@@ -27,7 +27,7 @@ import { loadOrCreatePki, type Pki } from './auth/pki.ts';
 import { bootstrapChanges } from './auth/rbac/bootstrap.ts';
 import { startRenewal } from './auth/renewal.ts';
 import { reviews } from './auth/reviews.ts';
-import { kubernetesServiceHosts, lanAddresses, serverHosts } from './auth/server-hosts.ts';
+import { clusterHosts, lanAddresses, serverHosts } from './auth/server-hosts.ts';
 import { mintSecretToken, tokenIssuer } from './auth/service-account-token.ts';
 import { createTokenAuthenticator } from './auth/token-authenticator.ts';
 import { tokenRequests } from './auth/token-request.ts';
@@ -99,20 +99,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const stateFile = storeFile(dataDir);
   // Before there are keys, by which a later start knows that it is not the first.
   if (!existsSync(stateFile)) settleNetwork(options.network, undefined);
-  let named: ClusterNetwork = { ...DEFAULT_NETWORK, ...options.network };
-  const loadPki = () => {
-    const hosts = [...serverHosts(options.hostname, listen.host), ...kubernetesServiceHosts(named), ...options.tlsSan];
-    return loadOrCreatePki({ dataDir, hosts, clock, ids });
-  };
-  const found = await loadPki();
-  if (found.recoveryKeyFile !== undefined) {
+  const begun = await loadOrCreatePki({ dataDir, hosts: undefined, clock, ids });
+  if (begun.recoveryKeyFile !== undefined) {
     log.warn(
-      { file: found.recoveryKeyFile },
+      { file: begun.recoveryKeyFile },
       'the recovery key of this cluster is here: move it to a safe place off this machine',
     );
   }
   const { spawnWorker } = options;
-  const { isFirstStart: firstStart, cluster: clusterId } = found;
+  const { isFirstStart: firstStart, cluster: clusterId } = begun;
   const store = await openStore({
     file: stateFile,
     firstStart,
@@ -132,10 +127,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     log.warn({ incarnation }, 'this database is new or restored: nodes remove nothing until it is confirmed (skerry confirm)');
   }
   const { network } = store;
-  // What was not asked for is known only now: where it is no default, the certificate is for other names.
-  const isNamed = kubernetesServiceHosts(network).every((host) => kubernetesServiceHosts(named).includes(host));
-  named = network;
-  const pki = isNamed ? found : await loadPki();
+  const loadPki = () => {
+    const hosts = [...serverHosts(options.hostname, listen.host), ...clusterHosts(network), ...options.tlsSan];
+    return loadOrCreatePki({ dataDir, hosts, clock, ids });
+  };
+  const pki = await loadPki();
   const address = await apiAddress(options);
   // Where the port is to be any that is free, it is known once it is open.
   let place = listen.port === 0 ? undefined : { address, port: listen.port };

@@ -28,6 +28,8 @@ export type AgentLinkOptions = {
   readonly keepaliveMs: number;
   /** Carries out a command and gives its result; called once per id. */
   readonly onCommand: CommandHandler;
+  /** `connected` gives another answer. */
+  readonly onConnected?: () => void;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
@@ -49,6 +51,7 @@ const PERIOD_MS = 24 * 3_600_000;
 
 export function createAgentLink(options: AgentLinkOptions): AgentLink {
   const log = options.log.child({ part: 'link' });
+  const { onConnected = () => undefined } = options;
   const stop = new AbortController();
   const life = { ...options, log };
   const instance = options.ids.uuid();
@@ -61,9 +64,16 @@ export function createAgentLink(options: AgentLinkOptions): AgentLink {
   let lastWhy = '';
 
   const connectOnce = async (signal: AbortSignal): Promise<number> => {
-    const why = await hold(life, { instance, desk, blobs }, () => (greetedMs ??= options.clock.monotonic()), signal);
+    const greeted = () => {
+      if (greetedMs !== undefined) return;
+      greetedMs = options.clock.monotonic();
+      onConnected();
+    };
+    const why = await hold(life, { instance, desk, blobs }, greeted, signal);
     const held = greetedMs !== undefined && options.clock.monotonic() - greetedMs >= STABLE_MS;
+    const wasGreeted = greetedMs !== undefined;
     greetedMs = undefined;
+    if (wasGreeted) onConnected();
     failures = held ? 1 : failures + 1;
     const retryAfterMs = why instanceof SkerryError ? why.details['retryAfterMs'] : undefined;
     const waitMs = backoffMs(

@@ -1,4 +1,4 @@
-import { isIP, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
@@ -22,6 +22,11 @@ export type DialTarget = {
 export type Dialer = {
   /** Rejects with WrongServer, Unreachable or Aborted. The socket has no listeners but one that keeps `error` from being fatal. */
   readonly dial: (alpn: string, timeoutMs: number, signal: AbortSignal) => Promise<TLSSocket>;
+  /**
+   * The same way without TLS, for whoever speaks it end to end. Nothing is compared: that is up to them. Half-open connections are allowed. Rejects with
+   * Unreachable or Aborted.
+   */
+  readonly dialPlain: (timeoutMs: number, signal: AbortSignal) => Promise<Socket>;
 };
 
 type Ticket = { readonly session: Buffer; readonly keyHash: string };
@@ -46,6 +51,10 @@ export function createDialer(target: DialTarget, clock: Clock): Dialer {
       socket.on('session', (session) => (ticket = { session, keyHash }));
       return socket;
     },
+    dialPlain: async (timeoutMs, signal) => {
+      const { host, port } = target;
+      return settled(() => connectTcp({ host, port, allowHalfOpen: true }), 'connect', { host, port, timeoutMs, clock }, signal);
+    },
   };
 }
 
@@ -64,15 +73,10 @@ export type TlsOptions = {
 };
 
 /** Trusts whoever answers: the caller compares the key before it writes. Rejects with Unreachable or Aborted. */
-export function connectTls(target: TlsOptions, signal: AbortSignal): Promise<TLSSocket> {
-  const { alpn, key, certificate, session, timeoutMs, clock } = target;
-  const where = `connect to ${target.host}:${target.port}`;
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(new SkerryError('Aborted', `${where}: stopped`));
-      return;
-    }
-    const socket = connect({
+export async function connectTls(target: TlsOptions, signal: AbortSignal): Promise<TLSSocket> {
+  const { alpn, key, certificate, session } = target;
+  const open = () =>
+    connect({
       ...(target.over === undefined ? { host: target.host, port: target.port } : { socket: target.over }),
       ...(key === undefined ? {} : { key }),
       ...(certificate === undefined ? {} : { cert: certificate }),
@@ -83,6 +87,27 @@ export function connectTls(target: TlsOptions, signal: AbortSignal): Promise<TLS
       ...(isIP(target.host) === 0 ? { servername: target.host } : {}),
       ...(session === undefined ? {} : { session }),
     });
+  const socket = await settled(open, 'secureConnect', target, signal);
+  socket.setNoDelay(true);
+  return socket;
+}
+
+type Wait = { readonly host: string; readonly port: number; readonly timeoutMs: number; readonly clock: Clock };
+
+/** The connection once it is there by the event `ready`. */
+function settled<S extends Socket>(
+  open: () => S,
+  ready: 'connect' | 'secureConnect',
+  { host, port, timeoutMs, clock }: Wait,
+  signal: AbortSignal,
+): Promise<S> {
+  const where = `connect to ${host}:${port}`;
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(new SkerryError('Aborted', `${where}: stopped`));
+      return;
+    }
+    const socket = open();
     const end = (error: SkerryError) => {
       settle();
       socket.destroy();
@@ -97,16 +122,15 @@ export function connectTls(target: TlsOptions, signal: AbortSignal): Promise<TLS
     const settle = () => {
       cancelTimer();
       signal.removeEventListener('abort', aborted);
-      socket.off('error', failed).off('close', closed).off('secureConnect', connected);
+      socket.off('error', failed).off('close', closed).off(ready, connected);
     };
     const connected = () => {
       settle();
-      socket.setNoDelay(true);
       resolve(socket);
     };
     // Between two owners of the socket an error must not be fatal; `close` follows it and tells them.
     socket.on('error', () => undefined);
-    socket.on('error', failed).on('close', closed).on('secureConnect', connected);
+    socket.on('error', failed).on('close', closed).on(ready, connected);
     signal.addEventListener('abort', aborted, { once: true });
   });
 }

@@ -50,8 +50,8 @@ export type KeyPair = { /** PEM */ readonly key: string; readonly certificate: s
 
 export type PkiOptions = {
   readonly dataDir: string;
-  /** Names and addresses that clients use, beside those every server has. */
-  readonly hosts: readonly string[];
+  /** Names and addresses that clients use, beside those every server has. Undefined: not known yet; a certificate that is there stays as it is. */
+  readonly hosts: readonly string[] | undefined;
   readonly clock: Pick<Clock, 'now'>;
   readonly ids: Pick<Ids, 'bytes' | 'suffix'>;
 };
@@ -84,10 +84,9 @@ export async function loadOrCreatePki({ dataDir, hosts, clock, ids }: PkiOptions
   checkPair(files, 'ca', ca);
 
   const issued = { files, ca, nowMs: making.nowMs };
-  const names = [...new Set([...OWN_HOSTS, ...hosts.filter((host) => !isAnyAddress(host))])];
-  const server = await renewed(issued, { name: 'server', key: serverKey, hosts: names, ttlMs: SERVER_TTL_MS }, () =>
-    issueServerCertificate(ca, serverKey, names, making),
-  );
+  const names = [...new Set([...OWN_HOSTS, ...(hosts ?? []).filter((host) => !isAnyAddress(host))])];
+  const leaf = { name: 'server', key: serverKey, ttlMs: SERVER_TTL_MS, ...(hosts === undefined ? {} : { hosts: names }) };
+  const server = await renewed(issued, leaf, () => issueServerCertificate(ca, serverKey, names, making));
   const adminKey = files.read('admin.key') ?? kept(files, 'admin.key', newKey());
   const admin = await renewed(issued, { name: 'admin', key: adminKey, ttlMs: ADMIN.ttlMs }, () =>
     issueClientCertificate(ca, { ...ADMIN, key: adminKey }, making),

@@ -10,6 +10,11 @@ export function serverHosts(hostname: string, listenHost: string): readonly stri
   return [...new Set([hostname.toLowerCase(), listenHost, ...lasting])].filter((host) => host !== '').toSorted();
 }
 
+/** By which pods find the API: the address and the full name of its Service. */
+export function clusterHosts({ serviceCIDR, clusterDomain }: ClusterNetwork): readonly string[] {
+  return [kubernetesServiceIp(networkOf(serviceCIDR)), `kubernetes.default.svc.${clusterDomain}`];
+}
+
 /** Those that other machines know this one by: not those of engines, of pods, or that each interface gives itself. */
 export function lanAddresses(): readonly string[] {
   return Object.entries(networkInterfaces()).flatMap(([name, entries = []]) =>
@@ -22,8 +27,3 @@ export function lanAddresses(): readonly string[] {
 }
 
 const OWN_INTERFACES = /^(docker|br-|veth|skr|virbr|cni|podman)/;
-
-/** What pods call it: the address that their variables name, and the whole of its name. */
-export function kubernetesServiceHosts({ serviceCIDR, clusterDomain }: ClusterNetwork): readonly string[] {
-  return [kubernetesServiceIp(networkOf(serviceCIDR)), `kubernetes.default.svc.${clusterDomain}`];
-}

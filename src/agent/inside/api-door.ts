@@ -1,0 +1,72 @@
+import type { Clock } from '#lib/clock.ts';
+import type { Ids } from '#lib/ids.ts';
+import type { Log } from '#lib/log.ts';
+import { createRunner, type Runner } from '#lib/runner.ts';
+import { API_ADDRESS, API_PORT } from '#net/splice/api-address.ts';
+import { createSpliceListener } from '#net/splice/splice-listener.ts';
+import type { Dialer } from '#net/tls/dial.ts';
+
+/**
+ * The API for this node's pods: they reach the server by the way that the link takes, through its resolver and whatever lies between. TLS is theirs, end to
+ * end. Open while the link is up; while it is not, who connects is refused at once.
+ */
+export type ApiDoor = {
+  readonly start: () => void;
+  readonly stop: () => Promise<void>;
+  /** The link has come up or gone down. */
+  readonly look: () => void;
+};
+
+export type ApiDoorOptions = {
+  readonly dialer: Pick<Dialer, 'dialPlain'>;
+  readonly isLinkUp: () => boolean;
+  /** Of the link: what keeps it through a NAT keeps these. */
+  readonly keepaliveMs: number;
+  readonly address?: string;
+  readonly port?: number;
+  readonly clock: Clock;
+  readonly ids: Pick<Ids, 'random'>;
+  readonly log: Log;
+};
+
+const KEY = 'api';
+const BACKOFF_MS_MAX = 10_000;
+/** Failures to hand a connection on that the log hears of, and how often. */
+const TOLD_EVERY_MS = 60_000;
+
+export function createApiDoor(options: ApiDoorOptions): ApiDoor {
+  const { dialer, isLinkUp, keepaliveMs, address = API_ADDRESS, port = API_PORT, clock, ids } = options;
+  const log = options.log.child({ component: 'api-door' });
+  const stopping = new AbortController();
+  let toldMs = Number.NEGATIVE_INFINITY;
+  let runner: Runner | undefined;
+  const failed = (error: unknown) => {
+    if (clock.monotonic() - toldMs < TOLD_EVERY_MS) return;
+    toldMs = clock.monotonic();
+    log.warn({ err: error }, 'a connection of a pod to the API could not be handed on');
+  };
+  const listener = createSpliceListener({ address, port, dial: dialer.dialPlain, keepaliveMs, failed, clock });
+  const isWanted = () => isLinkUp() && !stopping.signal.aborted;
+  const run = async (): Promise<undefined> => {
+    if (isWanted()) await listener.open();
+    // It may have gone meanwhile.
+    if (!isWanted()) listener.close();
+  };
+  return {
+    start: () => {
+      runner ??= createRunner(
+        { name: KEY, run, keys: () => [KEY], backoffMsMax: BACKOFF_MS_MAX, clock, ids, log },
+        stopping.signal,
+      );
+    },
+    stop: async () => {
+      stopping.abort();
+      await runner?.done;
+      listener.close();
+    },
+    look: () => {
+      if (!isWanted()) listener.close();
+      runner?.signal(KEY);
+    },
+  };
+}

@@ -1,0 +1,119 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { afterEach, expect, test } from 'vitest';
+import { systemClock } from '#lib/clock.ts';
+import { createDialer } from '../tls/dial.ts';
+import { createSpliceListener, type SpliceListener } from './splice-listener.ts';
+
+const ADDRESS = '127.0.0.1';
+const endings: (() => void)[] = [];
+afterEach(() => {
+  for (const end of endings.splice(0)) end();
+});
+
+/** What stands at the far end. */
+async function far(take: (socket: Socket) => void): Promise<number> {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => undefined);
+    take(socket);
+  }).listen(0, ADDRESS);
+  await once(server, 'listening');
+  endings.push(() => server.close());
+  return portOf(server);
+}
+
+const portOf = (server: Server) => (server.address() as AddressInfo).port; // It listens at a TCP port.
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, ADDRESS);
+  await once(server, 'listening');
+  const port = portOf(server);
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function listenerTo(farPort: number, failed: (error: unknown) => void = () => undefined) {
+  const target = { host: ADDRESS, port: farPort, key: '', certificate: '', pins: [] };
+  const port = await freePort();
+  const listener: SpliceListener = createSpliceListener({
+    address: ADDRESS,
+    port,
+    dial: createDialer(target, systemClock).dialPlain,
+    keepaliveMs: 30_000,
+    failed,
+    clock: systemClock,
+  });
+  endings.push(listener.close);
+  return { listener, port };
+}
+
+function client(port: number): Socket {
+  const socket = connect({ host: ADDRESS, port, allowHalfOpen: true });
+  endings.push(() => socket.destroy());
+  return socket;
+}
+
+const errorOf = async (socket: Socket) => {
+  const [error] = (await once(socket, 'error')) as readonly unknown[];
+  return (error as NodeJS.ErrnoException).code; // Of a socket.
+};
+
+test('bytes go both ways, each end in good order, and what is not read is not sent', async () => {
+  let read = 0;
+  let began: (socket: Socket) => void = () => undefined;
+  const taken = new Promise<Socket>((resolve) => {
+    began = resolve;
+  });
+  const { listener, port } = await listenerTo(await far((socket) => began(socket)));
+  await listener.open();
+  await listener.open();
+  const socket = client(port);
+  const bytes = Buffer.alloc(32 * 1024 * 1024, 'x');
+  socket.end(bytes);
+  const other = await taken;
+  // Nobody reads: what the kernel and two streams hold is all that leaves.
+  expect(socket.writableFinished).toBe(false);
+  other.on('data', (chunk: Buffer) => (read += chunk.length));
+  await once(other, 'end');
+  expect(read).toBe(bytes.length);
+  // The one has ended, the other goes on.
+  other.end('the answer');
+  let answer = '';
+  for await (const chunk of socket) answer += String(chunk);
+  expect(answer).toBe('the answer');
+});
+
+test('closed it refuses at once, and resets who was there', async () => {
+  const { listener, port } = await listenerTo(await far((socket) => socket.write('hello')));
+  expect(await errorOf(client(port))).toBe('ECONNREFUSED');
+  await listener.open();
+  const socket = client(port);
+  await once(socket, 'data');
+  const reset = errorOf(socket);
+  listener.close();
+  expect(await reset).toBe('ECONNRESET');
+  expect(await errorOf(client(port))).toBe('ECONNREFUSED');
+  await listener.open();
+  await once(client(port), 'data');
+});
+
+test('a server that cannot be reached resets who asked for it, and says why', async () => {
+  const told: unknown[] = [];
+  const { listener, port } = await listenerTo(await freePort(), (error) => told.push(error));
+  await listener.open();
+  expect(await errorOf(client(port))).toBe('ECONNRESET');
+  expect(String(told[0])).toMatch(/connect to 127\.0\.0\.1:/);
+});
+
+test('a reset of one side reaches the other', async () => {
+  const { listener, port } = await listenerTo(
+    await far((socket) => {
+      socket.once('data', () => socket.resetAndDestroy());
+    }),
+  );
+  await listener.open();
+  const socket = client(port);
+  socket.write('x');
+  expect(await errorOf(socket)).toBe('ECONNRESET');
+});

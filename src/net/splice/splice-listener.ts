@@ -1,0 +1,121 @@
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Clock } from '#lib/clock.ts';
+import { SkerryError } from '#lib/error.ts';
+
+/**
+ * Listens at an address and hands each connection on, byte by byte both ways, over one that `dial` makes. It looks into nothing. What one side does not
+ * read, the other does not get to send; while it is closed, whoever connects is refused at once.
+ */
+export type SpliceListener = {
+  /** Resolves when it listens; at once if it does. Rejects with code Unavailable, naming the address. */
+  readonly open: () => Promise<void>;
+  /** Takes no more connections and resets those that are there: their peers know at once. */
+  readonly close: () => void;
+  readonly isOpen: () => boolean;
+};
+
+export type SpliceListenerOptions = {
+  readonly address: string;
+  readonly port: number;
+  /** Rejects once `timeoutMs` are over. */
+  readonly dial: (timeoutMs: number, signal: AbortSignal) => Promise<Socket>;
+  /** After so much silence the kernel asks whether the other side is still there. */
+  readonly keepaliveMs: number;
+  /** Why one could not be handed on. */
+  readonly failed: (error: unknown) => void;
+  readonly clock: Clock;
+};
+
+/** At once; one more is reset. */
+export const CONNECTIONS_MAX = 1_024;
+/** Of these, those that are not through yet. */
+export const DIALLING_MAX = 64;
+export const DIAL_MS_MAX = 8_000;
+/** How long one side may go on after the other has ended. */
+export const HALF_CLOSED_MS_MAX = 60_000;
+/** Of the near side, whose packets cost nothing. */
+const NEAR_KEEPALIVE_MS = 60_000;
+
+export function createSpliceListener(options: SpliceListenerOptions): SpliceListener {
+  const { address, port, failed } = options;
+  const near = new Set<Socket>();
+  let dialling = 0;
+  let server: Server | undefined;
+  let closing = new AbortController();
+
+  const take = async (socket: Socket, signal: AbortSignal): Promise<void> => {
+    near.add(socket);
+    socket.once('close', () => near.delete(socket));
+    socket.on('error', () => undefined);
+    if (near.size > CONNECTIONS_MAX || dialling >= DIALLING_MAX) {
+      socket.resetAndDestroy();
+      failed(new SkerryError('TooManyRequests', `take a connection at ${address}:${port}: there are too many`));
+      return;
+    }
+    const gone = new AbortController();
+    const leave = () => gone.abort();
+    socket.once('close', leave);
+    dialling += 1;
+    const far = await options.dial(DIAL_MS_MAX, AbortSignal.any([signal, gone.signal])).catch((error: unknown) => {
+      if (!signal.aborted && !gone.signal.aborted) failed(error);
+      return undefined;
+    });
+    dialling -= 1;
+    socket.off('close', leave);
+    if (far !== undefined && !signal.aborted && !socket.destroyed) {
+      splice(socket, far, options);
+      return;
+    }
+    far?.destroy();
+    socket.resetAndDestroy();
+  };
+
+  return {
+    open: async () => {
+      if (server !== undefined) return;
+      const made = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
+      const { signal } = (closing = new AbortController());
+      made.on('connection', (socket) => void take(socket, signal));
+      made.listen(port, address);
+      try {
+        await once(made, 'listening');
+      } catch (cause) {
+        throw new SkerryError('Unavailable', `listen at ${address}:${port} for the API's clients on this node`, { cause });
+      }
+      made.on('error', failed);
+      server = made;
+    },
+    close: () => {
+      server?.close();
+      server = undefined;
+      closing.abort();
+      for (const socket of near) socket.resetAndDestroy();
+    },
+    isOpen: () => server !== undefined,
+  };
+}
+
+function splice(near: Socket, far: Socket, { keepaliveMs, clock }: SpliceListenerOptions): void {
+  near.setKeepAlive(true, NEAR_KEEPALIVE_MS);
+  far.setKeepAlive(true, keepaliveMs);
+  far.setNoDelay(true);
+  let cancel = (): void => undefined;
+  const halve = () => {
+    cancel();
+    cancel = clock.timer(HALF_CLOSED_MS_MAX, () => near.destroy());
+  };
+  for (const [socket, other] of [
+    [near, far],
+    [far, near],
+  ] as const) {
+    // What one side was cut off by, the other is: an end in good order it has by its `end`.
+    socket.on('error', () => other.resetAndDestroy());
+    socket.once('end', halve);
+    socket.once('close', () => {
+      cancel();
+      if (!other.writableFinished) other.destroy();
+    });
+    socket.pipe(other);
+  }
+}
