@@ -4,12 +4,15 @@ import type { Documents } from '../ledger/ledger.ts';
 import { configError } from './config-error.ts';
 import { expand } from './expand.ts';
 import { fieldValue, resourceValue, type PodFacts } from './field-ref.ts';
+import { serviceVariables } from './service-variables.ts';
 
 /** Of all names and values together, or of a command and its arguments: what the kernel gives a program room for (a quarter of its stack). */
 export const TEXTS_LENGTH_MAX = 2 * 1024 * 1024;
 
+const TOO_MANY_SERVICES = ' (its namespace has many services: set enableServiceLinks: false)';
+
 /**
- * A container's environment: envFrom first, then env, which may refer to what came before it. A required ConfigMap, Secret or key
+ * A container's environment: services first, then envFrom, then env, which may refer to what came before it. A required ConfigMap, Secret or key
  * that is missing throws CreateContainerConfigError, in upstream's words.
  */
 export function environmentOf(
@@ -21,12 +24,13 @@ export function environmentOf(
   const { namespace } = item.metadata;
   const values = new Map<string, string>();
   let length = 0;
-  const set = (name: string, value: string) => {
+  const set = (name: string, value: string, remedy = '') => {
     values.set(name, value);
     length += name.length + value.length;
     if (length > TEXTS_LENGTH_MAX)
-      throw configError(`its environment is longer than ${TEXTS_LENGTH_MAX} bytes: more than a program can be given`);
+      throw configError(`its environment is longer than ${TEXTS_LENGTH_MAX} bytes: more than a program can be given${remedy}`);
   };
+  for (const [name, value] of serviceVariables(item, documents)) set(name, value, TOO_MANY_SERVICES);
   for (const { prefix = '', configMapRef, secretRef } of container.envFrom ?? []) {
     const data =
       configMapRef !== undefined
