@@ -22,6 +22,8 @@ export type ImageRecipe = {
   readonly reference: string;
   /** Files beside busybox: path → text. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Programs of this machine, with the libraries that they need: path in the image → path here. */
+  readonly programs?: Readonly<Record<string, string>>;
   readonly command: readonly string[];
   readonly env?: readonly string[];
 };
@@ -106,12 +108,27 @@ async function buildLayer(work: string, recipe: ImageRecipe): Promise<{ readonly
     mkdirSync(join(root, path, '..'), { recursive: true });
     writeFileSync(join(root, path), text);
   }
+  for (const [path, program] of Object.entries(recipe.programs ?? {})) {
+    copyInto(root, path, program);
+    for (const library of await librariesOf(program)) copyInto(root, library, library);
+  }
   await tar(root, join(work, 'layer.tar'), ['.']);
   return {
     digest: createHash('sha256')
       .update(readFileSync(join(work, 'layer.tar')))
       .digest('hex'),
   };
+}
+
+function copyInto(root: string, path: string, source: string): void {
+  mkdirSync(join(root, path, '..'), { recursive: true });
+  copyFileSync(source, join(root, path));
+}
+
+/** `libm.so.6 => /lib/x86_64-linux-gnu/libm.so.6 (0x…)`, and the loader, which stands alone. */
+async function librariesOf(program: string): Promise<readonly string[]> {
+  const lines = (await run('ldd', [program])).split('\n');
+  return lines.flatMap((line) => /(?:^\s*|=> )(\/\S+) \(0x/.exec(line)?.[1] ?? []);
 }
 
 async function tar(dir: string, file: string, members: readonly string[]): Promise<void> {
