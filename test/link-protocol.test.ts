@@ -3,6 +3,7 @@ import { afterEach, expect, test } from 'vitest';
 import { encodeDown } from '../src/api/link/message-codec.ts';
 import type { Report } from '../src/api/link/reports.ts';
 import { apiError } from '../src/api/status.ts';
+import { tokenEpoch } from '../src/server/fleet/token-orders.ts';
 import { LinkWorld, WorldAgent, eventReport } from './support/link-world.ts';
 
 /** The promises of the link, end to end: real store, real ledgers, the pair with faults in between. The seed of a failing run is in its name. */
@@ -102,6 +103,43 @@ test('configmaps and secrets go where pods name them, and follow their changes',
   await world.remove('pods', 'default', 'web');
   await world.until('all are gone', () => itemsOf(one).length === 1);
   expect(itemsOf(two)).toEqual(['node']);
+});
+
+test('a token goes to the node of its pod alone, is made anew when its epoch passes, is the same after a restart, and goes with its account', async () => {
+  const [one, two] = await begin(3, ['n1', 'n2']);
+  const account = (uid: string) =>
+    world.put('serviceaccounts', {
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata: { namespace: 'default', name: 'robot', uid },
+    });
+  await account('first');
+  const sources = [{ serviceAccountToken: { path: 'token' } }];
+  const spec = { serviceAccountName: 'robot', volumes: [{ name: 'access', projected: { sources } }] };
+  // One whose epoch passes soon.
+  const uids = Array.from({ length: 100_000 }, (_, at) => `uid-${at}`);
+  const minutesLeft = (uid: string) => (tokenEpoch(uid, world.clock.now()).untilMs - world.clock.now()) / 60_000;
+  const uid = uids.find((each) => minutesLeft(each) > 5 && minutesLeft(each) < 10) ?? '';
+  await world.addPod('n1', 'web', uid, spec);
+  const token = () => {
+    const item = one?.ledger?.documents().items.get(`tokens/${uid}/access/token`)?.item;
+    return item?.kind === 'Token' ? item.token : undefined;
+  };
+  await world.until('the token is there', () => token() !== undefined, 5_000);
+  const before = token();
+  await world.killServer();
+  await world.startServer();
+  await world.until('the link is there', () => world.server?.fleet.statusOf('n1').upToDate === true);
+  expect(token()).toBe(before);
+  await world.until('it is made anew', () => token() !== before, 15 * 60_000);
+  await world.until('it is so', () => one !== undefined && world.isInLine(one), 5_000);
+  const next = token();
+  await world.remove('serviceaccounts', 'default', 'robot');
+  await world.until('it is gone with its account', () => token() === undefined, 5_000);
+  await account('second');
+  await world.until('there is one of the new account', () => token() !== undefined, 5_000);
+  expect(token()).not.toBe(next);
+  expect([...(two?.ledger?.documents().items.keys() ?? [])].filter((key) => key.startsWith('tokens/'))).toEqual([]);
 });
 
 test('a document much larger than a chunk comes over a line that keeps breaking', async () => {

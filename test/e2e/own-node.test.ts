@@ -53,6 +53,8 @@ test('the server is a node of its own, and runs pods', async () => {
   await stage.kubectlWith(JSON.stringify(deployment('web', 2)), 'create', '-f', '-');
   await stage.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s');
   expect(await stage.kubectl('logs', 'deployment/web')).toContain('web version 1 here');
+  // Its pods, and what runs beside them, reach the API by the same name as everywhere.
+  expect(await stage.lab.server.exec('curl', '-sSk', '-m', '5', 'https://10.96.0.1/version')).toContain('gitVersion');
 });
 
 test('kill -9 of both at once restarts no container', async () => {

@@ -37,7 +37,8 @@ export function tokenOrders(pod: KubeObject, view: Pick<View, 'get'>, issuer: st
   const accountUid = view.get('serviceaccounts', namespace, account)?.metadata.uid;
   if (sources.length === 0 || accountUid === undefined) return NONE;
   const node = named(view.get('nodes', '', spec?.nodeName ?? ''));
-  const issuedAt = epochStart(uid, Math.floor(nowMs / 1_000));
+  const { fromMs, untilMs } = tokenEpoch(uid, nowMs);
+  const issuedAt = fromMs / 1_000;
   const orders = sources.map(({ volume, token: { path, audience = '' } }) => ({
     key: `tokens/${uid}/${volume}/${path}`,
     metadata: { podUid: uid, volume, path },
@@ -51,7 +52,7 @@ export function tokenOrders(pod: KubeObject, view: Pick<View, 'get'>, issuer: st
       expiresAt: issuedAt + TOKEN_SECONDS,
     },
   }));
-  return { orders, fromMs: issuedAt * 1_000, untilMs: (issuedAt + EPOCH_SECONDS) * 1_000 };
+  return { orders, fromMs, untilMs };
 }
 
 const NONE: TokenOrders = { orders: [], fromMs: Number.NEGATIVE_INFINITY, untilMs: Number.POSITIVE_INFINITY };
@@ -71,10 +72,11 @@ function named(object: KubeObject | undefined): Named | undefined {
   return name === undefined || uid === undefined ? undefined : { name, uid };
 }
 
-/** Seconds; at or before now, also where a clock stands before 1970. */
-function epochStart(uid: string, nowSeconds: number): number {
+/** The epoch of the pod of this uid that `nowMs` is in, also where a clock stands before 1970. */
+export function tokenEpoch(uid: string, nowMs: number): { readonly fromMs: number; readonly untilMs: number } {
   const offset = offsetOf(uid);
-  return Math.floor((nowSeconds - offset) / EPOCH_SECONDS) * EPOCH_SECONDS + offset;
+  const start = Math.floor((Math.floor(nowMs / 1_000) - offset) / EPOCH_SECONDS) * EPOCH_SECONDS + offset;
+  return { fromMs: start * 1_000, untilMs: (start + EPOCH_SECONDS) * 1_000 };
 }
 
 /** Spreads uids evenly over an epoch. Part of the tokens' bytes: it never changes. */
