@@ -19,6 +19,7 @@ import { faultyLedgerWriter, healthyDisk, readDatabase, writeDatabase, type Disk
 import { EngineWatch } from './engine-watch.ts';
 import { isInside } from '../../src/agent/plan/addresses.ts';
 import { podMemory } from '../../src/agent/memory.ts';
+import type { Readiness } from '../../src/agent/readiness.ts';
 import { isSameBoot } from '../../src/agent/running-time.ts';
 import { createServiceKeeper, type ServiceKeeper } from '../../src/agent/services/service-keeper.ts';
 import type { ServiceTable } from '../../src/net/services/service-table.ts';
@@ -69,14 +70,21 @@ function lanOf(name: string): string {
 }
 
 /** Of this node's pods none is led to that has ended, is gone, or is nothing that it knows of. */
-function checkChosen(node: string, { ports, podCidr }: ServiceTable, ledger: NodeLedger, violated: (what: string) => void): void {
-  const memory = ledger.memory();
-  const owners = new Map([...memory.rows('addresses')].map(([uid, address]) => [address, uid]));
+function checkChosen(
+  node: string,
+  { ports, podCidr }: ServiceTable,
+  ledger: NodeLedger,
+  status: Readiness['status'],
+  violated: (what: string) => void,
+): void {
+  const uids = [...ledger.documents().items.values()].flatMap(({ item }) => (item.kind === 'Pod' ? [item.metadata.uid] : []));
   for (const { key, internal } of ports)
     for (const { address } of internal.filter((backend) => isInside(podCidr, backend.address))) {
-      const pod = podMemory(memory, owners.get(address) ?? '');
-      if (pod === undefined || pod.verdict !== undefined || pod.gone === true)
-        violated(`dead: ${node} leads ${key} to ${address}, whose pod ${pod === undefined ? 'it does not know' : 'has ended'}`);
+      // What is only being written down is known, too.
+      const owners = uids.filter((uid) => status(uid)?.podIP === address);
+      const isDead = (uid: string) => podMemory(ledger.memory(), uid)?.verdict !== undefined;
+      if (owners.length === 0 || owners.every(isDead))
+        violated(`dead: ${node} leads ${key} to ${address}, whose pod ${owners.length === 0 ? 'it does not know' : 'has ended'}`);
     }
 }
 
@@ -280,7 +288,7 @@ export class SimNode {
       bootedAnew: !isSameBoot({ id: bootId }, ledger.memory()),
       rules: {
         ensure: async (table) => {
-          if (life.alive) checkChosen(this.name, table, ledger, this.#options.violated);
+          if (life.alive) checkChosen(this.name, table, ledger, loop.readiness.status, this.#options.violated);
           return 'changed';
         },
       },

@@ -158,10 +158,10 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
     });
 
   const ensure = async (signal: AbortSignal): Promise<void> => {
-    const view = model.view();
     const context = await contextOf(signal);
     if (context === undefined) return;
-    const { table, refusals } = makeTable(view, context);
+    // After what had to be waited for: as it is known now.
+    const { table, refusals } = makeTable(model.view(), context);
     await rules.ensure(table, signal);
     isProgrammed = true;
     await tell(refusals);
