@@ -33,6 +33,28 @@ export function withTokenVolume(spec: PodSpec, account: ServiceAccount | undefin
   };
 }
 
+/** As the pod would be without: for a node that can not do it, and never could. What the pod itself asks for stays. */
+export function withoutTokenVolume(spec: PodSpec): PodSpec {
+  const names = new Set((spec.volumes ?? []).filter(isTokenVolume).map(({ name }) => name));
+  if (names.size === 0) return spec;
+  const bare = ({ volumeMounts, ...rest }: Container): Container => {
+    const left = (volumeMounts ?? []).filter(({ name }) => !names.has(name));
+    return { ...rest, ...(left.length === 0 ? {} : { volumeMounts: left }) };
+  };
+  const { volumes = [], ...rest } = spec;
+  const left = volumes.filter(({ name }) => !names.has(name));
+  return {
+    ...rest,
+    ...(left.length === 0 ? {} : { volumes: left }),
+    ...(spec.initContainers === undefined ? {} : { initContainers: spec.initContainers.map(bare) }),
+    containers: spec.containers.map(bare),
+  };
+}
+
+function isTokenVolume({ name, projected }: Volume): boolean {
+  return name.startsWith(NAME_PREFIX) && projected?.sources?.some((source) => source.serviceAccountToken !== undefined) === true;
+}
+
 function tokenVolume(name: string): Volume {
   const fieldRef = { apiVersion: 'v1', fieldPath: 'metadata.namespace' };
   return {

@@ -108,14 +108,16 @@ function refresh(peer: Peer, { view, encoder, references, shared, tokenIssuer, c
   if (!isOutdated(peer)) return;
   const now = view();
   const standing = peer.current?.rev === now.revision ? peer.current.tokens.atMs : undefined;
+  const takesShared = peer.session?.takesShared === true;
   const projection = project(now, peer.node, (source) => encoder.hashOf(source), {
     issuer: tokenIssuer,
     nowMs: standing ?? clock.now(),
+    // They came with services.
+    withoutTokens: !takesShared,
   });
   peer.dirty = false;
   references.set(peer.node, projection.references);
   const before = peer.current;
-  const takesShared = peer.session?.takesShared === true;
   const digest = takesShared ? shared.digest(peer.node, projection.own) : digestOf(projection.own);
   const next = { ...projection, digest, shared: takesShared ? shared.current : undefined };
   if (before?.digest === digest) {

@@ -1,5 +1,7 @@
+import type { Pod } from '#api/kinds/pod.ts';
 import type { Index } from '#api/link/statement.ts';
 import type { KubeObject } from '#api/object.ts';
+import { withoutTokenVolume } from '../admission/token-volume.ts';
 import type { View } from '../view.ts';
 import { referencesOf } from './references.ts';
 import { accountOf, tokenOrders, type TokenOrder } from './token-orders.ts';
@@ -24,13 +26,18 @@ export type Source =
   /** `spec`: of the pod. */
   | { readonly order: TokenOrder; readonly spec: object };
 
-export type TokenTime = { readonly issuer: string; readonly nowMs: number };
+export type TokenTime = {
+  readonly issuer: string;
+  readonly nowMs: number;
+  /** The node's agent is of before tokens: it gets pods as they were then, rather than refuse them. */
+  readonly withoutTokens?: boolean;
+};
 
 export function project(
   view: Pick<View, 'get' | 'podsOn'>,
   node: string,
   hash: (source: Source) => string,
-  { issuer, nowMs }: TokenTime,
+  { issuer, nowMs, withoutTokens = false }: TokenTime,
 ): Projection {
   const own = new Map<string, string>();
   const sources = new Map<string, Source>();
@@ -46,7 +53,8 @@ export function project(
   };
   const tokens = { atMs: nowMs, fromMs: Number.NEGATIVE_INFINITY, untilMs: Number.POSITIVE_INFINITY };
   addObject('node', 'nodes', view.get('nodes', '', node));
-  for (const pod of view.podsOn(node)) {
+  for (const stored of view.podsOn(node)) {
+    const pod = withoutTokens ? bare(stored) : stored;
     addObject(`pods/${pod.metadata.uid ?? ''}`, 'pods', pod);
     for (const reference of referencesOf(pod)) references.add(reference);
     const account = accountOf(pod);
@@ -62,6 +70,13 @@ export function project(
     addObject(reference, resource, view.get(resource, namespace, name));
   }
   return { own, sources, references: new Set([...references, ...accounts]), tokens };
+}
+
+function bare(pod: KubeObject): KubeObject {
+  // Stored pods were decoded against the pod's schema.
+  const { spec } = pod as Pod;
+  const without = spec && withoutTokenVolume(spec);
+  return without === spec ? pod : { ...pod, spec: without };
 }
 
 function specOf(pod: KubeObject): object {

@@ -90,3 +90,26 @@ test('tokens are in the document of the node that has the pod, the same after an
   expect(item).toMatchObject({ kind: 'Token', metadata: { podUid: pod.metadata.uid, volume: 'access', path: 'token' } });
   expect(readToken(key, issuer, item.token)).toMatchObject({ kind: 'bound', pod: { name: 'web' }, node: { name: 'n1' } });
 });
+
+test('an agent of before tokens gets its pods as they were then, and refuses only what they ask for themselves', () => {
+  const projected = { sources: [{ serviceAccountToken: { path: 'token' } }] };
+  const own = { name: 'own', projected };
+  const mounts = ['kube-api-access-x7k2p', 'own'].map((name) => ({ name, mountPath: `/${name}` }));
+  const containers = [
+    { name: 'a', volumeMounts: mounts },
+    { name: 'b', volumeMounts: mounts.slice(0, 1) },
+  ];
+  const spec = { nodeName: 'n1', serviceAccountName: 'robot', containers };
+  const given = objectOf({ ...pod, spec: { ...spec, volumes: [own, { name: 'kube-api-access-x7k2p', projected }] } });
+  const then = objectOf({
+    ...pod,
+    spec: { ...spec, volumes: [own], containers: [{ name: 'a', volumeMounts: mounts.slice(1) }, { name: 'b' }] },
+  });
+  const encoder = new ItemEncoder('10.32.0.0/11', key);
+  const { own: index } = project(viewOf([{ resource: 'pods', object: given }]), 'n1', (source) => encoder.hashOf(source), {
+    issuer,
+    nowMs: NOW,
+    withoutTokens: true,
+  });
+  expect([...index]).toEqual([[`pods/${pod.metadata.uid}`, encoder.hash('pods', then)]]);
+});
