@@ -107,8 +107,9 @@ const restarts = () =>
   world.kubectl('get', 'pod', 'inside', '-o', 'jsonpath={.status.containerStatuses[0].restartCount} {.metadata.uid}');
 
 test('a stock client reads what its role says, and nothing else', async () => {
-  const { elsewhere, variables } = await told('of its pods', ({ pods }) => pods === 'inside');
+  const { elsewhere, address, variables } = await told('of its pods', ({ pods }) => pods === 'inside');
   expect(elsewhere).toBe('403');
+  expect(address).toBe('10.96.0.1');
   expect(variables).toMatchObject({
     KUBERNETES_SERVICE_HOST: '10.96.0.1',
     KUBERNETES_SERVICE_PORT: '443',
@@ -161,6 +162,7 @@ test('after a power cut without the server its token is there, and it is refused
   const found = await told('that it is refused', ({ pods }) => pods === 'ECONNREFUSED');
   expect(found.token).toBe(token);
   expect(found.file).toBe('two');
+  expect(found.address).toBe('10.96.0.1');
   expect(found.podsMs).toBeLessThan(AT_ONCE_MS);
   await world.lab.startServer();
   await waitForNode(world, host.name, 'True');

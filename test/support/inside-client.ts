@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
 
@@ -11,6 +12,8 @@ export type Told = {
   readonly pods: string;
   readonly podsMs: number;
   readonly elsewhere: string;
+  /** What the API's name resolves to. */
+  readonly address: string;
   readonly file: string;
   readonly labels: string;
   readonly token: string;
@@ -38,6 +41,7 @@ async function look(): Promise<void> {
     pods,
     podsMs,
     elsewhere: await names('kube-system').catch(reason),
+    address: await lookup('kubernetes.default.svc').then(({ address }) => address, reason),
     file: readFileSync('/settings/value', 'utf8'),
     labels: readFileSync('/settings/labels', 'utf8'),
     token: readFileSync(`${ACCOUNT}/token`, 'utf8'),
