@@ -15,6 +15,8 @@ export type Told = {
   /** What the API's name resolves to. */
   readonly address: string;
   readonly file: string;
+  /** The same file, mounted by itself. */
+  readonly fixed: string;
   readonly labels: string;
   readonly token: string;
   readonly variables: Readonly<Record<string, string | undefined>>;
@@ -43,6 +45,7 @@ async function look(): Promise<void> {
     elsewhere: await names('kube-system').catch(reason),
     address: await lookup('kubernetes.default.svc').then(({ address }) => address, reason),
     file: readFileSync('/settings/value', 'utf8'),
+    fixed: readFileSync('/fixed', 'utf8'),
     labels: readFileSync('/settings/labels', 'utf8'),
     token: readFileSync(`${ACCOUNT}/token`, 'utf8'),
     variables: process.env,

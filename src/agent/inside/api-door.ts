@@ -1,4 +1,5 @@
 import type { Clock } from '#lib/clock.ts';
+import { hasCode } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
 import { createRunner, type Runner } from '#lib/runner.ts';
@@ -8,7 +9,8 @@ import type { Dialer } from '#net/tls/dial.ts';
 
 /**
  * The API for this node's pods: they reach the server by the way that the link takes, through its resolver and whatever lies between. TLS is theirs, end to
- * end. Open while the link is up; while it is not, who connects is refused at once.
+ * end. Open while the link is up; while it is not, who connects is refused at once. A link that was cut finds out only after a while: who could not be handed
+ * on shuts the door, too, until the server was reached again.
  */
 export type ApiDoor = {
   readonly start: () => void;
@@ -30,8 +32,9 @@ export type ApiDoorOptions = {
 };
 
 const KEY = 'api';
-const BACKOFF_MS_MAX = 10_000;
-/** Failures to hand a connection on that the log hears of, and how often. */
+const BACKOFF_MS_MAX = 5_000;
+const PROBE_MS_MAX = 3_000;
+/** How often the log hears of connections that could not be handed on. */
 const TOLD_EVERY_MS = 60_000;
 
 export function createApiDoor(options: ApiDoorOptions): ApiDoor {
@@ -40,7 +43,13 @@ export function createApiDoor(options: ApiDoorOptions): ApiDoor {
   const stopping = new AbortController();
   let toldMs = Number.NEGATIVE_INFINITY;
   let runner: Runner | undefined;
+  let isDoubtful = false;
   const failed = (error: unknown) => {
+    if (hasCode(error, 'Unreachable')) {
+      isDoubtful = true;
+      listener.shut();
+      runner?.signal(KEY);
+    }
     if (clock.monotonic() - toldMs < TOLD_EVERY_MS) return;
     toldMs = clock.monotonic();
     log.warn({ err: error }, 'a connection of a pod to the API could not be handed on');
@@ -48,6 +57,11 @@ export function createApiDoor(options: ApiDoorOptions): ApiDoor {
   const listener = createSpliceListener({ address, port, dial: dialer.dialPlain, keepaliveMs, failed, clock });
   const isWanted = () => isLinkUp() && !stopping.signal.aborted;
   const run = async (): Promise<undefined> => {
+    if (isWanted() && isDoubtful) {
+      const socket = await dialer.dialPlain(PROBE_MS_MAX, stopping.signal);
+      socket.destroy();
+      isDoubtful = false;
+    }
     if (isWanted()) await listener.open();
     // It may have gone meanwhile.
     if (!isWanted()) listener.close();
@@ -55,7 +69,16 @@ export function createApiDoor(options: ApiDoorOptions): ApiDoor {
   return {
     start: () => {
       runner ??= createRunner(
-        { name: KEY, run, keys: () => [KEY], backoffMsMax: BACKOFF_MS_MAX, clock, ids, log },
+        {
+          name: KEY,
+          run,
+          keys: () => [KEY],
+          backoffMsMax: BACKOFF_MS_MAX,
+          isOrdinary: (error) => hasCode(error, 'Unreachable', 'Aborted'),
+          clock,
+          ids,
+          log,
+        },
         stopping.signal,
       );
     },
@@ -66,6 +89,8 @@ export function createApiDoor(options: ApiDoorOptions): ApiDoor {
     },
     look: () => {
       if (!isWanted()) listener.close();
+      // It has just been reached.
+      else isDoubtful = false;
       runner?.signal(KEY);
     },
   };

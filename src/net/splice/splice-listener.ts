@@ -10,9 +10,10 @@ import { SkerryError } from '#lib/error.ts';
 export type SpliceListener = {
   /** Resolves when it listens; at once if it does. Rejects with code Unavailable, naming the address. */
   readonly open: () => Promise<void>;
-  /** Takes no more connections and resets those that are there: their peers know at once. */
+  /** Takes no more connections; those that are there go on. */
+  readonly shut: () => void;
+  /** Shuts, and resets those that are there: their peers know at once. */
   readonly close: () => void;
-  readonly isOpen: () => boolean;
 };
 
 export type SpliceListenerOptions = {
@@ -71,12 +72,16 @@ export function createSpliceListener(options: SpliceListenerOptions): SpliceList
     socket.resetAndDestroy();
   };
 
+  const shut = () => {
+    server?.close();
+    server = undefined;
+  };
+
   return {
     open: async () => {
       if (server !== undefined) return;
       const made = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
-      const { signal } = (closing = new AbortController());
-      made.on('connection', (socket) => void take(socket, signal));
+      made.on('connection', (socket) => void take(socket, closing.signal));
       made.listen(port, address);
       try {
         await once(made, 'listening');
@@ -86,13 +91,13 @@ export function createSpliceListener(options: SpliceListenerOptions): SpliceList
       made.on('error', failed);
       server = made;
     },
+    shut,
     close: () => {
-      server?.close();
-      server = undefined;
+      shut();
       closing.abort();
+      closing = new AbortController();
       for (const socket of near) socket.resetAndDestroy();
     },
-    isOpen: () => server !== undefined,
   };
 }
 
