@@ -69,14 +69,14 @@ edit what is in the namespace shop. Members of the group system:masters may do e
       }
       const { key, certificate, expires } = await certificateFor({ user, groups: group, ttlMs: ttl ?? TTL_MS_DEFAULT }, own);
       context.stdout(kubeconfigText({ server: reached, user, ca, certificate, key }));
-      context.stderr(`a key of user ${user}, good until ${expires}\n${group.includes(MASTERS) ? '' : mayNothing(user)}`);
+      context.stderr(`a key of user ${user}, good until ${expires}\n${group.includes(MASTERS) ? '' : mayByRoles(user)}`);
     });
 }
 
 const MASTERS = 'system:masters';
 
-const mayNothing = (user: string): string =>
-  `Warning: ${user} may do nothing with it yet: in this release only members of the group ${MASTERS} may (--group ${MASTERS})\n`;
+const mayByRoles = (user: string): string =>
+  `${user} may do what roles allow that are bound to this name or to a group: kubectl create rolebinding NAME --clusterrole edit --user ${user} --namespace NAMESPACE\n`;
 
 /** Undefined where it can not be read: the kubeconfig is made without a word about it. */
 function serverCertificate(dataDir: string): X509Certificate | undefined {
