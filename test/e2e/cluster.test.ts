@@ -165,8 +165,9 @@ test('a reset leaves the cluster and removes what is ours, and nothing else', as
   await host.exec('docker', 'run', '-d', '--name', 'foreign', '--network', 'none', 'foreign:1', 'sleep', '100000');
   await host.exec('nft', 'add', 'table', 'ip', 'foreign');
   const said = await reset();
+  // Of memory: each pod's Secret and its account's token.
   expect(said).toMatch(
-    /^removed \d containers of 2 pods\nremoved image skerry\/pause:\S+\n[^]*removed nft table skerry\n[^]*removed 2 mounts of memory\n/,
+    /^removed \d containers of 2 pods\nremoved image skerry\/pause:\S+\n[^]*removed nft table skerry\n[^]*removed 4 mounts of memory\n/,
   );
   expect(said).toContain(`node ${host.name} has left its cluster\nthis machine can join anew`);
   expect(said).not.toContain('left the');
