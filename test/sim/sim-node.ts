@@ -83,7 +83,8 @@ function checkChosen(
       // What is only being written down is known, too.
       const owners = uids.filter((uid) => status(uid)?.podIP === address);
       const isDead = (uid: string) => podMemory(ledger.memory(), uid)?.verdict !== undefined;
-      if (owners.length === 0 || owners.every(isDead))
+      // Also of an address that no pod has.
+      if (owners.every(isDead))
         violated(`dead: ${node} leads ${key} to ${address}, whose pod ${owners.length === 0 ? 'it does not know' : 'has ended'}`);
     }
 }
