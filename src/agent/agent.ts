@@ -9,10 +9,9 @@ import { createAgentTransport } from '#net/link/agent.ts';
 import { createLanRoutes } from '#net/routes/lan-routes.ts';
 import { ASKED_PORT, askThroughRedirect } from '#net/services/ask-through-redirect.ts';
 import { createAskedListener } from '#net/services/asked-listener.ts';
-import { ensureServiceAddress } from '#net/services/service-address.ts';
 import { createServiceRules } from '#net/services/service-rules.ts';
-import { runCommand } from '#net/wire/command.ts';
 import { createWiring } from '#net/wire/ip-wiring.ts';
+import { ensureOwnAddress } from '#net/wire/own-address.ts';
 import { API_ADDRESS, API_PORT } from '#net/splice/api-address.ts';
 import { createDialer } from '#net/tls/dial.ts';
 import { SERVICE_ADDRESS } from '#net/wire/rules.ts';
@@ -151,8 +150,8 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     bootedAnew,
     rules: createServiceRules({ isStanding: (abort) => askThroughRedirect(SERVICE_ADDRESS, clock, abort) }),
     address: SERVICE_ADDRESS,
-    extras: async (network, abort) => {
-      await ensureServiceAddress(runCommand, { address: SERVICE_ADDRESS, serviceCidr: network.serviceCIDR }, abort);
+    extras: async (abort) => {
+      await ensureOwnAddress(SERVICE_ADDRESS, abort);
       const redirects = [
         { protocol: 'tcp', port: ASKED_PORT, toPort: await asked.listen() },
         { protocol: 'tcp', port: DNS_PORT, toPort: DNS_TCP_PORT },

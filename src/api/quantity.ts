@@ -96,10 +96,6 @@ export function quantityOf(value: number, format: QuantityFormat = 'DecimalSI'):
   return { nanos: BigInt(Math.round(value)) * NANO, format };
 }
 
-export function milliQuantityOf(milli: number, format: QuantityFormat = 'DecimalSI'): Quantity {
-  return { nanos: BigInt(Math.round(milli)) * MILLI, format };
-}
-
 export function formatQuantity({ nanos, format }: Quantity): string {
   if (nanos === 0n) return '0';
   // Upstream: a binary quantity below 1024 or with a fraction is shown in decimal rather than rounded.

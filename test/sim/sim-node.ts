@@ -294,7 +294,7 @@ export class SimNode {
         },
       },
       address: '169.254.20.10',
-      extras: async () => ({ redirects: [], untracked: [], api: undefined }),
+      extras: async () => ({ redirects: [], untracked: [], api: { address: '169.254.20.10', port: 6444 } }),
       ownAddresses: () => [],
       server: 'server',
       listening: async () => new Set(),

@@ -2,7 +2,7 @@ import { exactlyEqual } from '#api/equal.ts';
 import { DNS_ADDRESS, DNS_PORT, DNS_TCP_PORT } from '#net/dns/address.ts';
 import { createDnsServer } from '#net/dns/dns-server.ts';
 import type { Upstream } from '#net/dns/exchange.ts';
-import { ensureOwnAddress } from '#net/dns/own-address.ts';
+import { ensureOwnAddress } from '#net/wire/own-address.ts';
 import type { Clock } from '#lib/clock.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';

@@ -65,7 +65,7 @@ function keeperWorld(bootedAnew = false) {
       },
     },
     address: '169.254.20.10',
-    extras: async () => ({ redirects: [], untracked: [], api: undefined }),
+    extras: async () => ({ redirects: [], untracked: [], api: { address: '169.254.20.10', port: 6444 } }),
     ownAddresses: () => ['192.168.1.5'],
     server: '203.0.113.1',
     listening: async () => world.listening,

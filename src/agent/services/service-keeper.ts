@@ -1,7 +1,7 @@
 import { canonicalText } from '#api/link/canonical-text.ts';
 import { parseIp } from '#api/ip.ts';
 import type { PodFacts } from '#api/kinds/service/endpoints.ts';
-import type { NetworkItem, PodItem } from '#api/link/items.ts';
+import type { PodItem } from '#api/link/items.ts';
 import type { Report } from '#api/link/reports.ts';
 import type { Clock } from '#lib/clock.ts';
 import type { Ids } from '#lib/ids.ts';
@@ -32,7 +32,7 @@ export type ServiceKeeperOptions = {
   /** The node's own address for services. */
   readonly address: string;
   /** What else is to be led at it; asked at each look. */
-  readonly extras: (network: NetworkItem['spec'], signal: AbortSignal) => Promise<ServiceExtras>;
+  readonly extras: (signal: AbortSignal) => Promise<ServiceExtras>;
   readonly ownAddresses: () => readonly string[];
   /** Host name or address of the server. */
   readonly server: string;
@@ -46,8 +46,8 @@ export type ServiceKeeperOptions = {
 export type ServiceExtras = {
   readonly redirects: readonly Redirect[];
   readonly untracked: readonly number[];
-  /** Where the API is served to pods, while it is. */
-  readonly api: Backend | undefined;
+  /** Where the API is served to pods: while it is not, nothing listens there. */
+  readonly api: Backend;
 };
 
 export type ServiceViews = {
@@ -63,8 +63,6 @@ export type ServiceKeeper = ServiceViews & {
   readonly settled: (signal: AbortSignal) => Promise<void>;
   /** What is known of the ways to other nodes. */
   readonly setPaths: (paths: ReadonlyMap<string, PeerPath>) => void;
-  /** What `extras` gives has changed. */
-  readonly look: () => void;
   readonly idle: () => boolean;
 };
 
@@ -129,7 +127,7 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
     const podCidr = nodeItem(ledger.documents())?.spec.podCIDR;
     // A server of before services, or none yet.
     if (network === undefined || podCidr === undefined) return undefined;
-    const [listening, extras] = await Promise.all([options.listening(), options.extras(network, signal)]);
+    const [listening, extras] = await Promise.all([options.listening(), options.extras(signal)]);
     const { serviceCIDR: serviceCidr, clusterCIDR: clusterCidr } = network;
     return {
       serviceCidr,
@@ -232,7 +230,6 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
       model.setPaths(paths);
       publish();
     },
-    look: () => runner?.signal(KEY),
     idle: () => runner?.idle() ?? true,
   };
 }

@@ -10,7 +10,7 @@ const CONTEXT: TableContext = {
   address: '169.254.20.10',
   redirects: [],
   untracked: [],
-  api: undefined,
+  api: { address: '169.254.20.10', port: 6444 },
   ownAddresses: new Set(['192.168.1.5']),
   serverAddresses: new Set(['203.0.113.1']),
   taken: new Map([
@@ -74,10 +74,7 @@ test('which ports lead where', () => {
     [service('web', { type: 'NodePort', ports: [{ ...TCP, nodePort: 30080 }], externalTrafficPolicy: 'Local' })],
     ['default/web 10.96.0.7:80/tcp → 10.32.0.2:9000,10.32.1.2:9000; node port 30080; outside → 10.32.0.2:9000; keeps the client'],
   );
-  check([service('kubernetes', { ports: [{ port: 443 }] })], ['default/kubernetes 10.96.0.7:443/tcp → refused']);
-  check([service('kubernetes', { ports: [{ port: 443 }] })], ['default/kubernetes 10.96.0.7:443/tcp → 169.254.20.10:6444'], {
-    api: { address: '169.254.20.10', port: 6444 },
-  });
+  check([service('kubernetes', { ports: [{ port: 443 }] })], ['default/kubernetes 10.96.0.7:443/tcp → 169.254.20.10:6444']);
 });
 
 test('what is the machine’s own stays so, and is told', () => {

@@ -15,8 +15,8 @@ export type TableContext = {
   readonly address: string;
   readonly redirects: readonly Redirect[];
   readonly untracked: readonly number[];
-  /** Where the API is served to pods; undefined: it is not, and connections to it are refused at once. */
-  readonly api: Backend | undefined;
+  /** Where the API is served to pods. */
+  readonly api: Backend;
   /** The machine's addresses, but loopback. */
   readonly ownAddresses: ReadonlySet<string>;
   /** Where the server is, as far as it is an address. */
@@ -91,7 +91,7 @@ function partOf({ item, endpoints }: KnownService, context: TableContext): Part 
         ...(sessionAffinity === 'ClientIP'
           ? { affinitySeconds: sessionAffinityConfig?.clientIP?.timeoutSeconds ?? AFFINITY_SECONDS_DEFAULT }
           : {}),
-        internal: isApi(item) ? (context.api === undefined ? [] : [context.api]) : internal,
+        internal: isApi(item) ? [context.api] : internal,
         external: isOutside ? backends(chooseEndpoints(endpoints, policyOf(spec.externalTrafficPolicy)), name, protocol) : [],
         keepsClient: isOutside && spec.externalTrafficPolicy === 'Local',
       },

@@ -23,9 +23,6 @@ export type DnsServer = {
   readonly forwardTo: (upstreams: readonly Upstream[]) => void;
   /** The network may have come up: whoever was silent is asked at once. */
   readonly retryNow: () => void;
-  /** What it listens on may be gone. */
-  readonly check: () => void;
-  readonly isListening: () => boolean;
 };
 
 export type DnsServerOptions = {
@@ -124,7 +121,5 @@ export function createDnsServer(options: DnsServerOptions): DnsServer {
     serve: (names) => index.serve(names),
     forwardTo: (all) => upstreams.set(all),
     retryNow: () => probing?.signal(KEY),
-    check: () => listening?.signal(KEY),
-    isListening: () => listener.isOpen(),
   };
 }

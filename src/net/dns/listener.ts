@@ -41,10 +41,6 @@ export class Listener {
     this.tcp ??= await this.openTcp();
   }
 
-  isOpen(): boolean {
-    return this.udp !== undefined && this.tcp !== undefined;
-  }
-
   closeUdp(): void {
     this.udp?.close();
     this.udp = undefined;

@@ -33,12 +33,6 @@ export function parentOf(key: NameKey): NameKey | undefined {
   return key.length <= 1 ? undefined : key.slice(key.charCodeAt(0) + 1);
 }
 
-export function isBelow(key: NameKey, zone: NameKey): boolean {
-  for (let at: NameKey | undefined = key; at !== undefined && at.length >= zone.length; at = parentOf(at))
-    if (at === zone) return true;
-  return false;
-}
-
 export function firstLabel(key: NameKey): string {
   return key.slice(1, 1 + key.charCodeAt(0));
 }

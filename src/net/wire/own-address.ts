@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os';
-import { runCommand, type Command } from '../wire/command.ts';
+import { runCommand, type Command } from './command.ts';
 
 /**
  * Sees that the node's own address for names and services is there, on lo. Of scope host, so that nothing ever leaves the node with it. A look costs no process; only what is missing is
