@@ -20,7 +20,8 @@ describe('room and kind', () => {
   test.each<[string, Partial<Disk>, Expected]>([
     ['plenty', {}, [['ok', /^\/var\/lib \(data\): 10 GB of 30 GB free, ext4$/]]],
     ['below 300 MB', space({ bytesFree: 299 * MB }), [['error', /only 299 MB of 30 GB free; 300 MB are needed.*prune/s]]],
-    ['300 MB, but below 5 %', space({ bytesFree: 301 * MB }), [['warning', /only 301 MB.*disk pressure/s]]],
+    ['300 MB, but below 10 %', space({ bytesFree: 301 * MB }), [['warning', /only 301 MB.*disk pressure/s]]],
+    ['where the node is under pressure', space({ bytesFree: 2.9 * GB }), [['warning', /only 2\.9 GB.*disk pressure/s]]],
     ['300 MB of a small disk', space({ bytes: 2 * GB, bytesFree: 301 * MB }), []],
     ['a disk of its own, smaller than what a large one needs', own({ bytes: 256 * MB, bytesFree: 230 * MB }), []],
     [

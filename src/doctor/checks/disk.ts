@@ -22,8 +22,9 @@ const BYTES_FREE_MIN = 300 * 1024 ** 2;
 /** A disk for data alone may be small as a whole: a database and its log have room while a fifth is free, and this at least. */
 const SHARE_FREE_SMALL = 0.2;
 const BYTES_FREE_SMALL = 32 * 1024 ** 2;
-/** As a kubelet's default for its own file system, and as the node's condition DiskPressure. */
-const SHARE_FREE_MIN = 0.05;
+/** As the node's condition DiskPressure, and as a kubelet's defaults for its own file system. */
+const SHARE_FREE_MIN = 0.1;
+const INODES_SHARE_MIN = 0.05;
 
 const UNFIT: Readonly<Record<string, string>> = {
   tmpfs: 'it is memory: all is gone with the next boot',
@@ -113,9 +114,9 @@ function judgeRoom(what: string, { purpose, path, mount, space }: Seen): readonl
   return [
     ...(bytesFree < needed ? [problem(`${what}: only ${free} free; ${amount(needed)} are needed`, clean)] : []),
     ...(bytesFree >= needed && bytesFree < bytes * SHARE_FREE_MIN
-      ? [warning(`${what}: only ${free} free; below 5 % the node counts as under disk pressure and takes no more pods`, clean)]
+      ? [warning(`${what}: only ${free} free; below 10 % the node counts as under disk pressure and takes no more pods`, clean)]
       : []),
-    ...(inodes > 0 && inodesFree < inodes * SHARE_FREE_MIN
+    ...(inodes > 0 && inodesFree < inodes * INODES_SHARE_MIN
       ? [
           problem(
             `${what}: ${inodesFree} of ${inodes} inodes left: no more files can be made soon`,
