@@ -10,7 +10,8 @@ import { rfc3339 } from '#lib/time.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { MachineFacts, MachineReadings } from './node/machine.ts';
 import { allocatableOf, nodeCapacity } from './node/capacity.ts';
-import { PRESSURE_HOLD_MS, nodeConditions, pressuresOf, type Pressure } from './node/node-conditions.ts';
+import { nodeConditions } from './node/node-conditions.ts';
+import { createPressureWatch, type Pressures } from './node/pressures.ts';
 import { nodeItem } from './plan/items.ts';
 import type { PodFacts } from './render/field-ref.ts';
 import type { EngineInfo, Runtime } from './runtime/runtime.ts';
@@ -65,7 +66,7 @@ const KEY = 'status';
 export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
   const { ledger, machine, clock, runtime, nodeName } = options;
   const stopping = new AbortController();
-  const lastFelt = new Map<Pressure, number>();
+  const pressures = createPressureWatch(options);
   let runner: Runner | undefined;
   /** As it last said; `isAsked`: since it was last away. */
   let engine: EngineInfo | undefined;
@@ -83,13 +84,6 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
       podCidr: nodeItem(ledger.documents())?.spec.podCIDR,
       caps: options.caps,
     });
-
-  const heldPressures = (felt: ReadonlySet<Pressure>): ReadonlySet<Pressure> => {
-    const nowMs = clock.monotonic();
-    for (const pressure of felt) lastFelt.set(pressure, nowMs);
-    for (const [pressure, atMs] of lastFelt) if (nowMs - atMs > PRESSURE_HOLD_MS) lastFelt.delete(pressure);
-    return new Set(lastFelt.keys());
-  };
 
   const askEngine = async (signal: AbortSignal) => {
     if (options.health()?.ready !== true) {
@@ -112,10 +106,10 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
     lan = found === '' ? lan : found;
     // Its last answers go on counting.
     await askEngine(signal).catch(options.noteEngine);
-    await report(heldPressures(pressuresOf(readings)));
+    await report(pressures.feel(readings));
   };
 
-  const report = async (pressures: ReadonlySet<Pressure>) => {
+  const report = async (felt: Pressures) => {
     const health = options.health();
     if (health === undefined) return;
     const before = lastReport(ledger);
@@ -125,7 +119,11 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
       capacity: had,
       allocatable,
       addresses: [...(address === undefined ? [] : [{ type: 'InternalIP', address }]), { type: 'Hostname', address: nodeName }],
-      conditions: nodeConditions({ pressures, health, unknownKeys: options.unknownKeys }, before?.conditions ?? [], clock.now()),
+      conditions: nodeConditions(
+        { pressures: felt, health, unknownKeys: options.unknownKeys },
+        before?.conditions ?? [],
+        clock.now(),
+      ),
       nodeInfo: {
         machineID: machine.machineId,
         systemUUID: machine.systemUuid,

@@ -55,6 +55,7 @@ const MACHINE = {
 };
 const READINGS = {
   memoryAvailableBytes: 4 * GIB,
+  diskPath: '/var/lib/skerry',
   diskBytes: 32 * GIB,
   diskAvailableBytes: 16 * GIB,
   inodes: 1e6,

@@ -17,6 +17,8 @@ export type MachineFacts = {
 
 export type MachineReadings = {
   readonly memoryAvailableBytes: number;
+  /** What is kept on that disk. */
+  readonly diskPath: string;
   readonly diskBytes: number;
   readonly diskAvailableBytes: number;
   readonly inodes: number;
@@ -53,6 +55,7 @@ export async function takeReadings(path: string): Promise<MachineReadings> {
   const availableKib = Number(/^MemAvailable:\s+(\d+)/m.exec(memory)?.[1]);
   return {
     memoryAvailableBytes: Number.isFinite(availableKib) ? availableKib * 1024 : totalmem(),
+    diskPath: path,
     diskBytes: disk === undefined ? 0 : disk.blocks * disk.bsize,
     diskAvailableBytes: disk === undefined ? 0 : disk.bavail * disk.bsize,
     inodes: disk?.files ?? 0,

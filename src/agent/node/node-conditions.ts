@@ -2,32 +2,10 @@ import type { NodeCondition } from '#api/generated/types.ts';
 import { cutText } from '#lib/cut-text.ts';
 import { rfc3339 } from '#lib/time.ts';
 import type { EngineHealth } from '../sight.ts';
-import type { MachineReadings } from './machine.ts';
+import type { Pressure, Pressures } from './pressures.ts';
 
-/** The node's conditions from its readings: thresholds and words of upstream's kubelet (pkg/kubelet/eviction defaults). Pure. */
-const MEMORY_BYTES_MIN = 100 * 1024 * 1024;
-const DISK_SHARE_MIN = 0.1;
-const INODES_SHARE_MIN = 0.05;
-const PIDS_SHARE_MIN = 0.05;
+/** The node's conditions, in words of upstream's kubelet. Pure. */
 const MESSAGE_BYTES_MAX = 1_024;
-/** A pressure that has passed is believed after this long (upstream: eviction-pressure-transition-period). */
-export const PRESSURE_HOLD_MS = 5 * 60_000;
-
-export type Pressure = 'MemoryPressure' | 'DiskPressure' | 'PIDPressure';
-
-/** Which pressures are felt right now. What could not be read presses nobody. */
-export function pressuresOf(readings: MachineReadings): ReadonlySet<Pressure> {
-  const below = (left: number, all: number, share: number) => all > 0 && left / all < share;
-  const felt: Pressure[] = [];
-  if (readings.memoryAvailableBytes < MEMORY_BYTES_MIN) felt.push('MemoryPressure');
-  if (
-    below(readings.diskAvailableBytes, readings.diskBytes, DISK_SHARE_MIN) ||
-    below(readings.inodesFree, readings.inodes, INODES_SHARE_MIN)
-  )
-    felt.push('DiskPressure');
-  if (below(readings.pidsMax - readings.pids, readings.pidsMax, PIDS_SHARE_MIN)) felt.push('PIDPressure');
-  return new Set(felt);
-}
 
 const WORDS: Readonly<Record<Pressure, { readonly no: readonly [string, string]; readonly yes: readonly [string, string] }>> = {
   MemoryPressure: {
@@ -45,7 +23,7 @@ const WORDS: Readonly<Record<Pressure, { readonly no: readonly [string, string];
 };
 
 export type Felt = {
-  readonly pressures: ReadonlySet<Pressure>;
+  readonly pressures: Pressures;
   readonly health: EngineHealth;
   /** Of the configuration, as sentences. */
   readonly unknownKeys: readonly string[];
@@ -58,8 +36,10 @@ export function nodeConditions(
   wallMs: number,
 ): readonly NodeCondition[] {
   const pressed = (['MemoryPressure', 'DiskPressure', 'PIDPressure'] as const).map((type) => {
-    const [reason, message] = pressures.has(type) ? WORDS[type].yes : WORDS[type].no;
-    return { type, status: pressures.has(type) ? 'True' : 'False', reason, message };
+    const why = pressures.get(type);
+    const [reason, words] = why === undefined ? WORDS[type].no : WORDS[type].yes;
+    const message = why === undefined || why === '' ? words : cutText(`${words}: ${why}`, MESSAGE_BYTES_MAX);
+    return { type, status: why === undefined ? 'False' : 'True', reason, message };
   });
   return [...pressed, configOk(unknownKeys), ready(health)].map((condition) => {
     const before = previous.find(({ type }) => type === condition.type);

@@ -1,9 +1,13 @@
 import { expect, test } from 'vitest';
+import { manualClock } from '../../../test/support/manual-clock.ts';
+import { logTo } from '#lib/log.ts';
 import { allocatableOf, nodeCapacity } from './capacity.ts';
-import { nodeConditions, pressuresOf } from './node-conditions.ts';
+import { nodeConditions } from './node-conditions.ts';
+import { PRESSURE_HOLD_MS, createPressureWatch, shortOf } from './pressures.ts';
 
 const READINGS = {
   memoryAvailableBytes: 1e9,
+  diskPath: '/var/lib/skerry',
   diskBytes: 100e9,
   diskAvailableBytes: 50e9,
   inodes: 1000,
@@ -13,16 +17,39 @@ const READINGS = {
 };
 
 test('pressures are felt at upstream’s thresholds', () => {
-  expect([...pressuresOf(READINGS)]).toEqual([]);
-  expect([...pressuresOf({ ...READINGS, memoryAvailableBytes: 50e6 })]).toEqual(['MemoryPressure']);
-  expect([...pressuresOf({ ...READINGS, diskAvailableBytes: 9e9 })]).toEqual(['DiskPressure']);
-  expect([...pressuresOf({ ...READINGS, inodesFree: 40 })]).toEqual(['DiskPressure']);
-  expect([...pressuresOf({ ...READINGS, pids: 4_100_000 })]).toEqual(['PIDPressure']);
-  expect([...pressuresOf({ ...READINGS, diskBytes: 0, inodes: 0, pidsMax: 0 })]).toEqual([]);
+  expect(shortOf(READINGS)).toEqual([]);
+  expect(shortOf({ ...READINGS, memoryAvailableBytes: 50e6 })).toEqual(['MemoryPressure']);
+  expect(shortOf({ ...READINGS, diskAvailableBytes: 9e9 })).toEqual(['DiskPressure']);
+  expect(shortOf({ ...READINGS, inodesFree: 40 })).toEqual(['DiskPressure']);
+  expect(shortOf({ ...READINGS, pids: 4_100_000 })).toEqual(['PIDPressure']);
+  expect(shortOf({ ...READINGS, diskBytes: 0, inodes: 0, pidsMax: 0 })).toEqual([]);
+});
+
+test('a disk that fills up is named with its figures, told in the log once, and again when it has room', async () => {
+  const clock = manualClock();
+  const told: unknown[] = [];
+  const log = logTo((line) => told.push(JSON.parse(line)), 'info', 'json');
+  const watch = createPressureWatch({ clock, log });
+  const feel = (diskAvailableBytes: number) => watch.feel({ ...READINGS, diskAvailableBytes }).get('DiskPressure');
+  expect(feel(11e9)).toBe(undefined);
+  const first = 'the disk of /var/lib/skerry has 9346 MB of 95367 MB free, and 9536 MB are needed';
+  expect([feel(9.8e9), feel(9.7e9), feel(8.2e9)]).toEqual([first, first, first]);
+  // Anew only where it has become much worse: each time is a report.
+  expect(feel(7e9)).toContain('6675 MB of');
+  expect(feel(12e9)).toContain('6675 MB of');
+  expect(watch.feel({ ...READINGS, inodesFree: 40 }).get('DiskPressure')).toContain(
+    'has 40 of 1000 inodes free, and 50 are needed',
+  );
+  await clock.advance(PRESSURE_HOLD_MS + 1);
+  expect(feel(12e9)).toBe(undefined);
+  expect(told).toMatchObject([
+    { level: 'warn', condition: 'DiskPressure', why: first },
+    { level: 'info', condition: 'DiskPressure', msg: 'the pressure on this node has passed' },
+  ]);
 });
 
 test('conditions keep the time of their last change', () => {
-  const first = nodeConditions({ pressures: new Set(), health: { ready: true }, unknownKeys: [] }, [], 0);
+  const first = nodeConditions({ pressures: new Map(), health: { ready: true }, unknownKeys: [] }, [], 0);
   expect(first.map(({ type, status }) => `${type}=${status}`)).toEqual([
     'MemoryPressure=False',
     'DiskPressure=False',
@@ -32,7 +59,7 @@ test('conditions keep the time of their last change', () => {
   ]);
   const down = nodeConditions(
     {
-      pressures: new Set(['DiskPressure']),
+      pressures: new Map([['DiskPressure', 'the disk is short']]),
       health: { ready: false, code: 'EngineAbsent', message: 'no container engine answers' },
       unknownKeys: ['c.yaml:1: unknown key "a"', 'c.yaml:2: unknown key "b"'],
     },
@@ -46,6 +73,7 @@ test('conditions keep the time of their last change', () => {
     '1970-01-01T00:01:00Z',
     '1970-01-01T00:01:00Z',
   ]);
+  expect(down[1]).toMatchObject({ status: 'True', message: 'kubelet has disk pressure: the disk is short' });
   expect(down[3]).toMatchObject({
     status: 'False',
     reason: 'UnknownKeys',
