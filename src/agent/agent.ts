@@ -161,6 +161,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     ownAddresses: readAddresses,
     server: identity.server.host,
     listening: readListeningPorts,
+    flushed: () => pods.lookAtNetwork(),
     clock,
     ids,
     log,

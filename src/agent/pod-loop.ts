@@ -59,6 +59,8 @@ export type PodLoop = {
   readonly readiness: Readiness;
   /** Somebody else's call to the engine failed so. */
   readonly noteEngine: (error: unknown) => void;
+  /** The node's rules for its pods may have gone: they are looked at now. */
+  readonly lookAtNetwork: () => void;
   /** Nothing is being done or due at once (waits do not count). For tests and the simulator. */
   readonly idle: () => boolean;
 };
@@ -285,6 +287,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
     onHealth: (changed) => healthListeners.push(changed),
     readiness,
     noteEngine,
+    lookAtNetwork: () => runners[2]?.signal(NODE),
     idle: () => runners.slice(0, 3).every((runner) => runner.idle()) && commits.idle(),
   };
 }

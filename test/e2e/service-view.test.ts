@@ -116,7 +116,12 @@ test('without the server all goes on; what a node sees itself counts, also after
   for (const host of [one, two]) expect(await answers(host, url)).toEqual(['web-1', 'web-2']);
   // Who does not answer while the gateway or others do is away; alone on its LAN a node can not tell, and keeps the other as its last resort.
   await one.exec('nft', 'flush', 'ruleset');
-  await until(one, url, ['web-1', 'web-2'], 12_000);
+  const masquerade = () => one.exec('nft', 'list', 'chain', 'ip', 'skerry', 'postrouting').catch(() => '');
+  await waitFor(
+    'masquerading and services',
+    async () => ((await masquerade()).includes('masquerade') && (await answers(one, url)).length === 2 ? true : undefined),
+    12_000,
+  );
   await two.cutPower();
   await waitFor(
     'only the own pod to be chosen',

@@ -299,6 +299,7 @@ export class SimNode {
       ownAddresses: () => [],
       server: 'server',
       listening: async () => new Set(),
+      flushed: loop.lookAtNetwork,
       clock,
       ids,
       log,

@@ -3,6 +3,7 @@ import type { PodStatus } from '#api/generated/types.ts';
 import type { Item, PodItem } from '#api/link/items.ts';
 import { seededIds } from '#lib/ids.ts';
 import { silentLog } from '#lib/log.ts';
+import type { ServiceRules } from '#net/services/service-rules.ts';
 import type { ServiceTable } from '#net/services/service-table.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { manualClock } from '../../../test/support/manual-clock.ts';
@@ -42,6 +43,9 @@ function keeperWorld(bootedAnew = false) {
   const world = {
     isReady: true,
     fails: false,
+    /** Of the next time. */
+    outcome: 'changed' as Awaited<ReturnType<ServiceRules['ensure']>>,
+    flushes: 0,
     listening: new Set<string>(),
     status: { podIP: '10.32.0.2' } as PodStatus | undefined,
   };
@@ -61,7 +65,9 @@ function keeperWorld(bootedAnew = false) {
       ensure: async (table) => {
         if (world.fails) throw new Error('nft is away');
         tables.push(table);
-        return 'changed';
+        const { outcome } = world;
+        world.outcome = 'stood';
+        return outcome;
       },
     },
     address: '169.254.20.10',
@@ -69,6 +75,7 @@ function keeperWorld(bootedAnew = false) {
     ownAddresses: () => ['192.168.1.5'],
     server: '203.0.113.1',
     listening: async () => world.listening,
+    flushed: () => (world.flushes += 1),
     clock,
     ids: seededIds(1),
     log: silentLog,
@@ -140,5 +147,20 @@ test('a refused port is told once, and again when it comes again', async () => {
   await clock.advance(LOOK_MS + 1);
   await eventually(() => messages().length === 2, 'the event');
   expect(messages()).toEqual([told, told]);
+  await keeper.stop();
+});
+
+test('rules that were found flushed are told of, those that the first look makes are not', async () => {
+  const { clock, keeper, world, set } = keeperWorld();
+  world.outcome = 'made anew';
+  set(ITEMS);
+  keeper.start();
+  await keeper.settled(new AbortController().signal);
+  expect(world.flushes).toBe(0);
+  await clock.advance(LOOK_MS + 1);
+  expect(world.flushes).toBe(0);
+  world.outcome = 'made anew';
+  await clock.advance(LOOK_MS + 1);
+  expect(world.flushes).toBe(1);
   await keeper.stop();
 });

@@ -38,6 +38,8 @@ export type ServiceKeeperOptions = {
   readonly server: string;
   /** `tcp/8080`: ports that somebody on the machine listens on. */
   readonly listening: () => Promise<ReadonlySet<string>>;
+  /** Somebody has flushed our rules, and most likely the node's others with them. */
+  readonly flushed: () => void;
   readonly clock: Clock;
   readonly ids: Pick<Ids, 'random'>;
   readonly log: Log;
@@ -160,7 +162,8 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
     if (context === undefined) return;
     // After what had to be waited for: as it is known now.
     const { table, refusals } = makeTable(model.view(), context);
-    await rules.ensure(table, signal);
+    const outcome = await rules.ensure(table, signal);
+    if (outcome === 'made anew' && isProgrammed) options.flushed();
     isProgrammed = true;
     await tell(refusals);
   };
