@@ -228,6 +228,25 @@ describe.each(BACKENDS)('services by %s', (backend) => {
     expect(tracked.split('\n').filter((line) => / udp .* dst=169\.254\.20\.10 sport=\d+ dport=53 /.test(line))).toEqual([]);
   });
 
+  test('the node’s own address is nobody’s but its pods’ and its own: who routes it to the node hears nothing', async () => {
+    const { peers, client, ensure } = world;
+    await client.run('ip', 'route', 'add', `${TABLE.address}/32`, 'via', NODE);
+    const api = { address: TABLE.address, port: 5300 };
+    await ensure(tcp([api], { key: 'default/kubernetes', clusterIp: '10.96.0.1' }), tcp([FAR]));
+    for (const [host, port] of [
+      [TABLE.address, 53],
+      [TABLE.address, 5300],
+      ['10.96.0.1', 80],
+    ] as const) {
+      expect(await peers.client.fetch(host, port), `${host}:${port}`).toBe('silence');
+      for (const who of [peers.a, peers.host]) expect(await who.fetch(host, port), `${host}:${port}`).toContain('host ');
+    }
+    expect(await send('client', 'names', TABLE.address, 53)).toBe('silence');
+    expect(await send('a', 'names', TABLE.address, 53)).toContain('host ');
+    // Answers to the node itself, whose source the address is.
+    expect(await peers.host.fetch(VIP, 80)).toBe(`far ${NODE_ON_LAN}`);
+  });
+
   test('rules that somebody flushed are put back by the next look, and clients of open flows notice nothing after it', async () => {
     const { peers, node, ensure } = world;
     const ports = [tcp([A]), udp([A], { nodePort: 30_053 })];

@@ -18,6 +18,7 @@ export type ServiceWorld = {
   /** As the agent runs them on this node, with this backend. */
   readonly command: Command;
   readonly far: Netns;
+  readonly client: Netns;
   readonly peers: Readonly<Record<'host' | 'a' | 'b' | 'c' | 'far' | 'client', Peer>>;
   /** The agent forgets what it has put into the kernel. */
   readonly restart: () => ServiceRules;
@@ -112,6 +113,7 @@ export async function startServiceWorld(backend: BackendName): Promise<ServiceWo
     node,
     command,
     far,
+    client,
     peers,
     isStanding,
     restart: () => (rules = create()),

@@ -16,6 +16,7 @@ export const JUMPS = [
   { table: 'nat', from: ['PREROUTING', 'OUTPUT'], to: `${P}LEAD` },
   { table: 'nat', from: ['POSTROUTING'], to: `${P}RETURN` },
   { table: 'filter', from: ['INPUT', 'FORWARD', 'OUTPUT'], to: `${P}CHECK` },
+  { table: 'filter', from: ['INPUT'], to: `${P}STRANGERS` },
 ] as const;
 
 export function iptablesServiceRules(table: ServiceTable, zones: ReadonlyMap<Frontend, number>): Ruleset {
@@ -61,6 +62,14 @@ function baseChains({ podCidr, clusterCidr, serviceCidr, address, untracked }: S
         `-o ${INTERFACE_PREFIX}+ -j RETURN`,
         '-o lo -j RETURN',
         `! -s ${podCidr} -m connmark --mark ${LED_MARK}/${LED_MARK} -j MASQUERADE`,
+      ],
+    ],
+    [
+      `filter ${P}STRANGERS`,
+      [
+        '-i lo -j RETURN',
+        `-i ${INTERFACE_PREFIX}+ -j RETURN`,
+        `-d ${address}/32 -m conntrack ! --ctstate ESTABLISHED,RELATED -j DROP`,
       ],
     ],
     [

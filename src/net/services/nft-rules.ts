@@ -80,7 +80,15 @@ function baseChains({ podCidr, clusterCidr, serviceCidr, address, untracked }: S
     [`${P}zone-out`, [filter('output', -300), `jump ${P}zone`]],
     [`${P}lead-in`, [nat('prerouting', -105), `jump ${P}lead`]],
     [`${P}lead-out`, [nat('output', -105), `jump ${P}lead`]],
-    [`${P}check-in`, [filter('input', -10), `jump ${P}check`]],
+    [
+      `${P}check-in`,
+      [
+        filter('input', -10),
+        // A neighbour that routes the address here: neither names nor the API are for the LAN. Answers to the node itself are.
+        `ip daddr ${address} iifname != "lo" iifname != "${INTERFACE_PREFIX}*" ct state != { established, related } drop`,
+        `jump ${P}check`,
+      ],
+    ],
     [`${P}check-out`, [filter('output', -10), `jump ${P}check`]],
     [
       `${P}check-through`,
