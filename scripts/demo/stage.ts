@@ -43,11 +43,16 @@ export function createStage(lab: Lab, kubectl: string, say: (text: string) => vo
   };
 }
 
-/** The images of the story; each says its name and version, then waits, and ends at once when asked to. */
-export const IMAGES: readonly ImageRecipe[] = [image('web', 1), image('web', 2), image('sensor', 1), image('sensor', 2)];
+/** The images of the story; each says its name and version, then waits, and ends at once when asked to. `web` says it at port 8080 as well. */
+export const IMAGES: readonly ImageRecipe[] = [
+  image('web', 1, 'hostname > /www/index.html; httpd -p 8080 -h /www; '),
+  image('web', 2, 'hostname > /www/index.html; httpd -p 8080 -h /www; '),
+  image('sensor', 1),
+  image('sensor', 2),
+];
 
-function image(name: string, version: number): ImageRecipe {
-  const script = `echo ${name} version ${version} here on $(hostname); trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done`;
+function image(name: string, version: number, serve = ''): ImageRecipe {
+  const script = `echo ${name} version ${version} here on $(hostname); ${serve}trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done`;
   return { reference: `demo/${name}:${version}`, command: ['sh', '-c', script] };
 }
 

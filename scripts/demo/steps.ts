@@ -57,6 +57,13 @@ export const STEPS: readonly Step[] = [
     },
   },
   {
+    title: 'reach a service by its name, from a pod on another node',
+    run: async (stage) => {
+      await stage.show('get', 'service/web', '-o', 'wide');
+      await askByName(stage);
+    },
+  },
+  {
     title: 'roll out a new image, and undo it',
     run: async (stage) => {
       await stage.show('set', 'image', 'deployment/web', 'web=demo/web:2');
@@ -86,9 +93,10 @@ export const STEPS: readonly Step[] = [
     run: cutTheLink,
   },
   {
-    title: 'kill the server with -9 and start it again',
+    title: 'kill the server with -9, reach the service by its name all the same, and start the server again',
     run: async (stage) => {
       await stage.lab.stopServer('SIGKILL');
+      await askByName(stage);
       await stage.lab.startServer();
       const since = performance.now();
       // Leases of nodes live in memory: one is there once its node has been heard by this server.
@@ -107,6 +115,43 @@ export const STEPS: readonly Step[] = [
   },
   { title: 'compare every container with what was written down', run: compare },
 ];
+
+/** A pod asks for the service by its name, often enough that each of its pods has answered: those on other nodes, too. */
+async function askByName(stage: Stage): Promise<void> {
+  const { lab, say } = stage;
+  const host = nodeAt(stage, 0);
+  const all = await allAppContainers(lab);
+  const client = all.find(({ pod, node }) => pod.startsWith('sensor-') && node === host.name);
+  const servers = all.filter(({ pod }) => pod.startsWith('web-'));
+  if (client === undefined) throw new Error(`no sensor runs on ${host.name}`);
+  if (servers.every(({ node }) => node === host.name)) throw new Error(`all of web runs on ${host.name}: there is no other node`);
+  // By nc, since Debian's busybox, where it is static, crashes in wget as soon as that looks for the port of "http".
+  const ask = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 1 web 80 | tail -n 1 | grep . || echo nobody";
+  const answers = await waitFor(
+    `each of ${servers.length} pods of web to answer ${client.pod} on ${host.name}`,
+    async () => {
+      const argv = [
+        'docker',
+        '-H',
+        'unix:///run/docker.sock',
+        'exec',
+        client.id,
+        'sh',
+        '-c',
+        `for i in $(seq 40); do ${ask}; done`,
+      ];
+      const names = (await host.exec(...argv)).trim().split('\n');
+      return !names.includes('nobody') && servers.every(({ pod }) => names.includes(pod)) ? names : undefined;
+    },
+    30_000,
+  );
+  say(`GET http://web, ${answers.length} times, from ${client.pod} on ${host.name}:`);
+  const rows = servers.map(({ pod, node }) => {
+    const times = answers.filter((name) => name === pod).length;
+    return { 'answered by': pod, on: node === host.name ? `${node} (the same node)` : node, times: String(times) };
+  });
+  say(table(rows));
+}
 
 async function cutTheLink(stage: Stage): Promise<void> {
   const { lab, say } = stage;
