@@ -9,7 +9,7 @@ import type { Memory, MemoryChange } from './ledger/ledger.ts';
  *
  *  addresses / pod uid → "10.32.0.5"      what was allotted; released when the pod's sandbox is gone for good
  *  pods      / pod uid → PodMemory        attempts, verdicts, terminations
- *  statuses  / pod uid → PodStatus        as last reported, for transition times and so that only changes are reported
+ *  statuses  / pod uid → PodStatus        as last reported: for transition times, what probes found, and so that only changes are reported
  *  clock     / running → RunningTimeRow   (running-time.ts)
  */
 export type PodMemory = {
@@ -43,8 +43,6 @@ export type ContainerMemory = {
   readonly backoff?: Backoff;
   /** A stop of this attempt was ordered, by this probe's failure or otherwise; what still runs then is killed. */
   readonly stop?: { readonly untilMs: number; readonly probe?: 'startup' | 'liveness' };
-  /** What probes have found of this attempt last: it holds over a restart of the agent. Absent: not (yet) so. */
-  readonly probed?: { readonly started?: true; readonly ready?: true };
 };
 
 /** Crash back-off: how long the next wait is, and when the last restart was. */

@@ -285,12 +285,16 @@ test('never: a stop for a probe that has not failed, a container ready that has 
     fc.record({ startup: anyVerdict, readiness: anyVerdict, liveness: anyVerdict }),
     fc.record({ started: fc.boolean(), ready: fc.boolean() }),
     fc.boolean(),
-    (found, known, isOther) => {
+    fc.boolean(),
+    (found, known, isOther, ofBefore) => {
       const probe = { httpGet: { port: 80 } };
       const item = podItem('web-1', { containers: [{ startupProbe: probe, readinessProbe: probe, livenessProbe: probe }] });
       const running = seen('web-1', 'app', { hash: specHash(item.spec.containers[0] ?? { name: 'app' }) });
-      const probed = { ...(known.started ? { started: true } : {}), ...(known.ready ? { ready: true } : {}) };
-      const rows = standing({ id: running.id, hash: running.hash, probed });
+      const last = { name: 'app', containerID: `docker://${ofBefore ? 'before' : running.id}`, ...known };
+      const rows = {
+        ...standing({ id: running.id, hash: running.hash }),
+        statuses: { 'uid-web-1': { containerStatuses: [last] } },
+      };
       // Verdicts on another attempt concern nobody.
       const verdicts = new Map([[isOther ? 'another' : running.id, found as ProbeVerdicts]]);
       const actions = actionsOf({ items: [NODE_ITEM, item], rows, containers: [SANDBOX, running], change: { verdicts } });
@@ -301,8 +305,8 @@ test('never: a stop for a probe that has not failed, a container ready that has 
       const statuses = reports.flatMap((report) =>
         report.class === 'state' && 'uid' in report.body ? (report.body.status.containerStatuses ?? []) : [],
       );
-      const isStarted = known.started || startup === 'success';
-      const isReady = isStarted && (readiness === undefined ? known.ready : readiness === 'success');
+      const isStarted = (!ofBefore && known.started) || startup === 'success';
+      const isReady = isStarted && (readiness === undefined ? !ofBefore && known.ready : readiness === 'success');
       expect(statuses).toMatchObject([{ started: isStarted, ready: isReady }]);
     },
   );

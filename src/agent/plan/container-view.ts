@@ -1,7 +1,8 @@
 import { unreachable } from '#lib/assert.ts';
+import type { PodStatus } from '#api/generated/types.ts';
 import type { PodItem } from '#api/link/items.ts';
 import type { ContainerMemory, Exit } from '../memory.ts';
-import type { ObservedContainer, ObservedPod } from './observed.ts';
+import type { ObservedContainer, ObservedPod, ProbeVerdicts } from './observed.ts';
 import { containersOf, type PodContainer } from './restart-policy.ts';
 
 /**
@@ -33,11 +34,20 @@ const VANISHED: Pick<Exit, 'exitCode' | 'reason' | 'message'> = {
   message: 'The container could not be located when the pod was synced',
 };
 
+/** What is known of a pod's probes. */
+export type ProbesKnown = {
+  /** By container id, since this agent began. */
+  readonly verdicts: ReadonlyMap<string, ProbeVerdicts>;
+  /** The pod's status as reported last. */
+  readonly reported: PodStatus | undefined;
+};
+
 /** `memories` after settleContainers. */
 export function viewContainers(
   item: PodItem,
   memories: Readonly<Record<string, ContainerMemory>>,
   observed: ObservedPod,
+  probes: ProbesKnown,
 ): readonly ContainerView[] {
   return containersOf(item).map((entry) => {
     const { name } = entry.container;
@@ -45,7 +55,8 @@ export function viewContainers(
     const seen = memory && observed.containers.find((one) => one.name === name && one.attempt === memory.attempt);
     const state = stateOf(memory, seen);
     const { startupProbe, readinessProbe } = entry.container;
-    const started = state === 'running' && (startupProbe === undefined || memory?.probed?.started === true);
+    const probed = seen === undefined ? NOT_PROBED : probedOf(name, seen.id, probes);
+    const started = state === 'running' && (startupProbe === undefined || probed.started);
     return {
       ...entry,
       name,
@@ -53,9 +64,32 @@ export function viewContainers(
       ...(seen === undefined ? {} : { observed: seen }),
       state,
       started,
-      ready: started && (readinessProbe === undefined || memory?.probed?.ready === true),
+      ready: started && (readinessProbe === undefined || probed.ready),
     };
   });
+}
+
+type Probed = { readonly started: boolean; readonly ready: boolean };
+
+const NOT_PROBED: Probed = { started: false, ready: false };
+
+/**
+ * As probes have found, else as was last reported of this very attempt: so it holds over a restart of the agent, also where the agent before tried no probes.
+ * What has started stays so.
+ */
+function probedOf(name: string, id: string, { verdicts, reported }: ProbesKnown): Probed {
+  const statuses = [...(reported?.initContainerStatuses ?? []), ...(reported?.containerStatuses ?? [])];
+  const last = statuses.find((status) => status.name === name && status.containerID === containerIdText(id));
+  const { startup, readiness } = verdicts.get(id) ?? {};
+  return {
+    started: last?.started === true || startup === 'success',
+    ready: readiness === undefined ? last?.ready === true : readiness === 'success',
+  };
+}
+
+/** As a status names a container of the engine. */
+export function containerIdText(id: string): string {
+  return `docker://${id}`;
 }
 
 function stateOf(memory: ContainerMemory | undefined, observed: ObservedContainer | undefined): ContainerState {

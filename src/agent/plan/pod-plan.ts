@@ -20,7 +20,6 @@ import { isFinished, planContainers } from './containers.ts';
 import { podNameOf, recentFailure, stop, tell, wakeIn, type Draft } from './draft.ts';
 import { imageReady } from './images.ts';
 import { nodeItem } from './items.ts';
-import { noteVerdicts } from './probed.ts';
 import { NOTHING_OBSERVED, type Now, type Observed, type ObservedContainer } from './observed.ts';
 import { forgetTraces, planEnded, planTermination, reachVerdict } from './termination.ts';
 import { toleratedEvents, unsupportedFields } from './unsupported.ts';
@@ -32,7 +31,9 @@ export function planPod(documents: Documents, ledger: Memory, observed: Observed
   // A deletion is never taken back but by a database that was restored: then the pod begins anew.
   if (before?.gone === true && item.metadata.deletionTimestamp !== undefined) return [];
   const draft = startDraft(documents, ledger, observed, now, item);
-  const views = () => viewContainers(item, draft.memory.containers, draft.seen);
+  const previous = reportedStatus(ledger, draft.pod.uid);
+  const probes = { verdicts: observed.verdicts, reported: previous };
+  const views = () => viewContainers(item, draft.memory.containers, draft.seen, probes);
   const ended = decide(draft, views());
   const status = podStatus({
     item,
@@ -42,7 +43,7 @@ export function planPod(documents: Documents, ledger: Memory, observed: Observed
     sandboxReady: readySandbox(draft) !== undefined,
     address: draft.address,
     hostAddress: observed.hostAddress,
-    previous: reportedStatus(ledger, draft.pod.uid),
+    previous,
     removed: ended,
     now,
   });
@@ -255,7 +256,7 @@ function startDraft(documents: Documents, ledger: Memory, observed: Observed, no
     sandboxAttempt: Math.max(-1, ...seen.sandboxes.map(({ attempt }) => attempt)),
     containers: {},
   };
-  const containers = noteVerdicts(settleContainers(item, known.containers, seen, now.runningMs), observed.verdicts);
+  const containers = settleContainers(item, known.containers, seen, now.runningMs);
   // A ledger that was lost is refilled from what stands: the address as it is wired.
   const allotted = addressOf(ledger, pod.uid);
   const address = allotted ?? observed.wired.get(pod.uid)?.address;

@@ -1,6 +1,6 @@
 import type { Container, Probe } from '#api/generated/types.ts';
 import type { Documents, Memory } from '../ledger/ledger.ts';
-import { addressOf, podMemory } from '../memory.ts';
+import { addressOf, podMemory, reportedStatus } from '../memory.ts';
 import type { PodName } from '../plan/action.ts';
 import { viewContainers, type ContainerView } from '../plan/container-view.ts';
 import { podNameOf } from '../plan/draft.ts';
@@ -28,7 +28,9 @@ export function probeTargets(documents: Documents, memory: Memory, observed: Obs
   // What is on its way out is not restarted any more; whether it still serves goes on to matter.
   const leaves = item.metadata.deletionTimestamp !== undefined && documents.removalsAllowed;
   const address = item.spec.hostNetwork === true ? observed.hostAddress : addressOf(memory, uid);
-  const views = viewContainers(item, pod.containers, observed.pods.get(uid) ?? NOTHING_OBSERVED);
+  // By what is written down alone: a verdict that is acted upon here, with its probe taken away, would be forgotten before it is.
+  const probes = { verdicts: new Map(), reported: reportedStatus(memory, uid) };
+  const views = viewContainers(item, pod.containers, observed.pods.get(uid) ?? NOTHING_OBSERVED, probes);
   return views.flatMap((view) =>
     kindsOf(view, leaves).flatMap((kind) => {
       const { container, observed: seen } = view;

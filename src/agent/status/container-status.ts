@@ -2,7 +2,7 @@ import type { Container, ContainerStatus } from '#api/generated/types.ts';
 import { cutText } from '#lib/cut-text.ts';
 import { rfc3339 } from '#lib/time.ts';
 import type { Exit } from '../memory.ts';
-import type { ContainerView } from '../plan/container-view.ts';
+import { containerIdText, type ContainerView } from '../plan/container-view.ts';
 import type { Waiting } from '../plan/draft.ts';
 
 /**
@@ -96,5 +96,5 @@ function terminated(
 }
 
 function containerId(id: string | undefined): { readonly containerID?: string } {
-  return id === undefined ? {} : { containerID: `docker://${id}` };
+  return id === undefined ? {} : { containerID: containerIdText(id) };
 }
