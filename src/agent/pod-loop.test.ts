@@ -53,6 +53,28 @@ test('init containers run one after the other, sidecars stay, then the rest star
   expect(node.engine.starts.slice(5)).toEqual([CONTAINER('web', 1, 'side')]);
 });
 
+test('readiness gates: Ready waits for what others say of the pod, and nothing is restarted for it', async () => {
+  const gated = podItem('web', { spec: { readinessGates: [{ conditionType: 'a/b' }, { conditionType: 'c/d' }] } });
+  const node = await nodeWith([gated]);
+  const readyOf = () => node.status('uid-web')?.conditions?.find(({ type }) => type === 'Ready');
+  expect(conditionsOf(node, 'web')).toMatchObject({ ContainersReady: 'True', Ready: 'False' });
+  await node.set([NODE_ITEM, { ...gated, gates: { 'a/b': 'False' } }]);
+  expect(readyOf()).toMatchObject({
+    reason: 'ReadinessGatesNotReady',
+    message:
+      'the status of pod readiness gate "a/b" is not "True", but False, corresponding condition of pod readiness gate "c/d" does not exist.',
+  });
+  await node.set([NODE_ITEM, { ...gated, gates: { 'a/b': 'True', 'c/d': 'True' } }]);
+  expect(readyOf()).toEqual({ type: 'Ready', status: 'True', lastTransitionTime: expect.any(String) });
+  const reported = node.ledger.reports.length;
+  node.crash();
+  await node.boot();
+  expect([readyOf()?.status, node.ledger.reports.length]).toEqual(['True', reported]);
+  await node.set([NODE_ITEM, { ...gated, gates: { 'a/b': 'True', 'c/d': 'Unknown' } }]);
+  expect(readyOf()?.status).toBe('False');
+  expect(node.engine.starts).toEqual([SANDBOX('web'), CONTAINER('web')]);
+});
+
 test('a crashing container is started at once, then after 10 s, 20 s … 5 min, over restarts of the agent', async () => {
   const node = await nodeWith([podItem('web', { containers: [script('exit 1')] })]);
   const attempts = () => node.engine.starts.length - 2;

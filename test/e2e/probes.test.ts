@@ -163,3 +163,21 @@ test('without a server probes go on: what they find then is known afterwards', a
   await untilText('Ready', () => readyOf('kinds'), 'False');
   await untilText('restarts', () => read('alone', '.status.containerStatuses[0].restartCount'), '1');
 });
+
+test('readiness gates: Ready waits for what somebody else says, and kubectl tells so', async () => {
+  const gate = 'example.com/balanced';
+  await world.create(pod('gated', { readinessGates: [{ conditionType: gate }], containers: [container('app', 'true')] }));
+  await untilText('its containers', () => read('gated', '.status.conditions[?(@.type=="ContainersReady")].status'), 'True');
+  const say = (status: string) => {
+    const patch = JSON.stringify({ status: { conditions: [{ type: gate, status }] } });
+    return world.kubectl('patch', 'pod', 'gated', '--subresource=status', '-p', patch);
+  };
+  expect(await read('gated', '.status.conditions[?(@.type=="Ready")].reason')).toBe('ReadinessGatesNotReady');
+  await say('True');
+  await untilText('Ready', () => readyOf('gated'), 'True');
+  expect(await world.kubectl('get', 'pod', 'gated', '-o', 'wide')).toMatch(/1\/1\s*$/);
+  expect(await world.kubectl('describe', 'pod', 'gated')).toMatch(/Readiness Gates:\n.*\n +example.com\/balanced +True/);
+  await say('False');
+  await untilText('Ready', () => readyOf('gated'), 'False');
+  expect(await read('gated', '.status.containerStatuses[0].restartCount')).toBe('0');
+});

@@ -36,9 +36,9 @@ test('each thing that cannot be done is named by its path', () => {
   const later = { ...podItem('web').spec, fromTheFuture: { on: true } } as PodItem['spec'];
   checkUnsupported({ ...podItem('web'), spec: later }, ['spec.fromTheFuture']);
   checkUnsupported({ ...podItem('web'), features: ['gpu'] }, ['feature gpu']);
-  checkUnsupported(podItem('web', { spec: { runtimeClassName: 'kata', readinessGates: [{ conditionType: 'x' }] } }), [
+  checkUnsupported(podItem('web', { spec: { runtimeClassName: 'kata', workloadRef: { name: 'x' } } as object }), [
     'spec.runtimeClassName',
-    'spec.readinessGates',
+    'spec.workloadRef',
   ]);
   const container = {
     lifecycle: { preStop: { exec: { command: ['x'] } }, stopSignal: 'SIGINT' },

@@ -10,7 +10,7 @@ const POD = words(
   'activeDeadlineSeconds affinity automountServiceAccountToken containers dnsConfig dnsPolicy enableServiceLinks ' +
     'ephemeralContainers hostAliases hostIPC hostNetwork hostPID hostUsers hostname hostnameOverride ' +
     'imagePullSecrets initContainers nodeName nodeSelector os overhead preemptionPolicy priority priorityClassName ' +
-    'restartPolicy schedulerName schedulingGates securityContext serviceAccount serviceAccountName ' +
+    'readinessGates restartPolicy schedulerName schedulingGates securityContext serviceAccount serviceAccountName ' +
     'setHostnameAsFQDN shareProcessNamespace subdomain terminationGracePeriodSeconds tolerations ' +
     'topologySpreadConstraints volumes',
 );

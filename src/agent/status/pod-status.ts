@@ -94,10 +94,21 @@ function conditionsOf(input: PodStatusInput, phase: Phase): readonly PodConditio
   const values: readonly ConditionValue[] = [
     { type: 'PodReadyToStartContainers', status: sandboxReady && memory.verdict === undefined ? 'True' : 'False' },
     { type: 'Initialized', ...initialized(views, memory.sandboxAttempt, phase) },
-    { type: 'Ready', ...ready },
+    { type: 'Ready', ...(ready.status === 'True' ? gated(input.item) : ready) },
     { type: 'ContainersReady', ...ready },
   ];
   return values.map((value) => ({ ...value, lastTransitionTime: sinceOf(input, value) }));
+}
+
+/** Ready too, as far as others have a say in it (upstream: GeneratePodReadyCondition). */
+function gated({ spec, gates = {} }: PodItem): Omit<ConditionValue, 'type'> {
+  const problems = (spec.readinessGates ?? []).flatMap(({ conditionType: type }) => {
+    const status = gates[type];
+    if (status === undefined) return [`corresponding condition of pod readiness gate ${JSON.stringify(type)} does not exist.`];
+    return status === 'True' ? [] : [`the status of pod readiness gate ${JSON.stringify(type)} is not "True", but ${status}`];
+  });
+  if (problems.length === 0) return { status: 'True' };
+  return { status: 'False', reason: 'ReadinessGatesNotReady', message: problems.join(', ') };
 }
 
 function initialized(views: readonly ContainerView[], sandbox: number, phase: Phase): Omit<ConditionValue, 'type'> {

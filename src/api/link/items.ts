@@ -5,7 +5,7 @@ import type { ServiceSpec } from '../kinds/service.ts';
 
 /**
  * What a node's document is made of. An item is the projection of an API object that a node acts on: never managedFields or
- * resourceVersion, and of a pod's status only its end. Its bytes are canonical JSON (src/api/link/canonical.ts), its name in the index is
+ * resourceVersion, and of a pod's status only its end and its readiness gates. Its bytes are canonical JSON (src/api/link/canonical.ts), its name in the index is
  * the SHA-256 of those bytes, so that any release of the server gives the same item the same name. Unknown item kinds and fields are kept
  * as received.
  *
@@ -29,6 +29,8 @@ export type PodItem = {
   readonly spec: NonNullable<Pod['spec']>;
   /** It has run to its end, or was ended: a node whose ledger was lost does not run it again. */
   readonly ended?: PodEnd;
+  /** Status of the conditions that its readiness gates name, as far as they are there: others say them, over the API. Absent where it has no gates. */
+  readonly gates?: Readonly<Record<string, string>>;
   /**
    * Names of abilities a node must have to act on this item; one it does not know is refused with an event, never ignored. A later
    * release's fields (the uid that a pod takes over from, say) come with the name of one.

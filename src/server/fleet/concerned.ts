@@ -22,18 +22,24 @@ export function concernedNodes(entry: Entry, referrers: (reference: string) => I
   }
 }
 
-/** Most writes of pods and nodes touch only their status; the store then keeps the very same spec. */
+/** Most writes of pods and nodes touch only their status, which concerns a node for readiness gates alone; the store then keeps the very same spec. */
 function isSameToNode({ before, after }: Entry): boolean {
   if (before === undefined || after === undefined) return false;
   const [was, is] = [before.metadata, after.metadata];
   return (
     before['spec'] === after['spec'] &&
+    !(before['status'] !== after['status'] && hasGates(after)) &&
     was.uid === is.uid &&
     was.labels === is.labels &&
     was.annotations === is.annotations &&
     was.deletionTimestamp === is.deletionTimestamp &&
     was.deletionGracePeriodSeconds === is.deletionGracePeriodSeconds
   );
+}
+
+function hasGates(pod: KubeObject): boolean {
+  // As below; a node's spec has no such field.
+  return ((pod as Pod).spec?.readinessGates ?? []).length > 0;
 }
 
 function nodeOf(pod: KubeObject | undefined): string {

@@ -3,6 +3,7 @@ import { canonicalBytes, hashOf } from '#api/link/canonical.ts';
 import type { KubeObject } from '#api/object.ts';
 import { clusterTokens } from '../../../test/support/link-documents.ts';
 import { viewOf } from '../../../test/support/view-of.ts';
+import { concernedNodes } from './concerned.ts';
 import { ItemEncoder } from './item-encoder.ts';
 import { itemOf } from './items.ts';
 import { project } from './project.ts';
@@ -60,6 +61,7 @@ const node: KubeObject = {
   status: { capacity: { cpu: '4' } },
 };
 
+const KEY = { resource: 'pods', namespace: 'default', name: 'web-1' };
 const TIME = { issuer: clusterTokens.issuer, nowMs: Date.UTC(2026, 10, 21) };
 
 function checkHash(resource: string, object: KubeObject, expected: string): void {
@@ -94,6 +96,22 @@ test('what a node does not act on changes no hash', () => {
   ];
   for (const each of other) expect(encoder.hash('pods', each)).not.toBe(hash);
   expect(hashOf(encoder.bytes('pods', pod))).toBe(hash);
+});
+
+test('what others say of a pod is in its item as far as readiness gates name it, and concerns the node', () => {
+  const gated = {
+    ...pod,
+    spec: { ...(pod['spec'] as object), readinessGates: [{ conditionType: 'a/b' }, { conditionType: 'c/d' }] },
+  };
+  const conditions = ['Ready', 'a/b', 'e/f'].map((type) => ({ type, status: 'True', reason: 'x' }));
+  expect(itemOf('pods', { ...pod, status: { conditions } }, CIDR)).not.toHaveProperty('gates');
+  expect(itemOf('pods', gated, CIDR)).toMatchObject({ gates: {} });
+  const after = { ...gated, status: { conditions } };
+  expect(itemOf('pods', after, CIDR)).toMatchObject({ gates: { 'a/b': 'True' } });
+  const concerned = (from: KubeObject, to: KubeObject) =>
+    concernedNodes({ key: KEY, revision: 9, before: from, after: to }, () => []);
+  expect(concerned(gated, after)).toEqual(['n1']);
+  expect(concerned(pod, { ...pod, status: { conditions } })).toEqual([]);
 });
 
 test('a document has the node, its pods and what they name, each once; what is missing is remembered', () => {

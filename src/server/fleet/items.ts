@@ -1,3 +1,4 @@
+import { findCondition } from '#api/kinds/conditions.ts';
 import type { ConfigMap } from '#api/kinds/config-map.ts';
 import type { Node } from '#api/kinds/node.ts';
 import type { Pod } from '#api/kinds/pod.ts';
@@ -41,7 +42,15 @@ function podItem({ metadata, spec, status }: Pod): PodItem {
     },
     spec: spec ?? { containers: [] },
     ...endOf(status),
+    ...gatesOf(spec, status),
   };
+}
+
+function gatesOf(spec: Pod['spec'], status: Pod['status']): Pick<PodItem, 'gates'> {
+  const gates = spec?.readinessGates ?? [];
+  if (gates.length === 0) return {};
+  const said = gates.flatMap(({ conditionType }) => findCondition(status?.conditions, conditionType) ?? []);
+  return { gates: Object.fromEntries(said.map((condition) => [condition.type, condition.status])) };
 }
 
 function endOf({ phase, reason = '', message = '' }: NonNullable<Pod['status']> = {}): Pick<PodItem, 'ended'> {
