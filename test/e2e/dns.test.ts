@@ -6,6 +6,8 @@ import { OUTSIDE_ADDRESS, knownEndpoint, knownService, startDnsWorld, type DnsWo
 let world: DnsWorld;
 const HTTP = [{ name: 'http', port: 80, protocol: 'TCP' }];
 const OUTSIDE = ['--bind-interfaces', `--listen-address=${OUTSIDE_ADDRESS}`, '--address=/example.com/192.0.2.80'];
+/** What is sent there comes to port 53, from a port that nobody has. */
+const FROM_PORT_0 = 5_300;
 
 beforeAll(async () => {
   world = await startDnsWorld();
@@ -24,7 +26,11 @@ beforeAll(async () => {
   await world.node.command(
     'nft',
     ['-f', '-'],
-    'table ip test { chain out { type nat hook output priority -105; ip daddr 169.254.20.10 tcp dport 53 dnat to 169.254.20.10:10053; }; }\n',
+    `table ip test {
+  chain out { type nat hook output priority -105; ip daddr 169.254.20.10 tcp dport 53 dnat to 169.254.20.10:10053; }
+  chain forge { type filter hook output priority 0; ip daddr 169.254.20.10 udp dport ${FROM_PORT_0} udp sport set 0 udp dport set 53; }
+}
+`,
     new AbortController().signal,
   );
   await world.startServer();
@@ -60,7 +66,8 @@ test('datagrams as large as the client takes them, and TCP for the rest', async 
     '10.96.0.10\n10.32.0.5',
   );
   expect(await status('+edns=1', '+noednsnegotiation', 'web.default.svc.cluster.local')).toContain('BADVERS');
-  // Something else than a question does it no harm.
+  // Nor does something else than a question, or one that can not be answered.
+  expect(await status('-p', String(FROM_PORT_0), '+time=1', 'web.default.svc.cluster.local')).not.toContain('NOERROR');
   await node.run('busybox', 'sh', '-c', 'head -c 700 /dev/urandom | busybox nc -u -w 1 169.254.20.10 53').catch(() => '');
   expect(await short('web.default.svc.cluster.local')).toBe('10.96.0.10');
 });

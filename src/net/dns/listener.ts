@@ -58,9 +58,10 @@ export class Listener {
     return new Promise((resolve, reject) => {
       // Beside a resolver that is bound to every address. Addresses are not looked up: that would be done in libuv's pool.
       const socket = createSocket({ type: 'udp4', reuseAddr: true, lookup: (host, _options, found) => found(null, host, 4) });
-      socket.on('message', (message, from) =>
-        respond(message, 'udp', (answer) => this.udp?.send(answer, from.port, from.address)),
-      );
+      socket.on('message', (message, from) => {
+        // From port 0, as only forged ones are, nothing can be answered: Node throws if one tries.
+        if (from.port !== 0) respond(message, 'udp', (answer) => this.udp?.send(answer, from.port, from.address));
+      });
       socket.once('error', (cause) => {
         socket.close();
         reject(new SkerryError('ListenFailed', `listen on UDP ${address}:${port}`, { cause }));
