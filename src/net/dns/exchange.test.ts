@@ -1,12 +1,10 @@
 import { createSocket } from 'node:dgram';
-import { createServer, connect, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { systemClock } from '#lib/clock.ts';
 import { systemIds } from '#lib/ids.ts';
-import { answerTo, question, questionOf, told } from '../../../test/support/dns-message.ts';
-import { eventually } from '../../../test/support/eventually.ts';
+import { answerTo, question } from '../../../test/support/dns-message.ts';
 import { createExchange } from './exchange.ts';
-import { Listener } from './listener.ts';
 import { keyOfName } from './name.ts';
 
 /** Real sockets on the loopback: what the kernel has to say is part of it. */
@@ -95,47 +93,3 @@ test('one that knows no EDNS is asked without', async () => {
   expect(await ask(upstream)).toMatchObject({ rcode: 0, answers: 1 });
   expect(asked).toHaveLength(2);
 });
-
-test('connections: several questions in one piece, and one in several; who sends what is no question is cut off', async () => {
-  const respond = (message: Buffer, _transport: string, send: (answer: Buffer) => void) =>
-    send(answerTo(message, { records: [`${questionOf(message).name} 5 A 10.96.0.1`] }));
-  const udpPort = await freePort();
-  const listener = new Listener({
-    address: '127.0.0.1',
-    udpPort,
-    tcpPort: udpPort,
-    respond,
-    lost: () => undefined,
-    clock: systemClock,
-  });
-  await listener.ensure();
-  await listener.ensure();
-  cleanups.push(() => listener.close());
-  const socket = connect(udpPort, '127.0.0.1');
-  let received = Buffer.alloc(0);
-  socket.on('data', (chunk: Buffer) => (received = Buffer.concat([received, chunk])));
-  const bytes = Buffer.concat(['a.c.test', 'b.c.test', 'c.c.test'].map((name) => framed(question(name))));
-  socket.write(bytes.subarray(0, 33));
-  await eventually(() => received.length > 0, 'the first answer');
-  socket.write(bytes.subarray(33));
-  const answers = await eventually(() => {
-    const found: string[] = [];
-    for (let at = 0; at + 2 <= received.length; at += 2 + received.readUInt16BE(at))
-      found.push(told(received.subarray(at + 2, at + 2 + received.readUInt16BE(at))));
-    return found.length === 3 ? found : undefined;
-  }, 'all answers');
-  expect(answers).toEqual(Array.from({ length: 3 }, () => 'NOERROR; A 10.96.0.1 5'));
-  const closed = new Promise((resolve) => socket.once('close', resolve));
-  socket.on('error', () => undefined);
-  socket.write(Buffer.from([0xff, 0xff, 0]));
-  await closed;
-});
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // A listening TCP server has an address of this shape.
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

@@ -1,4 +1,5 @@
 import type { Clock } from '#lib/clock.ts';
+import { createShares } from '#lib/shares.ts';
 import type { Question } from './exchange.ts';
 import { ReplyCache } from './reply-cache.ts';
 import { aged, type Reply } from './reply.ts';
@@ -22,12 +23,14 @@ const SILENT_AFTER_MS = 100;
 const STALE_SECONDS = 30;
 /** Questions that are under way; each has a socket. */
 const ASKED_MAX = 256;
+const ASKED_EACH_MAX = 128;
 
 export class Forwarder {
   private readonly upstreams: Pick<Upstreams, 'ask' | 'health'>;
   private readonly clock: Clock;
   private readonly cache = new ReplyCache();
   private readonly asked = new Map<string, Promise<Reply | undefined>>();
+  private readonly shares = createShares(ASKED_MAX, ASKED_EACH_MAX);
   private readonly stopping: AbortSignal;
 
   constructor(upstreams: Pick<Upstreams, 'ask' | 'health'>, clock: Clock, stopping: AbortSignal) {
@@ -44,14 +47,14 @@ export class Forwarder {
     return { reply: kept.reply, rest: aged(kept.reply, Math.floor((nowMs - kept.storedMs) / 1000), 0) };
   }
 
-  /** Undefined: nobody knows. */
-  async resolve(question: Question): Promise<Outcome | undefined> {
+  /** Undefined: nobody knows, or this client asks too much at once. */
+  async resolve(question: Question, client: string): Promise<Outcome | undefined> {
     const key = cacheKey(question);
     const stale = this.cache.get(key, this.clock.monotonic())?.reply;
     const { state } = this.upstreams.health();
     if (state !== 'up' && stale !== undefined) return past(stale);
     if (state === 'none' || state === 'looping') return undefined;
-    const answer = this.asked.get(key) ?? this.ask(key, question);
+    const answer = this.asked.get(key) ?? this.ask(key, question, client);
     if (answer === undefined) return stale === undefined ? undefined : past(stale);
     const patienceMs = state === 'silent' ? SILENT_AFTER_MS : stale === undefined ? undefined : STALE_AFTER_MS;
     const reply = await (patienceMs === undefined ? answer : within(answer, patienceMs, this.clock));
@@ -64,9 +67,10 @@ export class Forwarder {
     return this.cache.size();
   }
 
-  private ask(key: string, question: Question): Promise<Reply | undefined> | undefined {
-    if (this.asked.size >= ASKED_MAX) return undefined;
+  private ask(key: string, question: Question, client: string): Promise<Reply | undefined> | undefined {
+    if (!this.shares.take(client)) return undefined;
     const answer = this.upstreams.ask(question, this.stopping).then((reply) => {
+      this.shares.give(client);
       this.asked.delete(key);
       if (reply !== undefined) this.cache.put(key, reply, this.clock.monotonic());
       return reply;

@@ -2,7 +2,9 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
+import { createShares } from '#lib/shares.ts';
 import type { Respond } from './responder.ts';
+import { HEADER_BYTES } from './wire.ts';
 
 /** The sockets of the name server: one for datagrams, one for connections, each opened again when it is lost. */
 export type ListenerOptions = {
@@ -16,8 +18,9 @@ export type ListenerOptions = {
 };
 
 const CONNECTIONS_MAX = 128;
-/** A client that has nothing to ask (RFC 7766, 6.2.3). */
-const IDLE_MS_MAX = 10_000;
+export const CONNECTIONS_EACH_MAX = 32;
+/** A client that asks nothing: what comes of a question bit by bit is none yet (RFC 7766, 6.2.3). */
+export const IDLE_MS_MAX = 10_000;
 /** Of a question; none of those that are asked comes near. */
 const QUERY_BYTES_MAX = 4_096;
 /** What a client does not fetch. */
@@ -30,6 +33,7 @@ export class Listener {
   private udp: UdpSocket | undefined;
   private tcp: Server | undefined;
   private readonly connections = new Set<Socket>();
+  private readonly shares = createShares(CONNECTIONS_MAX, CONNECTIONS_EACH_MAX);
 
   constructor(options: ListenerOptions) {
     this.options = options;
@@ -60,7 +64,7 @@ export class Listener {
       const socket = createSocket({ type: 'udp4', reuseAddr: true, lookup: (host, _options, found) => found(null, host, 4) });
       socket.on('message', (message, from) => {
         // From port 0, as only forged ones are, nothing can be answered: Node throws if one tries.
-        if (from.port !== 0) respond(message, 'udp', (answer) => this.udp?.send(answer, from.port, from.address));
+        if (from.port !== 0) respond(message, 'udp', from.address, (answer) => this.udp?.send(answer, from.port, from.address));
       });
       socket.once('error', (cause) => {
         socket.close();
@@ -83,7 +87,6 @@ export class Listener {
     const { address, tcpPort: port } = this.options;
     return new Promise((resolve, reject) => {
       const server = createServer({ noDelay: true }, (socket) => this.serve(socket));
-      server.maxConnections = CONNECTIONS_MAX;
       server.once('error', (cause) => reject(new SkerryError('ListenFailed', `listen on TCP ${address}:${port}`, { cause })));
       server.listen({ port, host: address, exclusive: true }, () => {
         server.removeAllListeners('error');
@@ -99,25 +102,29 @@ export class Listener {
 
   private serve(socket: Socket): void {
     const { clock, respond } = this.options;
-    let received: Buffer = Buffer.alloc(0);
-    let cancelIdle = clock.timer(IDLE_MS_MAX, () => socket.destroy());
-    this.connections.add(socket);
+    const { remoteAddress: client = '' } = socket;
     socket.on('error', ignore);
+    if (!this.shares.take(client)) return void socket.resetAndDestroy();
+    let received: Buffer = Buffer.alloc(0);
+    const idle = () => clock.timer(IDLE_MS_MAX, () => socket.destroy());
+    let cancelIdle = idle();
+    this.connections.add(socket);
     socket.on('close', () => {
       cancelIdle();
       this.connections.delete(socket);
+      this.shares.give(client);
     });
     socket.on('data', (chunk: Buffer) => {
-      cancelIdle();
-      cancelIdle = clock.timer(IDLE_MS_MAX, () => socket.destroy());
       received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
       while (received.length >= 2) {
         const bytes = received.readUInt16BE(0);
-        if (bytes > QUERY_BYTES_MAX) return void socket.destroy();
+        if (bytes < HEADER_BYTES || bytes > QUERY_BYTES_MAX) return void socket.destroy();
         if (received.length < 2 + bytes) return;
         const message = received.subarray(2, 2 + bytes);
         received = received.subarray(2 + bytes);
-        respond(message, 'tcp', (answer) => sendFramed(socket, answer));
+        cancelIdle();
+        cancelIdle = idle();
+        respond(message, 'tcp', client, (answer) => sendFramed(socket, answer));
       }
     });
   }

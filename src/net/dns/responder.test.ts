@@ -67,9 +67,9 @@ function world(names: NameSet, outside: Outside = () => undefined, upstreams: re
   all.set(upstreams.map((address) => ({ address, port: 53 })));
   const forwarder = new Forwarder(all, clock, signal);
   const respond = createResponder(index, forwarder, all);
-  const ask = (name: string, options: AskOptions = {}, transport: Transport = 'udp') => {
+  const ask = (name: string, options: AskOptions = {}, transport: Transport = 'udp', client = '10.32.0.9') => {
     let answer: Buffer | undefined;
-    respond(question(name, options), transport, (bytes) => (answer = bytes));
+    respond(question(name, options), transport, client, (bytes) => (answer = bytes));
     return { said: () => (answer === undefined ? undefined : told(answer)), bytes: () => answer };
   };
   const answerSoon = async (name: string, options: AskOptions = {}, withinMs = 0) => {
@@ -237,7 +237,7 @@ test('what is no question it answers', () => {
   const { ask, respond } = world(NAMES);
   const said = (message: Buffer) => {
     let answer = 'nothing';
-    respond(message, 'udp', (bytes) => (answer = told(bytes)));
+    respond(message, 'udp', '10.32.0.9', (bytes) => (answer = told(bytes)));
     return answer;
   };
   const good = question('web.default.svc.c.test');
@@ -284,7 +284,7 @@ test('never: an exception, more than one answer, or one that is no message, what
   fc.assert(
     fc.property(message, (bytes) => {
       const answers: Buffer[] = [];
-      respond(bytes, 'udp', (answer) => answers.push(answer));
+      respond(bytes, 'udp', '10.32.0.9', (answer) => answers.push(answer));
       expect(answers.length).toBeLessThanOrEqual(1);
       for (const answer of answers) {
         told(answer);
@@ -428,11 +428,16 @@ test('a resolver that asks us is asked no more, and again once it does not', asy
   expect(await answerSoon('second.example')).toBe('NOERROR; A 192.0.2.80 60');
 });
 
-test('who floods it with names finds limits, and takes nothing from names of the cluster', async () => {
+test('who floods it with names finds limits, and takes nothing from others, nor from names of the cluster', async () => {
   const { ask, clock, asked, forwarder, answerSoon, isProbe } = floodWorld();
-  const all = Array.from({ length: 300 }, (_, at) => ask(`n${at}.example`));
+  const flood = (client: string) => Array.from({ length: 150 }, (_, at) => ask(`n${at}.${client}.example`, {}, 'udp', client));
+  const failedOf = (all: ReturnType<typeof flood>) => all.filter(({ said }) => said() === 'SERVFAIL').length;
+  const first = flood('10.32.0.5');
   await clock.settle();
-  expect(all.filter(({ said }) => said() === 'SERVFAIL')).toHaveLength(44);
+  expect(failedOf(first)).toBe(22);
+  const others = ['10.32.0.6', '10.32.0.7'].map(flood);
+  await clock.settle();
+  expect(others.map(failedOf)).toEqual([22, 150]);
   expect(asked.filter((line) => !isProbe(line))).toHaveLength(256);
   expect(await answerSoon('web.default.svc.c.test')).toBe('NOERROR aa; A 10.96.0.1 5');
   expect(forwarder.size().entries).toBe(0);

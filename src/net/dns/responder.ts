@@ -8,8 +8,8 @@ import { unpack, type Unpacked } from './reply.ts';
 import type { Upstreams } from './upstreams.ts';
 import { CLASS_IN, FLAG, RCODE, TYPE } from './wire.ts';
 
-/** A message in, at most one message out; of its own names at once, of others when it is known. Never throws, whatever the message. */
-export type Respond = (message: Buffer, transport: Transport, send: (answer: Buffer) => void) => void;
+/** A message in, at most one message out; of its own names at once, of others when it is known. Never throws, whatever the message. `client`: an address. */
+export type Respond = (message: Buffer, transport: Transport, client: string, send: (answer: Buffer) => void) => void;
 
 /** An alias that leads to an alias, and so on. */
 const ALIASES_MAX = 8;
@@ -21,24 +21,29 @@ export function createResponder(
 ): Respond {
   let turn = 0;
 
-  const forward = (query: Query, transport: Transport, send: (answer: Buffer) => void) => {
+  const forward = (query: Query, transport: Transport, client: string, send: (answer: Buffer) => void) => {
     // Who only wants to hear what we happen to know learns what others on this node have asked.
     if ((query.flags & FLAG.wanted) === 0) return send(failure(query, RCODE.refused));
     const question = questionOf(query, query.key);
     const known = forwarder.known(question);
     if (known !== undefined) return send(passedOn(query, transport, known));
     void forwarder
-      .resolve(question)
+      .resolve(question, client)
       .then((outcome) => send(outcome === undefined ? failure(query, RCODE.serverFailure) : passedOn(query, transport, outcome)));
   };
 
-  const followAlias = async (query: Query, transport: Transport, first: Found & { readonly kind: 'alias' }): Promise<Buffer> => {
+  const followAlias = async (
+    query: Query,
+    transport: Transport,
+    client: string,
+    first: Found & { readonly kind: 'alias' },
+  ): Promise<Buffer> => {
     const parts: Unpacked[] = [first.body];
     let { target } = first;
     for (let count = 1; count <= ALIASES_MAX; count += 1) {
       const found = index.find(target, query.type);
       if (found === undefined) {
-        const { part, rcode } = await elsewhere(query, target);
+        const { part, rcode } = await elsewhere(query, client, target);
         return joined(query, transport, rcode, [...parts, ...part]);
       }
       const body = unpack(found.body, target);
@@ -53,17 +58,18 @@ export function createResponder(
 
   const elsewhere = async (
     query: Query,
+    client: string,
     target: NameKey,
   ): Promise<{ readonly part: readonly Unpacked[]; readonly rcode: number }> => {
     const question = questionOf(query, target);
-    const outcome = forwarder.known(question) ?? (await forwarder.resolve(question));
+    const outcome = forwarder.known(question) ?? (await forwarder.resolve(question, client));
     if (outcome === undefined) return { part: [], rcode: RCODE.serverFailure };
     const { reply, rest } = outcome;
     const part = unpack({ bytes: rest, answers: reply.answers, authorities: reply.authorities }, target);
     return part === undefined ? { part: [], rcode: RCODE.serverFailure } : { part: [part], rcode: reply.rcode };
   };
 
-  return (message, transport, send) => {
+  return (message, transport, client, send) => {
     const query = parseQuery(message);
     if (query === undefined) return;
     if (isRefused(query)) return send(failure(query, query.rcode));
@@ -71,8 +77,8 @@ export function createResponder(
       return send(failure(query, RCODE.refused));
     if (upstreams.cameBack(query.key)) return send(failure(query, RCODE.refused));
     const found = index.find(query.key, query.type);
-    if (found === undefined) return forward(query, transport, send);
-    if (found.kind === 'alias') return void followAlias(query, transport, found).then(send);
+    if (found === undefined) return forward(query, transport, client, send);
+    if (found.kind === 'alias') return void followAlias(query, transport, client, found).then(send);
     turn = (turn + 1) % 0x10000;
     const rcode = found.kind === 'none' && !found.exists ? RCODE.nameError : RCODE.noError;
     send(answerOf(query, transport, rcode, found.body, turn));

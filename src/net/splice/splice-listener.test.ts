@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { systemClock } from '#lib/clock.ts';
+import { eventually } from '../../../test/support/eventually.ts';
 import { createDialer } from '../tls/dial.ts';
-import { createSpliceListener, type SpliceListener } from './splice-listener.ts';
+import { CONNECTIONS_EACH_MAX, createSpliceListener, type SpliceListener } from './splice-listener.ts';
 
 const ADDRESS = '127.0.0.1';
 const endings: (() => void)[] = [];
@@ -48,8 +49,8 @@ async function listenerTo(farPort: number, failed: (error: unknown) => void = ()
   return { listener, port };
 }
 
-function client(port: number): Socket {
-  const socket = connect({ host: ADDRESS, port, allowHalfOpen: true });
+function client(port: number, localAddress = ADDRESS): Socket {
+  const socket = connect({ host: ADDRESS, port, localAddress, allowHalfOpen: true });
   endings.push(() => socket.destroy());
   return socket;
 }
@@ -116,4 +117,18 @@ test('a reset of one side reaches the other', async () => {
   const socket = client(port);
   socket.write('x');
   expect(await errorOf(socket)).toBe('ECONNRESET');
+});
+
+test('a client that holds all that one may is reset, and takes nothing from others', async () => {
+  const { listener, port } = await listenerTo(await far((socket) => socket.write('hello')));
+  await listener.open();
+  const held: Socket[] = [];
+  for (let count = 0; count < CONNECTIONS_EACH_MAX; count += 1) {
+    held.push(client(port));
+    await once(held.at(-1) ?? client(port), 'data');
+  }
+  expect(await errorOf(client(port))).toBe('ECONNRESET');
+  await once(client(port, '127.0.0.2'), 'data');
+  held[0]?.resetAndDestroy();
+  await eventually(() => once(client(port), 'data').catch(() => undefined), 'its place is free again');
 });

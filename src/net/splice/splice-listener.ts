@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
+import { createShares } from '#lib/shares.ts';
 
 /**
  * Listens at an address and hands each connection on, byte by byte both ways, over one that `dial` makes. It looks into nothing. What one side does not
@@ -28,41 +29,52 @@ export type SpliceListenerOptions = {
   readonly clock: Clock;
 };
 
-/** At once; one more is reset. */
-export const CONNECTIONS_MAX = 1_024;
+/** At once, and of one client; one more is reset. */
+const CONNECTIONS_MAX = 1_024;
+export const CONNECTIONS_EACH_MAX = 256;
 /** Of these, those that are not through yet. */
-export const DIALLING_MAX = 64;
-export const DIAL_MS_MAX = 8_000;
+const DIALLING_MAX = 64;
+const DIALLING_EACH_MAX = 32;
+const DIAL_MS_MAX = 8_000;
 /** How long one side may go on after the other has ended. */
-export const HALF_CLOSED_MS_MAX = 60_000;
+const HALF_CLOSED_MS_MAX = 60_000;
 /** Of the near side, whose packets cost nothing. */
 const NEAR_KEEPALIVE_MS = 60_000;
 
 export function createSpliceListener(options: SpliceListenerOptions): SpliceListener {
   const { address, port, failed } = options;
   const near = new Set<Socket>();
-  let dialling = 0;
+  const connections = createShares(CONNECTIONS_MAX, CONNECTIONS_EACH_MAX);
+  const dialling = createShares(DIALLING_MAX, DIALLING_EACH_MAX);
   let server: Server | undefined;
   let closing = new AbortController();
 
-  const take = async (socket: Socket, signal: AbortSignal): Promise<void> => {
-    near.add(socket);
-    socket.once('close', () => near.delete(socket));
+  const take = (socket: Socket) => {
+    const { remoteAddress: client = '' } = socket;
     socket.on('error', () => undefined);
-    if (near.size > CONNECTIONS_MAX || dialling >= DIALLING_MAX) {
-      socket.resetAndDestroy();
-      failed(new SkerryError('TooManyRequests', `take a connection at ${address}:${port}: there are too many`));
-      return;
-    }
+    if (!connections.take(client)) return refuse(socket, client);
+    near.add(socket);
+    socket.once('close', () => {
+      near.delete(socket);
+      connections.give(client);
+    });
+    if (dialling.take(client)) void handOn(socket, closing.signal).finally(() => dialling.give(client));
+    else refuse(socket, client);
+  };
+
+  const refuse = (socket: Socket, client: string) => {
+    socket.resetAndDestroy();
+    failed(new SkerryError('TooManyRequests', `take a connection of ${client} at ${address}:${port}: there are too many`));
+  };
+
+  const handOn = async (socket: Socket, signal: AbortSignal): Promise<void> => {
     const gone = new AbortController();
     const leave = () => gone.abort();
     socket.once('close', leave);
-    dialling += 1;
     const far = await options.dial(DIAL_MS_MAX, AbortSignal.any([signal, gone.signal])).catch((error: unknown) => {
       if (!signal.aborted && !gone.signal.aborted) failed(error);
       return undefined;
     });
-    dialling -= 1;
     socket.off('close', leave);
     if (far !== undefined && !signal.aborted && !socket.destroyed) {
       splice(socket, far, options);
@@ -81,7 +93,7 @@ export function createSpliceListener(options: SpliceListenerOptions): SpliceList
     open: async () => {
       if (server !== undefined) return;
       const made = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
-      made.on('connection', (socket) => void take(socket, closing.signal));
+      made.on('connection', take);
       made.listen(port, address);
       try {
         await once(made, 'listening');
