@@ -1,32 +1,54 @@
+import { asGiven } from '#api/kinds/check.ts';
 import type { PolicyRule } from '#api/kinds/rbac/rules.ts';
 
 /** Whether rules give what other rules give (component-helpers/auth/rbac/validation), and how what they lack is told. Pure. */
 
-/** What `wanted` gives and `held` does not, in the smallest pieces; [] if nothing. */
+/** Taken apart at most: a few kilobytes of lists would else be thousands of millions. */
+const PIECES_MAX = 20_000;
+
+/** What `wanted` gives and `held` does not, in the smallest pieces, or as whole rules where those are too many; [] if nothing. */
 export function uncovered(held: readonly PolicyRule[], wanted: readonly PolicyRule[]): readonly PolicyRule[] {
-  return wanted.flatMap(pieces).filter((piece) => !held.some((rule) => covers(rule, piece)));
+  let room = PIECES_MAX;
+  const isCovered = (rule: PolicyRule) => held.some((each) => covers(each, rule));
+  return wanted.flatMap((rule) => {
+    if (isCovered(rule)) return [];
+    const parts = partsOf(rule);
+    const count = parts.verbs.length * (parts.apiGroups.length * parts.resources.length * parts.names.length + parts.urls.length);
+    if (count > room) return [rule];
+    room -= count;
+    return pieces(parts).filter((piece) => !isCovered(piece));
+  });
+}
+
+type Parts = ReturnType<typeof partsOf>;
+
+/** Each once. A role is looked at before it is known to be valid: its rules may have no verbs. */
+function partsOf(rule: PolicyRule) {
+  const { apiGroups, resources, resourceNames = [], nonResourceURLs, verbs } = asGiven(rule);
+  const once = (list: readonly string[] = []) => [...new Set(list)];
+  const names = once(resourceNames).map((name) => ({ resourceNames: [name] }));
+  return {
+    apiGroups: once(apiGroups),
+    resources: once(resources),
+    names: names.length === 0 ? [{}] : names,
+    urls: once(nonResourceURLs),
+    verbs: once(verbs),
+  };
 }
 
 /** One verb of one resource (or of one name of it) of one group, or of one URL. */
-function pieces({
-  apiGroups = [],
-  resources = [],
-  resourceNames = [],
-  nonResourceURLs = [],
-  verbs,
-}: PolicyRule): readonly PolicyRule[] {
-  const names = resourceNames.length === 0 ? [{}] : resourceNames.map((name) => ({ resourceNames: [name] }));
+function pieces({ apiGroups, resources, names, urls, verbs }: Parts): readonly PolicyRule[] {
   return [
     ...apiGroups.flatMap((group) =>
       resources.flatMap((resource) =>
         verbs.flatMap((verb) => names.map((named) => ({ apiGroups: [group], resources: [resource], ...named, verbs: [verb] }))),
       ),
     ),
-    ...nonResourceURLs.flatMap((url) => verbs.map((verb) => ({ nonResourceURLs: [url], verbs: [verb] }))),
+    ...urls.flatMap((url) => verbs.map((verb) => ({ nonResourceURLs: [url], verbs: [verb] }))),
   ];
 }
 
-/** So small a piece is covered by one rule or by none. */
+/** A piece is covered by one rule or by none; a whole rule by one, or perhaps by several together. */
 function covers(rule: PolicyRule, piece: PolicyRule): boolean {
   const { resourceNames = [] } = rule;
   return (

@@ -17,9 +17,12 @@ export type Grant =
   | { readonly rules: readonly PolicyRule[]; /** For people: by what it is given. */ readonly source: string }
   | { readonly missing: string };
 
-/** Users, and namespaces of each, that are remembered; who was asked longest ago is forgotten. */
+/** Users, and namespaces of each, that are remembered; who was asked after first is forgotten first. */
 const USERS_MAX = 4_096;
 const NAMESPACES_MAX = 256;
+/** Reviews ask after whatever they like: longer names are not remembered. */
+const USER_CHARACTERS_MAX = 1_024;
+const NAMESPACE_CHARACTERS_MAX = 63;
 
 type Held = { readonly everywhere: readonly Grant[]; readonly inside: Map<string, readonly Grant[]> };
 
@@ -45,12 +48,12 @@ export class Grants {
     this.#follow(view);
     const held = this.#heldBy(user, view);
     if (namespace === '') return held.everywhere;
-    let inside = held.inside.get(namespace);
-    if (inside === undefined) {
-      if (held.inside.size >= NAMESPACES_MAX) held.inside.clear();
-      inside = [...held.everywhere, ...this.#grantsOf(user, namespace, view)];
-      held.inside.set(namespace, inside);
-    }
+    const known = held.inside.get(namespace);
+    if (known !== undefined) return known;
+    const inside = [...held.everywhere, ...this.#grantsOf(user, namespace, view)];
+    if (namespace.length > NAMESPACE_CHARACTERS_MAX) return inside;
+    if (held.inside.size >= NAMESPACES_MAX) held.inside.clear();
+    held.inside.set(namespace, inside);
     return inside;
   }
 
@@ -59,9 +62,10 @@ export class Grants {
     const key = JSON.stringify([user.name, ...user.groups]);
     const known = this.#users.get(key);
     if (known !== undefined) return known;
+    const made = { everywhere: this.#grantsOf(user, '', view), inside: new Map() };
+    if (key.length > USER_CHARACTERS_MAX) return made;
     const [oldest] = this.#users.keys();
     if (oldest !== undefined && this.#users.size >= USERS_MAX) this.#users.delete(oldest);
-    const made = { everywhere: this.#grantsOf(user, '', view), inside: new Map() };
     this.#users.set(key, made);
     return made;
   }

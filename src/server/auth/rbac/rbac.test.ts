@@ -4,7 +4,7 @@ import { viewOf, World, sentenceOf, type Standing } from '../../../../test/suppo
 import { clusterRoleResource, type ClusterRole } from '../../../api/kinds/rbac/cluster-role.ts';
 import type { PolicyRule } from '../../../api/kinds/rbac/rules.ts';
 import type { KubeObject } from '../../../api/object.ts';
-import type { Target } from '../../../rest/request.ts';
+import type { Target, User } from '../../../rest/request.ts';
 import { clusterRoleAggregation } from '../../controllers/cluster-role-aggregation.ts';
 import { createAuthorizer } from '../authorizer.ts';
 import { allows } from './allows.ts';
@@ -76,6 +76,18 @@ test('what rules lack of others', () => {
   checkUncovered(['get */scale'], ['get a/scale', 'get scale'], ['{APIGroups:[""], Resources:["scale"], Verbs:["get"]}']);
   checkUncovered(['get /api/*'], ['get /api/v1', 'get /api'], ['{NonResourceURLs:["/api"], Verbs:["get"]}']);
   checkUncovered(['get /x'], ['get pods web'], ['{APIGroups:[""], Resources:["pods"], ResourceNames:["web"], Verbs:["get"]}']);
+});
+
+test('a role costs its length, not the product of its lists; one that says nothing of verbs gives nothing', () => {
+  const many = (prefix: string) => Array.from({ length: 2_000 }, (_, index) => `${prefix}${index}`);
+  const huge = { apiGroups: many('g'), resources: many('r'), verbs: many('v') };
+  expect(uncovered([rule('get pods')], [huge, huge])).toEqual([huge, huge]);
+  expect(uncovered([rule('get *:*'), rule('* *:*')], [huge])).toEqual([]);
+  expect(
+    uncovered([rule('get pods')], [{ ...rule('get pods'), resources: Array.from({ length: 50_000 }, () => 'pods') }]),
+  ).toEqual([]);
+  // Sound: it is asked before the role is found invalid.
+  expect(uncovered([], [{ apiGroups: [''], resources: ['pods'] } as unknown as PolicyRule])).toEqual([]);
 });
 
 const words = (...list: readonly string[]) => fc.uniqueArray(fc.constantFrom(...list), { minLength: 1, maxLength: 3 });
@@ -219,6 +231,22 @@ describe('grants', () => {
     for (const parting of ['\0', ',', ' ', '","', '\n']) expect(may(`jane${parting}devs`, [])).toBe(false);
     expect(may('jane', ['devs'])).toBe(true);
     expect(may('jane', [], 'a/user x')).toBe(false);
+  });
+
+  test('remember what is asked often, and nothing that fills the memory', () => {
+    const standing = viewOf([role('r1', ['get pods']), binding('b1', 'r1', [{ kind: 'Group', name: 'devs' }])]);
+    const lists = new Map([CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES].map((resource) => [resource, standing.list(resource)]));
+    const grants = new Grants(() => ({ ...standing, list: (resource) => lists.get(resource) ?? [] }));
+    const isRemembered = (user: User, namespace: string) => grants.of(user, namespace) === grants.of(user, namespace);
+    const [jane = { name: '', groups: [] }] = users;
+    const long = 'x'.repeat(2_000);
+    for (const namespace of ['', 'a']) {
+      expect(isRemembered(jane, namespace)).toBe(true);
+      expect(isRemembered({ ...jane, groups: ['devs', long] }, namespace)).toBe(false);
+      expect(grants.of({ ...jane, groups: ['devs', long] }, namespace)).toHaveLength(1);
+    }
+    expect(isRemembered(jane, long)).toBe(false);
+    expect(grants.of(jane, long)).toHaveLength(1);
   });
 
   test('say by what something is allowed, and which role is missing', () => {
