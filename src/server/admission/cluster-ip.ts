@@ -4,12 +4,13 @@ import { contains, formatIp, networkBits, parseIp, type IpNetwork } from '#api/i
 import { isHeadless, needsClusterIp, type Service } from '#api/kinds/service.ts';
 import { apiError, invalidError } from '#api/status.ts';
 import type { Admission } from '#rest/admission.ts';
+import { isKubernetesService } from '../controllers/service/kubernetes-service.ts';
 import { ofKind, type Context } from './of-kind.ts';
 import { isTaken, pickFree, reservedShare, type Pool } from './pool.ts';
 
 /**
  * Gives a Service its cluster IP, or says why it can not have the one it asks for (pkg/registry/core/service/storage/alloc.go). This
- * cluster has one family, IPv4.
+ * cluster has one family, IPv4. The first address is that of the API and never another's, also while default/kubernetes is not there.
  */
 export function clusterIpAllocator(cidr: string, random: () => number): Admission {
   const range = rangeOf(cidr);
@@ -21,6 +22,7 @@ export function clusterIpAllocator(cidr: string, random: () => number): Admissio
 
 type Range = { readonly cidr: string; readonly network: IpNetwork; readonly first: bigint; readonly pool: Pool };
 
+const KUBERNETES = 0;
 const STATIC_SHARE = 16;
 const STATIC_MIN = 16;
 const STATIC_MAX = 256;
@@ -46,7 +48,7 @@ async function withClusterIp(
 ): Promise<Service> {
   const { clusterIP = '', clusterIPs = [], ipFamilies = ['IPv4'] } = service.spec ?? {};
   if (!needsClusterIp(service) || clusterIP !== '' || clusterIPs.length > 0 || ipFamilies[0] !== 'IPv4') return service;
-  const member = await pickFree(pool, state, random);
+  const member = await pickFree(pool, state, random, new Set([KUBERNETES]));
   if (member === undefined)
     throw apiError('InternalError', 'Internal error occurred: failed to allocate a serviceIP: range is full');
   const ip = formatIp({ family: 4, bits: first + BigInt(member) });
@@ -79,21 +81,27 @@ function familyErrors(service: Service): readonly FieldError[] {
 
 /** The addresses that it did not have before. */
 async function requestErrors(service: Service, { state, old }: Context<Service>, range: Range): Promise<readonly FieldError[]> {
+  const isFree = async (member: number) =>
+    (member !== KUBERNETES || isKubernetesService(service)) && !(await isTaken(range.pool, state, member));
   const had = old?.spec?.clusterIPs ?? [];
   const clusterIPs = service.spec?.clusterIPs ?? [];
   const errors: FieldError[] = [];
   for (const ip of clusterIPs) {
     if (had.includes(ip)) continue;
-    const why = await requestProblem(ip, state, range);
+    const why = await requestProblem(ip, range, isFree);
     if (why !== undefined) errors.push(invalid('spec.clusterIPs', clusterIPs, `failed to allocate IP ${ip}: ${why}`));
   }
   return errors;
 }
 
-async function requestProblem(ip: string, state: Context<Service>['state'], range: Range): Promise<string | undefined> {
+async function requestProblem(
+  ip: string,
+  range: Range,
+  isFree: (member: number) => Promise<boolean>,
+): Promise<string | undefined> {
   const address = parseIp(ip);
   const member = Number((address?.bits ?? 0n) - range.first);
   if (address === undefined || !contains(range.network, address) || member < 0 || member >= range.pool.size)
     return `provided IP is not in the valid range. The range of valid IPs is ${range.cidr}`;
-  return (await isTaken(range.pool, state, member)) ? 'provided IP is already allocated' : undefined;
+  return (await isFree(member)) ? undefined : 'provided IP is already allocated';
 }

@@ -7,9 +7,10 @@ import { SERVICE_NAME_LABEL, type EndpointSlice } from '#api/kinds/endpoint-slic
 import type { Endpoints } from '#api/kinds/endpoints.ts';
 import type { Service } from '#api/kinds/service.ts';
 import { formatIp, networkBits, type IpNetwork } from '#api/ip.ts';
+import type { KubeObject } from '#api/object.ts';
 import type { Change } from '#rest/change.ts';
 import type { View } from '../../view.ts';
-import { mergePatch, updateChange } from '../changes.ts';
+import { deleteChange, mergePatch, updateChange } from '../changes.ts';
 import type { Controller } from '../controller.ts';
 import { ENDPOINTS } from './endpoints.ts';
 import { SKIP_LABEL } from './mirroring.ts';
@@ -32,9 +33,10 @@ export function kubernetesService(serviceCidr: IpNetwork, place: () => ApiServer
   return {
     name: KUBERNETES_SERVICE,
     keysOf: ({ resource, before, after }) => {
-      const { namespace, name } = (after ?? before)?.metadata ?? {};
-      const concerns = namespace === NAMESPACE && name === NAME && [SERVICES, ENDPOINTS, SLICES].includes(resource);
-      return concerns || (resource === 'namespaces' && name === NAMESPACE) ? [KEY] : [];
+      const object = after ?? before;
+      if (object === undefined) return [];
+      const concerns = isKubernetesService(object) && [SERVICES, ENDPOINTS, SLICES].includes(resource);
+      return concerns || (resource === 'namespaces' && object.metadata.name === NAMESPACE) ? [KEY] : [];
     },
     keys: () => [KEY],
     reconcile: (_key, view) => {
@@ -43,6 +45,11 @@ export function kubernetesService(serviceCidr: IpNetwork, place: () => ApiServer
       return { changes: [...serviceChanges(clusterIp, at.port, view), ...endpointsChanges(at, view), ...sliceChanges(at, view)] };
     },
   };
+}
+
+/** Also of its Endpoints and its slice, which have the same name. */
+export function isKubernetesService({ metadata }: Pick<KubeObject, 'metadata'>): boolean {
+  return metadata.namespace === NAMESPACE && metadata.name === NAME;
 }
 
 /** The first address after the network's own. */
@@ -56,9 +63,13 @@ function serviceChanges(clusterIP: string, targetPort: number, view: View): read
   const old = view.get(SERVICES, NAMESPACE, NAME) as Service | undefined;
   if (old !== undefined) {
     if (old.metadata.deletionTimestamp !== undefined) return [];
+    // An address can not be changed; by its deletion this key comes back.
+    if ((old.spec?.clusterIP ?? clusterIP) !== clusterIP) return [deleteChange(SERVICES, old)];
     const isGood =
       old.spec?.type === 'ClusterIP' && semanticEqual(old.spec.ports, ports) && Object.keys(old.spec.selector ?? {}).length === 0;
-    return isGood ? [] : [mergePatch(SERVICES, old, { spec: { type: 'ClusterIP', ports, selector: null } })];
+    return isGood
+      ? []
+      : [mergePatch(SERVICES, old, { spec: { type: 'ClusterIP', clusterIP, clusterIPs: [clusterIP], ports, selector: null } })];
   }
   const metadata = { name: NAME, namespace: NAMESPACE, labels: { component: 'apiserver', provider: 'kubernetes' } };
   const spec = { type: 'ClusterIP', clusterIP, sessionAffinity: 'None', ports };

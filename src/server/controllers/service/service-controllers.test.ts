@@ -243,4 +243,7 @@ test('default/kubernetes: made, mended, and made again', () => {
   world.remove('services', 'kubernetes');
   world.remove(SLICES, 'kubernetes');
   expect(run(world, controller, key)).toEqual([made[0], made[2]]);
+  world.edit<Service>('services', 'kubernetes', ({ spec, ...rest }) => ({ ...rest, spec: { ...spec, clusterIP: '10.96.7.7' } }));
+  expect(run(world, controller, key)).toEqual(['delete services kubernetes']);
+  expect(run(world, controller, key)).toEqual([made[0]]);
 });
