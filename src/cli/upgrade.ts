@@ -87,7 +87,7 @@ async function takeUpgrade(context: Context, flags: Flags): Promise<void> {
         dataDir: flags.dataDir,
         releaseKeys: executable.releaseKeys,
         run,
-        services: systemdServices(run),
+        services: systemdServices(run, clock),
         clock,
         say,
         watch: line.show,

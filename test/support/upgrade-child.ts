@@ -31,7 +31,11 @@ await upgrade(
     dataDir: '/nonexistent',
     releaseKeys: [key],
     run,
-    services: { running: async () => (pass(), []), restart: async () => undefined, lastWords: async () => '' },
+    services: {
+      running: async () => (pass(), []),
+      restart: async () => ({ atMs: 0, ended: undefined }),
+      lastWords: async () => [],
+    },
     clock: systemClock,
     say: pass,
     watch: () => undefined,

@@ -3,13 +3,14 @@ import { SkerryError } from '#lib/error.ts';
 import type { Layout, Mode } from '../layout.ts';
 import { currentVersion } from '../slots.ts';
 import { TRIAL_STARTS_MAX, readGoneBack, readTrial } from '../trial.ts';
-import type { Services } from './services.ts';
+import type { Restart, Services } from './services.ts';
 
 /** How a trial ends, told by its files alone: whoever waits can go away at any time, and changes nothing by it. */
 export type Waiting = {
   readonly layout: Layout;
   readonly to: string;
-  readonly modes: readonly Mode[];
+  /** What has to prove itself, each since it was restarted with the release. */
+  readonly restarts: ReadonlyMap<Mode, Restart>;
   readonly services: Services;
   readonly clock: Clock;
   /** What is to be seen meanwhile. */
@@ -19,17 +20,17 @@ export type Waiting = {
 const LOOK_MS = 500;
 /** For the last start, which goes back, and for a slow machine. */
 const MARGIN_MS = 120_000;
-/** Before this began to wait it restarted them. */
-const RESTART_SECONDS = 5;
 const WORDS_LINES = 20;
 
 /** Resolves once the release has proved itself in each mode. Throws TakenBack with why and the last words, or Timeout. */
-export async function waitForOutcome({ layout, to, modes, services, clock, watch }: Waiting, signal: AbortSignal): Promise<void> {
-  const [startMs, startSeconds] = [clock.monotonic(), clock.now() / 1_000];
+export async function waitForOutcome(
+  { layout, to, restarts, services, clock, watch }: Waiting,
+  signal: AbortSignal,
+): Promise<void> {
+  const startMs = clock.monotonic();
   for (;;) {
-    if (currentVersion(layout) !== to)
-      throw takenBack(layout, to, await wordsOf(to, modes, services, startSeconds - RESTART_SECONDS, signal));
-    const trials = modes.flatMap((mode) => readTrial(layout, mode) ?? []).filter((trial) => trial.to === to);
+    if (currentVersion(layout) !== to) throw takenBack(layout, to, await wordsOf(to, restarts, services, signal));
+    const trials = [...restarts.keys()].flatMap((mode) => readTrial(layout, mode) ?? []).filter((trial) => trial.to === to);
     if (trials.length === 0) return;
     const waitedMs = clock.monotonic() - startMs;
     const limitMs = 1_000 * Math.max(...trials.map(({ limitSeconds }) => limitSeconds));
@@ -58,16 +59,13 @@ function takenBack(layout: Layout, to: string, words: string): SkerryError {
 /** Of the one that was taken back, and not of the one that runs since. */
 async function wordsOf(
   to: string,
-  modes: readonly Mode[],
+  restarts: ReadonlyMap<Mode, Restart>,
   services: Services,
-  sinceSeconds: number,
   signal: AbortSignal,
 ): Promise<string> {
   const said = [];
-  for (const mode of modes) {
-    const lines = (await services.lastWords(mode, sinceSeconds, signal).catch(() => ''))
-      .split('\n')
-      .filter((line) => line !== '');
+  for (const [mode, restart] of restarts) {
+    const lines = await services.lastWords(mode, restart, signal);
     const end = lines.findLastIndex((line) => line.includes(`${to} is taken back`));
     said.push(...lines.slice(0, end < 0 ? undefined : end).slice(-WORDS_LINES));
   }

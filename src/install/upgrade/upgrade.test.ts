@@ -62,9 +62,15 @@ afterEach(async () => {
 function services(afterStart: (version: string | undefined) => void): Services {
   return {
     running: async () => ['server'],
-    restart: async () => afterStart((await world.launch()).version),
-    lastWords: async (mode: Mode) =>
-      `the last words of ${mode}\nskerry launch: 0.2.0 is taken back, 0.1.0 is started: why\n0.1.0 says hello`,
+    restart: async () => {
+      afterStart((await world.launch()).version);
+      return { atMs: 0, ended: undefined };
+    },
+    lastWords: async (mode: Mode) => [
+      `the last words of ${mode}`,
+      'skerry launch: 0.2.0 is taken back, 0.1.0 is started: why',
+      '0.1.0 says hello',
+    ],
   };
 }
 

@@ -23,7 +23,7 @@ import { readGoneBack, readHealth, readTrial, type Need } from '../trial.ts';
 import { decideUpgrade } from './decide.ts';
 import { lockInstallation } from './lock.ts';
 import { waitForOutcome } from './outcome.ts';
-import type { Services } from './services.ts';
+import type { Restart, Services } from './services.ts';
 import { takeRelease } from './take.ts';
 
 /**
@@ -125,14 +125,18 @@ async function prove(options: UpgradeOptions, back: string, to: string, signal: 
   const { layout, services, clock, say, watch } = options;
   const running = (await services?.running(signal)) ?? [];
   if (services === undefined || running.length === 0) return { type: 'to-be-started', from: back, to };
+  const restarts = new Map<Mode, Restart>();
   for (const mode of running) {
     const trial = readTrial(layout, mode);
     // One that has been started already has its chance; another start would take one from it.
-    if (trial === undefined || trial.starts > 0) continue;
+    if (trial === undefined || trial.starts > 0) {
+      restarts.set(mode, { atMs: clock.now(), ended: undefined });
+      continue;
+    }
     say(`restarting skerry-${mode}; containers go on running`);
-    await services.restart(mode, signal);
+    restarts.set(mode, await services.restart(mode, signal));
   }
-  await waitForOutcome({ layout, to, modes: running, services, clock, watch }, signal);
+  await waitForOutcome({ layout, to, restarts, services, clock, watch }, signal);
   removeSlotsBut(layout, [to, back]);
   return { type: 'confirmed', from: back, to };
 }
