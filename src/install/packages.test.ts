@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ENGINE, MANAGERS, NETWORK_TOOLS, fetching, isPackageFile, type Manager } from './packages.ts';
+import { ENGINE, NETWORK_TOOLS, fetching, isPackageFile, type Manager } from './packages.ts';
 
 const told = (manager: Manager, brought: readonly string[] = []) => {
   const { refresh, install } = fetching(manager, [...NETWORK_TOOLS, ENGINE], brought);
@@ -20,7 +20,11 @@ test('from a stick: no network, and what is named is chosen from what it brings,
   expect(told('apt-get', ['/s/a_amd64.deb'])).toEqual([
     'apt-get -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts=/dev/null -o DPkg::Lock::Timeout=120 install -y -q --no-install-recommends --no-remove iproute2 nftables docker.io --with-source /s/a_amd64.deb',
   ]);
-  for (const manager of MANAGERS) expect(told(manager, ['/s/a'])).toEqual([expect.stringMatching(/ \/s\/a$/)]);
+  expect(told('zypper', ['/a stick/a.noarch.rpm'])).toEqual([
+    'zypper --non-interactive --no-remote --plus-repo dir:///a stick install --no-recommends iproute2 nftables docker',
+  ]);
+  for (const manager of ['dnf', 'yum', 'pacman'] as const)
+    expect(told(manager, ['/s/a'])).toEqual([expect.stringMatching(/ \/s\/a$/)]);
 });
 
 test('only packages for this machine are taken from it', () => {

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import type { Architecture } from './release/release-files.ts';
 
 /**
@@ -50,7 +51,8 @@ export type Fetching = {
 
 /**
  * `brought`: files of packages from the stick that is installed from, of this machine's architecture; with any, no network is used. The stick may
- * hold more than what is missing and what that needs: apt chooses among it; the others have no word for that, and take all of it.
+ * hold more than what is missing and what that needs: apt and zypper choose among it; the others, which do so only where somebody has made an index
+ * of it, take all of it.
  */
 export function fetching(manager: Manager, missing: readonly Requirement[], brought: readonly string[]): Fetching {
   const names = missing.map(({ packages }) => packages[manager]);
@@ -85,7 +87,15 @@ export function fetching(manager: Manager, missing: readonly Requirement[], brou
     case 'zypper':
       return {
         ...rest,
-        install: ['zypper', '--non-interactive', ...(alone ? ['--no-remote'] : []), 'install', '--no-recommends', ...what],
+        // It wants the folder as it is, with its blanks.
+        install: [
+          'zypper',
+          '--non-interactive',
+          ...(alone ? ['--no-remote', '--plus-repo', `dir://${dirname(brought[0] ?? '')}`] : []),
+          'install',
+          '--no-recommends',
+          ...names,
+        ],
       };
     case 'pacman':
       return { ...rest, install: ['pacman', '--noconfirm', ...(alone ? ['-U'] : ['-Sy', '--needed']), ...what] };
