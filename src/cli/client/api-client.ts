@@ -1,13 +1,14 @@
-import type { IncomingMessage } from 'node:http';
-import { Agent, request } from 'node:https';
+import type { Readable } from 'node:stream';
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError, explain, hasCode } from '#lib/error.ts';
 import { tlsFailure } from '#net/tls/tls-failure.ts';
 import type { Connection } from './connection.ts';
+import { createConnections } from './connections.ts';
 import { createProver, type Proof } from './credentials.ts';
-import { proxyAgent, proxyFor } from './proxy.ts';
+import { exchange, type Answer } from './exchange.ts';
+import { proxyFor } from './proxy.ts';
 
-/** The API as the command line uses it, over node:https (the fastest start of all clients: facts in ARCHITECTURE.md), on few kept connections. */
+/** The API as the command line uses it, over HTTP/1.1 of its own (exchange.ts: the fastest start of all clients), on few kept connections. */
 export type ApiClient = {
   /** The namespace that is meant where none is given. */
   readonly namespace: string;
@@ -31,10 +32,7 @@ export type ClientOutside = {
 
 /** How long a call waits with nothing heard. */
 const TIMEOUT_MS = 30_000;
-const SOCKETS_MAX = 4;
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
-/** So that a peer that is gone without a word is noticed while nothing is said. */
-const PROBE_MS = 30_000;
 
 /**
  * A failed call rejects with the server's own reason as code and its message as cause, `details.refusal` true; with ServiceUnavailable where no
@@ -43,16 +41,15 @@ const PROBE_MS = 30_000;
 export function createApiClient(connection: Connection, outside: ClientOutside, timeoutMs = TIMEOUT_MS): ApiClient {
   const { server, namespace, impersonation } = connection;
   const prover = createProver(connection.credentials, outside);
-  const isTls = server.startsWith('https:');
-  const proxy = proxyFor(server, connection.proxy, outside.environment);
-  const pool = { keepAlive: true, maxSockets: SOCKETS_MAX, timeout: 0 };
-  const agent = proxy === undefined ? new Agent(pool) : proxyAgent(proxy, pool);
+  const connections = createConnections(connection, proxyFor(server, connection.proxy, outside.environment));
+  const { host, pathname } = new URL(server);
+  const root = pathname.replace(/\/+$/, '');
   const told = new Set<string>();
 
   type Call = { readonly method: string; readonly path: string; readonly accept: string; readonly body?: string };
 
-  const warn = (response: IncomingMessage) => {
-    for (const text of warningsOf(response.headers['warning'] ?? ''))
+  const warn = ({ headers }: Answer) => {
+    for (const text of warningsOf(headers.get('warning') ?? ''))
       if (told.size < WARNINGS_MAX && !told.has(text)) {
         told.add(text);
         outside.stderr(`Warning: ${text}\n`);
@@ -61,52 +58,52 @@ export function createApiClient(connection: Connection, outside: ClientOutside, 
 
   const failed = (what: string, error: unknown, signal?: AbortSignal) => unreachable(what, error, outside.clock.now(), signal);
 
-  const begin = async (call: Call, idleMs: number, signal?: AbortSignal): Promise<IncomingMessage> => {
+  const begin = async (call: Call, idleMs: number, signal?: AbortSignal): Promise<Answer> => {
     const proof = await prover.proof();
-    const { request: plainRequest } = isTls ? { request } : await import('node:http');
-    const what = `${call.method} ${server}${call.path}`;
-    return new Promise((resolve, reject) => {
-      const sent = (isTls ? request : plainRequest)(
-        `${server}${call.path}`,
-        {
-          method: call.method,
-          ...(isTls ? { ...tlsOptions(connection, proof), agent } : { agent: false }),
-          ...(signal === undefined ? {} : { signal }),
-          timeout: idleMs,
-          headers: headersOf(call, proof),
-        },
-        (response) => {
-          warn(response);
-          resolve(response);
-        },
-      );
-      sent.on('socket', (socket) => socket.setKeepAlive(true, PROBE_MS));
-      sent.on('timeout', () => sent.destroy(new Error(`no answer within ${idleMs / 1000} s`)));
-      sent.on('error', (error) => reject(failed(what, error, signal)));
-      sent.end(call.body);
-    });
+    const { method, path, body } = call;
+    try {
+      const patience = { clock: outside.clock, idleMs };
+      const socket = await connections.take(proof, patience, signal);
+      const abort = () => socket.destroy(new Error('it was stopped'));
+      if (signal?.aborted === true) abort();
+      else signal?.addEventListener('abort', abort, { once: true });
+      const question = {
+        method,
+        target: `${root}${path}`,
+        headers: headersOf(call, proof),
+        ...(body === undefined ? {} : { body }),
+      };
+      const answer = await exchange(socket, question, patience, (reusable) => {
+        signal?.removeEventListener('abort', abort);
+        connections.release(socket, proof, reusable);
+      });
+      warn(answer);
+      return answer;
+    } catch (error) {
+      throw failed(`${method} ${server}${path}`, error, signal);
+    }
   };
 
   const headersOf = ({ accept, body }: Call, { authorization }: Proof) => ({
+    host,
     accept,
     'accept-encoding': 'gzip',
     'user-agent': 'skerry',
-    // Said in words, since Node sends no length with the body of a DELETE.
-    ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+    ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
     ...(authorization === undefined ? {} : { authorization }),
     ...impersonation,
   });
 
-  /** The answer's bytes, of a call that was not refused. */
-  const answered = async (call: Call, idleMs: number, signal?: AbortSignal): Promise<AsyncIterable<Uint8Array>> => {
-    const what = `${call.method} ${server}${call.path}`;
-    const response = await begin(call, idleMs, signal);
-    const body = bytesOf(await unzipped(response), (error) => failed(what, error, signal));
-    const status = response.statusCode ?? 500;
+  /** The answer's bytes, of a call that was not refused. `failed` tells of one that ends too early. */
+  const answered = async (call: Call, idleMs: number, signal?: AbortSignal): Promise<Readable> => {
+    const answer = await begin(call, idleMs, signal);
+    const body = await unzipped(answer);
+    const { status } = answer;
     if (status < 300) return body;
-    const answer = parse(await textOf(body, what));
+    const what = `${call.method} ${server}${call.path}`;
+    const said = parse(await textOf(body, what, (error) => failed(what, error, signal)));
     if (status === 401 && prover.refused()) return answered(call, idleMs, signal);
-    throw refusal(what, status, answer, await whyUnknown(status));
+    throw refusal(what, status, said, await whyUnknown(status));
   };
 
   /** A server that knows no user says so by what nobody may do, which does not tell why it knows none. */
@@ -120,9 +117,13 @@ export function createApiClient(connection: Connection, outside: ClientOutside, 
     namespace,
     send: async (method, path, body, { accept = 'application/json' } = {}) => {
       const call = { method, path, accept, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
-      return parse(await textOf(await answered(call, timeoutMs), `${method} ${server}${path}`));
+      const what = `${method} ${server}${path}`;
+      return parse(await textOf(await answered(call, timeoutMs), what, (error) => failed(what, error)));
     },
-    open: (path, { accept = 'application/json', idleMs, signal }) => answered({ method: 'GET', path, accept }, idleMs, signal),
+    open: async (path, { accept = 'application/json', idleMs, signal }) => {
+      const body = await answered({ method: 'GET', path, accept }, idleMs, signal);
+      return bytesOf(body, (error) => failed(`GET ${server}${path}`, error, signal));
+    },
   };
 }
 
@@ -133,21 +134,12 @@ function warningsOf(header: string): readonly string[] {
   return [...header.matchAll(/\b299 \S+ "((?:[^"\\]|\\.)*)"/g)].map(([, text = '']) => text.replaceAll(/\\(.)/g, '$1'));
 }
 
-function tlsOptions({ ca, insecure, serverName }: Connection, { cert, key }: Proof) {
-  return {
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined || key === undefined ? {} : { cert, key }),
-    ...(insecure ? { rejectUnauthorized: false } : {}),
-    ...(serverName === undefined ? {} : { servername: serverName }),
-  };
-}
-
-async function unzipped(response: IncomingMessage): Promise<AsyncIterable<Uint8Array>> {
-  if (response.headers['content-encoding'] !== 'gzip') return response;
+async function unzipped({ headers, body }: Answer): Promise<Readable> {
+  if (headers.get('content-encoding') !== 'gzip') return body;
   const { createGunzip } = await import('node:zlib');
   const { pipeline } = await import('node:stream');
   // Whoever reads the text hears of a failure of either.
-  return pipeline(response, createGunzip(), () => undefined);
+  return pipeline(body, createGunzip(), () => undefined);
 }
 
 async function* bytesOf(chunks: AsyncIterable<Uint8Array>, failed: (error: unknown) => SkerryError): AsyncGenerator<Uint8Array> {
@@ -158,16 +150,22 @@ async function* bytesOf(chunks: AsyncIterable<Uint8Array>, failed: (error: unkno
   }
 }
 
-async function textOf(chunks: AsyncIterable<Uint8Array>, what: string): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of chunks) {
-    bytes += chunk.length;
-    if (bytes > ANSWER_BYTES_MAX)
-      throw new SkerryError('RequestEntityTooLarge', `${what}: the answer is longer than ${ANSWER_BYTES_MAX} bytes`);
-    parts.push(chunk);
-  }
-  return Buffer.concat(parts).toString('utf8');
+/** By events: to read one answer by `for await` takes a command 2 ms more. */
+function textOf(body: Readable, what: string, failed: (error: unknown) => SkerryError): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const parts: Buffer[] = [];
+    let bytes = 0;
+    body
+      .on('data', (part: Buffer) => {
+        bytes += part.length;
+        parts.push(part);
+        if (bytes <= ANSWER_BYTES_MAX) return;
+        reject(new SkerryError('RequestEntityTooLarge', `${what}: the answer is longer than ${ANSWER_BYTES_MAX} bytes`));
+        body.destroy();
+      })
+      .on('error', (error) => reject(failed(error)))
+      .on('end', () => resolve(Buffer.concat(parts).toString('utf8')));
+  });
 }
 
 function unreachable(what: string, error: unknown, nowMs: number, signal: AbortSignal | undefined): SkerryError {

@@ -1,8 +1,4 @@
-import { request } from 'node:http';
-import { Agent, type AgentOptions } from 'node:https';
-import { connect, type ConnectionOptions } from 'node:tls';
 import type { Duplex } from 'node:stream';
-import { callbackify } from 'node:util';
 import { SkerryError } from '#lib/error.ts';
 
 /** HTTP proxies on the way to a server: which one is meant, and connections through it by CONNECT. No SOCKS. */
@@ -70,18 +66,9 @@ function isWithin(host: string, { base, bits }: Range): boolean {
 
 const CONNECT_MS_MAX = 30_000;
 
-/** An agent whose connections all go through `proxy`. */
-export function proxyAgent(proxy: string, options: AgentOptions): Agent {
-  const agent = new Agent(options);
-  // Sound: an https agent asks for connections with the options of tls.connect, with the server's name and port; Node's types know the base only.
-  const createConnection = callbackify(async (to: ConnectionOptions) =>
-    connect({ ...to, socket: await tunnel(proxy, to.host ?? '', Number(to.port)) }),
-  );
-  Object.assign(agent, { createConnection });
-  return agent;
-}
-
-async function tunnel(proxy: string, host: string, port: number): Promise<Duplex> {
+/** A connection to the server through `proxy`, of which it sees nothing but where it leads. */
+export async function tunnel(proxy: string, host: string, port: number): Promise<Duplex> {
+  const { request } = await import('node:http');
   const url = new URL(proxy);
   const target = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   const login = url.username === '' ? undefined : `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
