@@ -3,7 +3,7 @@ import type { Decision } from '#rest/options.ts';
 import type { Target, User } from '#rest/request.ts';
 import type { View } from '../view.ts';
 import { isOwnPart, ownPartsMay } from './authorize.ts';
-import { allows } from './rbac/allows.ts';
+import { allows, concerns } from './rbac/allows.ts';
 import { Grants } from './rbac/grants.ts';
 
 /**
@@ -26,10 +26,11 @@ export type HeldRules = {
 
 export function createAuthorizer(view: () => View): Authorizer {
   const grants = new Grants(view);
+  const about = rulesByKind();
   return {
     decide: (user, target) => {
       if (ownPartsMay(user, target)) return ALLOWED;
-      return byRoles(grants, user, target);
+      return byRoles(grants.of(user, target.type === 'path' ? '' : target.namespace), target, about);
     },
     rulesOf: (user, namespace) => {
       const held = grants.of(user, namespace);
@@ -45,17 +46,42 @@ export function createAuthorizer(view: () => View): Authorizer {
 const ALLOWED: Decision = { allowed: true, reason: '' };
 const DENIED: Decision = { allowed: false, reason: '' };
 
-function byRoles(grants: Grants, user: User, target: Target): Decision {
-  const held = grants.of(user, target.type === 'path' ? '' : target.namespace);
-  for (const grant of held) {
-    if ('rules' in grant && grant.rules.some((rule) => allows(rule, target)))
-      return { allowed: true, reason: `RBAC: allowed by ${grant.source}` };
-  }
+type Held = ReturnType<Grants['of']>;
+type HeldRule = { readonly rule: PolicyRule; readonly source: string };
+
+function byRoles(held: Held, target: Target, about: RulesByKind): Decision {
+  const allowing = about(held, target).find(({ rule }) => allows(rule, target));
+  if (allowing !== undefined) return { allowed: true, reason: `RBAC: allowed by ${allowing.source}` };
   const missing = missingOf(held);
   if (missing.length === 0) return DENIED;
   return { allowed: false, reason: `RBAC: ${missing.length === 1 ? missing[0] : `[${missing.join(', ')}]`}` };
 }
 
-function missingOf(held: ReturnType<Grants['of']>): readonly string[] {
+/** Of the rules held those that speak of what is asked; names and paths, of which there is no end, are for who decides. */
+type RulesByKind = (held: Held, target: Target) => readonly HeldRule[];
+
+/** Verbs and resources that are remembered of what one user holds in one namespace. */
+const KINDS_MAX = 256;
+
+/** Remembers what it found: of dozens of rules one or two speak of a resource. What is held is another value as soon as a role or a binding has changed. */
+function rulesByKind(): RulesByKind {
+  const known = new WeakMap<Held, Map<string, readonly HeldRule[]>>();
+  return (held, target) => {
+    if (target.type === 'path') return rulesIn(held);
+    let kinds = known.get(held);
+    if (kinds === undefined || kinds.size >= KINDS_MAX) known.set(held, (kinds = new Map()));
+    // Reviews ask about words of any characters, so no character may part them.
+    const key = JSON.stringify([target.verb, target.group, target.resource, target.subresource]);
+    let rules = kinds.get(key);
+    if (rules === undefined) kinds.set(key, (rules = rulesIn(held).filter(({ rule }) => concerns(rule, target))));
+    return rules;
+  };
+}
+
+function rulesIn(held: Held): readonly HeldRule[] {
+  return held.flatMap((grant) => ('rules' in grant ? grant.rules.map((rule) => ({ rule, source: grant.source })) : []));
+}
+
+function missingOf(held: Held): readonly string[] {
   return [...new Set(held.flatMap((grant) => ('missing' in grant ? [grant.missing] : [])))];
 }

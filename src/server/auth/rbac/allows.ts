@@ -3,22 +3,19 @@ import type { Target } from '#rest/request.ts';
 
 /** Whether one rule allows what is asked, as pkg/apis/rbac/v1/evaluation_helpers. Pure. */
 export function allows(rule: PolicyRule, target: Target): boolean {
-  if (!hasOrAll(rule.verbs, target.verb)) return false;
-  return target.type === 'path' ? matchesPath(rule.nonResourceURLs, target.path) : matchesResource(rule, target);
+  if (target.type === 'path') return hasOrAll(rule.verbs, target.verb) && matchesPath(rule.nonResourceURLs, target.path);
+  const { resourceNames = [] } = rule;
+  return concerns(rule, target) && (resourceNames.length === 0 || resourceNames.includes(target.name));
 }
-
-const ALL = '*';
 
 type ResourceTarget = Exclude<Target, { readonly type: 'path' }>;
 
-function matchesResource(rule: PolicyRule, { group, resource, subresource, name }: ResourceTarget): boolean {
-  const { resourceNames = [] } = rule;
-  return (
-    hasOrAll(rule.apiGroups, group) &&
-    matchesKind(rule.resources, resource, subresource) &&
-    (resourceNames.length === 0 || resourceNames.includes(name))
-  );
+/** It speaks of this verb and resource, of whatever name. */
+export function concerns(rule: PolicyRule, { verb, group, resource, subresource }: ResourceTarget): boolean {
+  return hasOrAll(rule.verbs, verb) && hasOrAll(rule.apiGroups, group) && matchesKind(rule.resources, resource, subresource);
 }
+
+const ALL = '*';
 
 /** `pods` says nothing of `pods/log`; `*` is everything; a star before the slash is that subresource of whatever has it. */
 function matchesKind(resources: readonly string[] = [], resource: string, subresource: string): boolean {

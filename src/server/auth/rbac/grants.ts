@@ -33,6 +33,8 @@ export class Grants {
   /** By namespace (none: cluster-wide) and subject: the bindings and which of their subjects it is. */
   readonly #bySubject = new Map<string, Map<Binding, number>>();
   readonly #users = new Map<string, Held>();
+  /** The same by value: who shows a token is the same one at each request. */
+  #seen = new WeakMap<User, Held>();
   #bindings: List = [];
   #clusterBindings: List = [];
   #roles: List = [];
@@ -58,6 +60,14 @@ export class Grants {
   }
 
   #heldBy(user: User, view: View): Held {
+    const seen = this.#seen.get(user);
+    if (seen !== undefined) return seen;
+    const held = this.#heldByName(user, view);
+    this.#seen.set(user, held);
+    return held;
+  }
+
+  #heldByName(user: User, view: View): Held {
     // Reviews ask about names of any characters, so no character may part them.
     const key = JSON.stringify([user.name, ...user.groups]);
     const known = this.#users.get(key);
@@ -94,6 +104,7 @@ export class Grants {
     )
       return;
     this.#users.clear();
+    this.#seen = new WeakMap();
     this.#exchange(this.#bindings, bindings);
     this.#exchange(this.#clusterBindings, clusterBindings);
     this.#bindings = bindings;

@@ -159,7 +159,7 @@ describe('grants', () => {
     fc
       .tuple(fc.constantFrom('b1', 'b2'), fc.constantFrom('r1', 'gone'), fc.array(arbitrarySubject, { maxLength: 3 }))
       .map(([name, roleName, subjects]) => binding(name, roleName, subjects)),
-    fc.constantFrom('get pods', 'list pods').map((text) => role('r1', [text])),
+    fc.constantFrom('get pods', 'list pods', 'get x named').map((text) => role('r1', [text])),
     fc
       .tuple(fc.constantFrom('get x', 'list x'), fc.constantFrom('a', 'b'))
       .map(([text, namespace]) => role('role-1', [text], namespace)),
@@ -196,6 +196,7 @@ describe('grants', () => {
       fc.property(fc.array(fc.tuple(arbitraryStanding, fc.boolean()), { maxLength: 12 }), (steps) => {
         let standing: readonly Standing[] = [];
         const grants = new Grants(() => viewOf(standing));
+        const { decide } = createAuthorizer(() => viewOf(standing));
         for (const [each, isDeletion] of steps) {
           standing = standing.filter((other) => place(other) !== place(each));
           if (!isDeletion) standing = [...standing, each];
@@ -213,6 +214,11 @@ describe('grants', () => {
                     )
                   : naive(standing, user, namespace);
               expect(told.toSorted()).toEqual(expected.toSorted());
+              for (const text of ['get pods', 'list pods', 'get x', 'get x named']) {
+                const target: Target = { ...asked(text), namespace } as Target;
+                const rules = expected.flatMap((each) => (each.startsWith('no ') ? [] : (JSON.parse(each) as PolicyRule[])));
+                expect(decide(user, target).allowed).toBe(rules.some((one) => allows(one, target)));
+              }
             }
         }
       }),
