@@ -128,7 +128,7 @@ export async function startServiceWorld(backend: BackendName): Promise<ServiceWo
 }
 
 /** Of a node that has no nft, and whose Docker uses this iptables. */
-function commandOf(backend: BackendName, run: Command): Command {
+export function commandOf(backend: BackendName, run: Command): Command {
   if (backend === 'nft') return run;
   return (file, args, input, abort) => {
     if (file === 'nft') return Promise.reject(new SkerryError('ToolMissing', 'nft is not installed on this node'));

@@ -164,11 +164,13 @@ function withoutTwice(parts: readonly Part[]): {
     part.ports.flatMap((rules): readonly ServicePortRules[] => {
       const { key, protocol, clusterIp, port, nodePort } = rules;
       if (!claim(`${clusterIp}:${port}/${protocol}`, key, `its address ${clusterIp}, port ${port},`)) return [];
-      const { nodePort: _, ...without } = rules;
       const hasNodePort = nodePort !== undefined && claim(`:${nodePort}/${protocol}`, key, `its nodePort ${nodePort}`);
       const externalIps = rules.externalIps.filter((address) =>
         claim(`${address}:${port}/${protocol}`, key, `port ${port} of its load balancer's address ${address}`),
       );
+      // The same value as before, for whoever remembers what was made of it.
+      if (hasNodePort === (nodePort !== undefined) && externalIps.length === rules.externalIps.length) return [rules];
+      const { nodePort: _, ...without } = rules;
       return [{ ...without, externalIps, ...(hasNodePort ? { nodePort } : {}) }];
     }),
   );

@@ -1,8 +1,10 @@
+import { remember } from '#lib/remember.ts';
 import { LED_MARK } from '../wire/rules.ts';
 import { INTERFACE_PREFIX } from '../wire/veth.ts';
 import type { Ruleset } from './ruleset.ts';
+import type { RulesTool } from './rules-tool.ts';
 import { NOT_NODE_ADDRESSES, localBackends } from './rule-names.ts';
-import { serviceChains, type LeadingChain, type Way } from './service-chains.ts';
+import { createServiceChains, type LeadingChain, type ServiceChains, type Way } from './service-chains.ts';
 import type { ServiceTable } from './service-table.ts';
 import type { Frontend } from './udp-zones.ts';
 
@@ -19,8 +21,18 @@ export const JUMPS = [
   { table: 'filter', from: ['INPUT'], to: `${P}STRANGERS` },
 ] as const;
 
-export function iptablesServiceRules(table: ServiceTable, zones: ReadonlyMap<Frontend, number>): Ruleset {
-  const ways = serviceChains(table);
+export function createIptablesRules(): RulesTool['rules'] {
+  const chainsOf = createServiceChains();
+  const leading = remember(leadingChains);
+  return (table, zones) => iptablesRules(table, zones, chainsOf(table), leading);
+}
+
+function iptablesRules(
+  table: ServiceTable,
+  zones: ReadonlyMap<Frontend, number>,
+  ways: ServiceChains,
+  leading: typeof leadingChains,
+): Ruleset {
   const source = `-m conntrack --ctstate DNAT -j SNAT --to-source ${table.address}`;
   const lists: readonly (readonly [string, readonly string[]])[] = [
     [`nat ${P}ADDRESSES`, leads(ways.addresses)],
@@ -33,7 +45,7 @@ export function iptablesServiceRules(table: ServiceTable, zones: ReadonlyMap<Fro
   ];
   return {
     sets: new Map(lists.map(([name]) => [name, ''])),
-    chains: new Map([...baseChains(table), ...ways.chains.flatMap((each) => leadingChains(each, table))]),
+    chains: new Map([...baseChains(table), ...ways.chains.flatMap((each) => leading(each, table.clusterCidr))]),
     elements: new Map(lists.map(([name, rules]) => [name, new Map(rules.map((rule) => [rule, '']))])),
   };
 }
@@ -92,7 +104,7 @@ function baseChains({ podCidr, clusterCidr, serviceCidr, address, untracked }: S
 const REFUSE_TCP = 'REJECT --reject-with tcp-reset';
 const REFUSE = 'REJECT --reject-with icmp-port-unreachable';
 
-function leadingChains(chain: LeadingChain, { clusterCidr }: ServiceTable) {
+function leadingChains(chain: LeadingChain, clusterCidr: string) {
   const { name, protocol, insideTo, backends, sticky } = chain;
   const inside =
     insideTo === undefined ? [] : [`-s ${clusterCidr} -g ${P}${insideTo}`, `-m addrtype --src-type LOCAL -g ${P}${insideTo}`];

@@ -2,7 +2,7 @@ import type { Command } from '../wire/command.ts';
 import { removeOwnChains } from '../wire/own-chains.ts';
 import { FORWARD_CHAIN } from '../wire/rules.ts';
 import { parseIptablesChains, parseIptablesFound } from './iptables-listing.ts';
-import { IPTABLES_PREFIX, JUMPS, iptablesServiceRules } from './iptables-rules.ts';
+import { IPTABLES_PREFIX, JUMPS, createIptablesRules } from './iptables-rules.ts';
 import { iptablesChange } from './iptables-text.ts';
 import { NO_RULES, difference } from './ruleset.ts';
 import type { RulesTool } from './rules-tool.ts';
@@ -26,7 +26,7 @@ export function createIptablesTool(run: Command): RulesTool {
   };
 
   return {
-    rules: iptablesServiceRules,
+    rules: createIptablesRules(),
     list: async (signal) => {
       const tables = ['raw', 'nat', 'filter'].map((table) => run('iptables-save', ['-t', table], '', signal));
       return (await Promise.all(tables)).join('\n');

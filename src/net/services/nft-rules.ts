@@ -1,8 +1,10 @@
+import { remember } from '#lib/remember.ts';
 import { LED_MARK } from '../wire/rules.ts';
 import { INTERFACE_PREFIX } from '../wire/veth.ts';
 import type { Ruleset } from './ruleset.ts';
+import type { RulesTool } from './rules-tool.ts';
 import { NOT_NODE_ADDRESSES, localBackends } from './rule-names.ts';
-import { serviceChains, type LeadingChain, type Way } from './service-chains.ts';
+import { createServiceChains, type LeadingChain, type ServiceChains, type Way } from './service-chains.ts';
 import type { ServiceTable } from './service-table.ts';
 import type { Frontend } from './udp-zones.ts';
 
@@ -28,12 +30,23 @@ const MAPS: readonly (readonly [name: string, declaration: string])[] = [
   [`${P}self`, 'set { type ipv4_addr . ipv4_addr; }'],
 ];
 
-export function nftServiceRules(table: ServiceTable, zones: ReadonlyMap<Frontend, number>): Ruleset {
-  const ways = serviceChains(table);
+/** Rules for one table after the other: what is the same in both is not written again. */
+export function createNftRules(): RulesTool['rules'] {
+  const chainsOf = createServiceChains();
+  const leading = remember(leadingChains);
+  return (table, zones) => nftRules(table, zones, chainsOf(table), leading);
+}
+
+function nftRules(
+  table: ServiceTable,
+  zones: ReadonlyMap<Frontend, number>,
+  ways: ServiceChains,
+  leading: typeof leadingChains,
+): Ruleset {
   const sticky = ways.chains.flatMap(stickySets);
   return {
     sets: new Map([...MAPS, ...sticky]),
-    chains: new Map([...baseChains(table), ...ways.chains.flatMap((each) => leadingChains(each, table))]),
+    chains: new Map([...baseChains(table), ...ways.chains.flatMap((each) => leading(each, table.clusterCidr))]),
     elements: new Map([
       [`${P}addresses`, verdicts(ways.addresses)],
       [`${P}node-ports`, verdicts(ways.nodePorts)],
@@ -105,7 +118,7 @@ function baseChains({ podCidr, clusterCidr, serviceCidr, address, untracked }: S
   ] as const;
 }
 
-function leadingChains({ name, protocol, insideTo, backends, sticky }: LeadingChain, { clusterCidr }: ServiceTable) {
+function leadingChains({ name, protocol, insideTo, backends, sticky }: LeadingChain, clusterCidr: string) {
   const inside =
     insideTo === undefined ? [] : [`ip saddr ${clusterCidr} goto ${P}${insideTo}`, `fib saddr type local goto ${P}${insideTo}`];
   const dnat = `meta l4proto ${protocol} ct mark set ct mark or ${LED_MARK} dnat`;

@@ -2,7 +2,7 @@ import { hasCode } from '#lib/error.ts';
 import type { Command } from '../wire/command.ts';
 import { TABLE } from '../wire/rules.ts';
 import { parseNftFound, parseNftStanding } from './nft-listing.ts';
-import { nftServiceRules } from './nft-rules.ts';
+import { createNftRules } from './nft-rules.ts';
 import { nftChange, nftRemoval } from './nft-text.ts';
 import { NO_RULES, difference, type Ruleset } from './ruleset.ts';
 import type { RulesTool } from './rules-tool.ts';
@@ -17,7 +17,7 @@ export function createNftTool(run: Command): RulesTool {
       throw error;
     });
   return {
-    rules: nftServiceRules,
+    rules: createNftRules(),
     list,
     found: parseNftFound,
     replace: (listing, to, signal) => load(replacement(listing, to), signal),

@@ -28,7 +28,7 @@ export const NO_RULES: Ruleset = { sets: new Map(), chains: new Map(), elements:
 /** Undefined: nothing. An element whose value changes is removed and added; a set never changes, as its name says what it is. */
 export function difference(from: Ruleset, to: Ruleset): RulesetChange | undefined {
   const sets = { added: missing(to.sets, from.sets), removed: missing(from.sets, to.sets) };
-  const changed = [...to.chains].filter(([name, rules]) => isOther(from.chains.get(name), rules)).map(([name]) => name);
+  const changed = [...to.chains.keys()].filter((name) => isOther(from.chains.get(name), to.chains.get(name)));
   const chains = { added: missing(to.chains, from.chains), changed, removed: missing(from.chains, to.chains) };
   const elements = { added: elementsMissing(to, from), removed: elementsMissing(from, to) };
   const parts = [...Object.values(sets), ...Object.values(chains), ...Object.values(elements)];
@@ -39,12 +39,16 @@ function missing(all: ReadonlyMap<string, unknown>, among: ReadonlyMap<string, u
   return [...all.keys()].filter((name) => !among.has(name));
 }
 
-function isOther(before: readonly string[] | undefined, after: readonly string[]): boolean {
-  return before !== undefined && (before.length !== after.length || before.some((rule, at) => rule !== after[at]));
+function isOther(before: readonly string[] | undefined, after: readonly string[] | undefined): boolean {
+  if (before === undefined || after === undefined || before === after) return false;
+  return before.length !== after.length || before.some((rule, at) => rule !== after[at]);
 }
 
 function elementsMissing(all: Ruleset, among: Ruleset): readonly Element[] {
-  return [...all.elements].flatMap(([set, entries]) =>
-    [...entries].flatMap(([key, value]) => (among.elements.get(set)?.get(key) === value ? [] : [{ set, key, value }])),
-  );
+  const found: Element[] = [];
+  for (const [set, entries] of all.elements) {
+    const others = among.elements.get(set);
+    for (const [key, value] of entries) if (others?.get(key) !== value) found.push({ set, key, value });
+  }
+  return found;
 }

@@ -1,3 +1,4 @@
+import { remember } from '#lib/remember.ts';
 import { endpointName, portName } from './rule-names.ts';
 import type { Backend, Redirect, ServicePortRules, ServiceTable } from './service-table.ts';
 
@@ -33,8 +34,14 @@ export type Way = {
   readonly otherwise: 'refuse' | 'drop' | undefined;
 };
 
-export function serviceChains(table: ServiceTable): ServiceChains {
-  const ports = [...table.ports.map(portChains), ...table.redirects.map((redirect) => portChains(redirectPort(redirect, table)))];
+/** Gives what makes them: of ports that are the same value as before, what was made of them then. */
+export function createServiceChains(): (table: ServiceTable) => ServiceChains {
+  const known = remember(portChains);
+  return (table) => serviceChains(table, (port) => known(port, ''));
+}
+
+function serviceChains(table: ServiceTable, chainsOf: typeof portChains): ServiceChains {
+  const ports = [...table.ports.map(chainsOf), ...table.redirects.map((redirect) => portChains(redirectPort(redirect, table)))];
   const ways = ports.flatMap((port) => port.ways).filter(isFirst());
   return {
     chains: ports.flatMap(({ chains }) => chains),

@@ -1,9 +1,10 @@
 import { assert, constantFrom, integer, property, subarray, tuple, uniqueArray } from 'fast-check';
 import { expect, test } from 'vitest';
 import { difference, NO_RULES, type Ruleset } from './ruleset.ts';
-import { iptablesServiceRules } from './iptables-rules.ts';
+import { createIptablesRules } from './iptables-rules.ts';
 import { iptablesChange } from './iptables-text.ts';
-import { nftServiceRules } from './nft-rules.ts';
+import { createNftRules } from './nft-rules.ts';
+import type { RulesTool } from './rules-tool.ts';
 import { nftChange } from './nft-text.ts';
 import { SAMPLE_TABLE } from './sample-table.ts';
 import type { ServicePortRules, ServiceTable } from './service-table.ts';
@@ -37,8 +38,8 @@ const aTable = uniqueArray(aPort, { maxLength: 6, selector: ({ key, protocol }) 
 
 const NO_ZONES = new Map<string, number>();
 const WAYS = [
-  ['nft', nftServiceRules],
-  ['iptables', iptablesServiceRules],
+  ['nft', createNftRules()],
+  ['iptables', createIptablesRules()],
 ] as const;
 
 test.each(WAYS)('%s: nothing that a change leaves ever leads to a chain or set that is not there', (_, rules) => {
@@ -134,12 +135,12 @@ test('one endpoint more is three lines for nft, and two chains’ worth for ipta
     external: [],
     keepsClient: false,
   });
-  const text = (rules: typeof nftServiceRules, write: typeof nftChange) => {
+  const text = (rules: RulesTool['rules'], write: typeof nftChange) => {
     const [from, to] = [1, 2].map((count) => rules({ ...SAMPLE_TABLE, redirects: [], ports: [port(count)] }, NO_ZONES));
     const change = from === undefined || to === undefined ? undefined : difference(from, to);
     return change === undefined || to === undefined ? '' : write(change, to);
   };
-  expect(text(nftServiceRules, nftChange)).toBe(`flush chain ip skerry svc-i-a3fba25792598c
+  expect(text(createNftRules(), nftChange)).toBe(`flush chain ip skerry svc-i-a3fba25792598c
 add table ip skerry
 table ip skerry {
   chain svc-i-a3fba25792598c {
@@ -148,7 +149,7 @@ table ip skerry {
 }
 add element ip skerry svc-self { 10.32.0.2 . 10.32.0.2 }
 `);
-  expect(text(iptablesServiceRules, (change, to) => iptablesChange(change, to))).toBe(`*nat
+  expect(text(createIptablesRules(), (change, to) => iptablesChange(change, to))).toBe(`*nat
 :SKERRY-SVC-i-a3fba25792598c - [0:0]
 -A SKERRY-SVC-i-a3fba25792598c -j CONNMARK --set-xmark 0x08000000/0x08000000
 -A SKERRY-SVC-i-a3fba25792598c -m statistic --mode random --probability 0.50000000 -p tcp -j DNAT --to-destination 10.32.0.1:8080
