@@ -2,9 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import { settleNetwork, type ClusterNetwork } from '#api/cluster-network.ts';
-import { validateOrdinaryIp } from '#api/kinds/service/special-addresses.ts';
+import { isOrdinaryIpv4 } from '#api/kinds/service/special-addresses.ts';
 import { builtinResources } from '#api/kinds/builtin.ts';
-import { parseIp } from '#api/ip.ts';
 import { createRegistry } from '#api/registry.ts';
 import { loadBuiltinSchema } from '#api/schema/builtin.ts';
 import type { Clock } from '#lib/clock.ts';
@@ -324,8 +323,7 @@ async function makeNow(
 /** The address by which pods' clients are told of the server: they reach it by their node's link, whatever this says. */
 async function apiAddress({ listen, findAddress }: Pick<ServerOptions, 'listen' | 'findAddress'>): Promise<string | undefined> {
   const address = listen.host === '0.0.0.0' || listen.host === '::' ? await findAddress() : listen.host;
-  const isUsable = parseIp(address ?? '')?.family === 4 && validateOrdinaryIp(address ?? '', '').length === 0;
-  return isUsable ? address : undefined;
+  return isOrdinaryIpv4(address ?? '') ? address : undefined;
 }
 
 /** Nobody but administrators may do anything without them. What can not be written now is tried at the next start. */

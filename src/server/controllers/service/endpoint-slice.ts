@@ -3,7 +3,6 @@
  * (./mirroring.ts). Those of a service that is gone go too, also where nobody is named as their owner any more.
  */
 import type { DiscoveryEndpointPort, Endpoint } from '#api/kinds/endpoint-slice.ts';
-import { parseIp } from '#api/ip.ts';
 import type { Pod } from '#api/kinds/pod.ts';
 import { endpointOf, selectsPods, type PodEndpoint } from '#api/kinds/service/endpoints.ts';
 import { isHeadless, type Service } from '#api/kinds/service.ts';
@@ -58,8 +57,7 @@ function groupsOf(service: Service, pods: readonly Pod[], view: View): readonly 
   const groups = new Map<string, { readonly ports: readonly DiscoveryEndpointPort[]; readonly endpoints: Endpoint[] }>();
   for (const pod of pods) {
     const found = endpointOf(service, pod, factsOf(pod));
-    // This cluster has one family.
-    if (found === undefined || parseIp(found.address)?.family !== 4) continue;
+    if (found === undefined) continue;
     const ports = JSON.stringify(found.ports);
     const group = groups.get(ports) ?? { ports: found.ports, endpoints: [] };
     groups.set(ports, group);

@@ -5,7 +5,7 @@
  */
 import { semanticEqual } from '#api/equal.ts';
 import { SERVICE_NAME_LABEL, type Endpoint, type EndpointSlice } from '#api/kinds/endpoint-slice.ts';
-import { parseIp } from '#api/ip.ts';
+import { isOrdinaryIpv4 } from '#api/kinds/service/special-addresses.ts';
 import { isNodeReady, nodeAddress, nodeCondition, type Node } from '#api/kinds/node.ts';
 import type { Condition } from '#api/generated/types.ts';
 import { isOwnLoadBalancer, type Service } from '#api/kinds/service.ts';
@@ -114,7 +114,7 @@ function conditionOf({ status, metadata }: Service, message: string, now: number
   };
 }
 
-/** In the order of the nodes' names; without one of our family a node has none to give. */
+/** In the order of the nodes' names; without one of our family that others can reach a node has none to give. */
 function addressesFor(service: Service, view: View): readonly string[] {
   const nodes = (view.list('nodes') as readonly Node[]).filter(({ metadata }) => metadata.labels?.[EXCLUDED_LABEL] === undefined);
   const labelled = nodes.filter(({ metadata }) => isLabelled(metadata.labels));
@@ -129,7 +129,7 @@ function addressesFor(service: Service, view: View): readonly string[] {
         );
   const addresses = chosen.flatMap((node) => {
     const address = nodeAddress(node, 'ExternalIP') ?? nodeAddress(node, 'InternalIP') ?? '';
-    return parseIp(address)?.family === 4 ? [address] : [];
+    return isOrdinaryIpv4(address) ? [address] : [];
   });
   return [...new Set(addresses)];
 }

@@ -59,6 +59,20 @@ test('endpoints: what is ready and what is not, in one subset; nothing of what t
   expect(endpointsIn(world)[0]?.subsets?.[0]?.addresses).toHaveLength(4);
 });
 
+test.each(['127.0.0.1', '169.254.3.4', 'fd00::1', 'x'])(
+  'a pod that is at %s is no endpoint, and keeps no other from being one',
+  (podIP) => {
+    const world = worldOf(aService(), [
+      aServer(1),
+      aServer(2, { status: { podIP, podIPs: [{ ip: podIP }], conditions: READY } }),
+    ]);
+    run(world, endpointsController);
+    run(world, endpointSliceController);
+    expect(endpointsIn(world)[0]?.subsets).toMatchObject([{ addresses: [{ ip: '10.32.0.2' }] }]);
+    expect((world.all(SLICES) as readonly EndpointSlice[])[0]?.endpoints).toMatchObject([{ addresses: ['10.32.0.2'] }]);
+  },
+);
+
 test('endpoints: beyond a thousand addresses those that are not ready go first, and it says so', () => {
   const pods = Array.from({ length: ADDRESSES_MAX + 5 }, (_, number) =>
     aServer(number, number < 10 ? { status: { conditions: [] } } : {}),

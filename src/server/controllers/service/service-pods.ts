@@ -3,6 +3,7 @@ import { semanticEqual } from '#api/equal.ts';
 import { isPodReady, isTerminal, podCondition, type Pod } from '#api/kinds/pod.ts';
 import { selectsLabels, selectsPods, type PodFacts } from '#api/kinds/service/endpoints.ts';
 import type { Service } from '#api/kinds/service.ts';
+import { isOrdinaryIpv4 } from '#api/kinds/service/special-addresses.ts';
 import { parseTime, rfc3339 } from '#lib/time.ts';
 import type { View } from '../../view.ts';
 import type { News } from '../controller.ts';
@@ -52,9 +53,11 @@ function toldOf(pod: Pod): readonly unknown[] {
   return [labels, deletionTimestamp, uid, isReady, hasEnded, address, nodeName, hostname, subdomain];
 }
 
+/** '' where an endpoint may not have it: what one node says of its pod must not make a service's endpoints as a whole be refused. */
 function addressOf({ status }: Pod): string {
   const first = status?.podIP ?? '';
-  return first === '' ? (status?.podIPs?.[0]?.ip ?? '') : first;
+  const ip = first === '' ? (status?.podIPs?.[0]?.ip ?? '') : first;
+  return isOrdinaryIpv4(ip) ? ip : '';
 }
 
 /** When what is written last became so: the service, or a pod's readiness. */
