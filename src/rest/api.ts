@@ -10,7 +10,7 @@ import { createPages, type Pages } from './pages.ts';
 import { prettyForPeople } from './pretty.ts';
 import type { ApiOptions } from './options.ts';
 import { ANONYMOUS, type Answer, type HttpRequest, type RequestTarget } from './request.ts';
-import { route } from './route.ts';
+import { askedOf, route } from './route.ts';
 import { serveResource } from './serve.ts';
 
 /** The one pipeline: every request and every change of our own loops enters here. */
@@ -38,11 +38,12 @@ async function answerTo(options: ApiOptions, pages: Pages, asked: HttpRequest, t
   const registry = options.registry();
   const user = await impersonated(options, asked);
   const request = { ...asked, user };
-  const { allowed, reason } = await options.authorize(user, target);
+  const wanted = askedOf(target, request.query);
+  const { allowed, reason } = await options.authorize(user, wanted);
   if (!allowed)
     throw asked.user.name === ANONYMOUS.name && asked.headers.authorization !== undefined
       ? unauthorized()
-      : deniedError(user, target, reason);
+      : deniedError(user, wanted, reason);
   if (target.type === 'resource')
     return groupKnown(registry, target) ? serveResource(options, registry, request, target) : notFoundPage();
   const own = options.paths[`${request.method} ${request.path}`];

@@ -1,3 +1,5 @@
+import { pathSegmentProblems } from '#api/names.ts';
+import { selectedName } from '#api/selectors/field-selector.ts';
 import type { RequestTarget, Verb } from './request.ts';
 
 /**
@@ -6,6 +8,18 @@ import type { RequestTarget, Verb } from './request.ts';
  */
 export function route(method: string, path: string, query: URLSearchParams): RequestTarget {
   return resourceOf(method, path, query) ?? { type: 'path', verb: method.toLowerCase(), path };
+}
+
+/** What the authorizer is asked: to list or watch what a field selector holds to one name is for those who may do that to this one. */
+export function askedOf(target: RequestTarget, query: URLSearchParams): RequestTarget {
+  if (target.type === 'path' || (target.verb !== 'list' && target.verb !== 'watch')) return target;
+  try {
+    const name = selectedName(query.get('fieldSelector') ?? '') ?? '';
+    return pathSegmentProblems(name).length === 0 ? { ...target, name } : target;
+  } catch {
+    // Who may list at all is told what is wrong with it.
+    return target;
+  }
 }
 
 function resourceOf(method: string, path: string, query: URLSearchParams): RequestTarget | undefined {

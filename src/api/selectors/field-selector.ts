@@ -10,12 +10,22 @@ import { SELECTOR_LENGTH_MAX, type Matcher } from './label-selector.ts';
  * and takes a bare `=` for nothing.
  */
 export function parseFieldSelector(text: string, resource: Resource): Matcher {
+  const matchers = termsOf(text).map((term) => matcherOf(term, resource));
+  return (object) => matchers.every((matches) => matches(object));
+}
+
+/** The name that all it selects has; undefined where it names none. Throws as above. */
+export function selectedName(text: string): string | undefined {
+  return termsOf(text).find(({ field, isEqual }) => field === NAME && isEqual)?.value;
+}
+
+const NAME = 'metadata.name';
+
+function termsOf(text: string): readonly Term[] {
   if (text.length > SELECTOR_LENGTH_MAX)
     throw badRequestError(`the field selector is longer than ${SELECTOR_LENGTH_MAX} characters`);
   const parts = (text.match(/(?:\\.?|[^,\\])+/gs) ?? []).toSorted();
-  const terms = parts.map((part) => parseTerm(part, text)).filter(({ field, value }) => field !== '' || value !== '');
-  const matchers = terms.map((term) => matcherOf(term, resource));
-  return (object) => matchers.every((matches) => matches(object));
+  return parts.map((part) => parseTerm(part, text)).filter(({ field, value }) => field !== '' || value !== '');
 }
 
 type Term = { readonly field: string; readonly isEqual: boolean; readonly value: string };
@@ -43,7 +53,7 @@ function matcherOf({ field, isEqual, value }: Term, resource: Resource): Matcher
 
 /** Upstream words an unknown field in two ways: one for kinds that have fields of their own, one for all others. */
 function reader(field: string, resource: Resource): (object: KubeObject) => string {
-  if (field === 'metadata.name') return ({ metadata }) => metadata.name ?? '';
+  if (field === NAME) return ({ metadata }) => metadata.name ?? '';
   const hasOwn = Object.keys(resource.fields).length > 0;
   if (field === 'metadata.namespace' && (resource.namespaced || !hasOwn)) return ({ metadata }) => metadata.namespace ?? '';
   const own = Object.hasOwn(resource.fields, field) ? resource.fields[field] : undefined;

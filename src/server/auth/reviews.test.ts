@@ -97,6 +97,34 @@ test('a PUT of what is not there needs the right to create it', async () => {
   expect(await said('PUT', `${ROLES}/new`, { metadata: { name: 'new' }, rules: [] }, {})).toBe('201');
 });
 
+test('who may list and watch objects by their names does so by a selector of the name', async () => {
+  await make('namespaces/shop/roles', {
+    metadata: { name: 'one' },
+    rules: [{ apiGroups: [''], resources: ['configmaps'], resourceNames: ['one'], verbs: ['list', 'watch', 'deletecollection'] }],
+  });
+  await make('namespaces/shop/rolebindings', {
+    metadata: { name: 'one' },
+    roleRef: roleRef('one', 'Role'),
+    subjects: [{ kind: 'User', name: 'eve' }],
+  });
+  const code = async (method: string, selector: string) => {
+    const path = `/api/v1/namespaces/shop/configmaps?timeoutSeconds=1&${selector}`;
+    return (await world.call(method, path, undefined, as('eve'))).status;
+  };
+  expect(await code('GET', 'fieldSelector=metadata.name%3Done')).toBe(200);
+  expect(await code('GET', 'watch=1&fieldSelector=x%3Dy,metadata.name%3D%3Done')).toBe(400);
+  expect(await code('GET', 'watch=1&resourceVersion=0&fieldSelector=metadata.name%3Done')).toBe(200);
+  for (const other of [
+    '',
+    'fieldSelector=metadata.name%3Dtwo',
+    'fieldSelector=metadata.name!%3Done',
+    'fieldSelector=metadata.name',
+  ])
+    expect(await code('GET', other), other).toBe(403);
+  expect(await code('GET', 'fieldSelector=&fieldSelector=metadata.name%3Done')).toBe(403);
+  expect(await code('DELETE', 'fieldSelector=metadata.name%3Done')).toBe(403);
+});
+
 test('who may impersonate is a matter of roles', async () => {
   await make('clusterroles', {
     metadata: { name: 'as-bob' },
