@@ -61,7 +61,7 @@ export function networkBits(address: IpAddress, prefix: number): bigint {
 function parseV4(text: string): bigint | undefined {
   const parts = text.split('.');
   if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256)) return undefined;
-  return parts.reduce((bits, part) => (bits << 8n) | BigInt(part), 0n);
+  return BigInt(parts.reduce((bits, part) => bits * 256 + Number(part), 0));
 }
 
 function parseV6(text: string): bigint | undefined {

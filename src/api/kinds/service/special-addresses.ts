@@ -1,6 +1,6 @@
 /** Addresses that no endpoint and nothing outside the cluster may have (pkg/apis/core/validation ValidateNonSpecialIP). */
 import { invalid, type FieldError } from '../../field-error.ts';
-import { contains, ipProblems, parseCidr, parseIp } from '../../ip.ts';
+import { contains, ipProblems, parseCidr, parseIp, type IpAddress } from '../../ip.ts';
 import { invalidFor } from '../check.ts';
 
 const RANGES: readonly { readonly networks: readonly string[]; readonly why: string }[] = [
@@ -16,12 +16,15 @@ const SPECIAL = RANGES.map(({ networks, why }) => ({ networks: networks.flatMap(
 export function validateOrdinaryIp(ip: string, path: string): readonly FieldError[] {
   const address = parseIp(ip);
   if (address === undefined) return invalidFor(path, ip, ipProblems(ip));
-  return SPECIAL.filter(({ networks }) => networks.some((network) => contains(network, address))).map(({ why }) =>
-    invalid(path, ip, why),
-  );
+  return specialitiesOf(address).map(({ why }) => invalid(path, ip, why));
 }
 
 /** One of this cluster's family that others on its networks may be told. */
 export function isOrdinaryIpv4(text: string): boolean {
-  return parseIp(text)?.family === 4 && validateOrdinaryIp(text, '').length === 0;
+  const address = parseIp(text);
+  return address?.family === 4 && specialitiesOf(address).length === 0;
+}
+
+function specialitiesOf(address: IpAddress) {
+  return SPECIAL.filter(({ networks }) => networks.some((network) => contains(network, address)));
 }

@@ -5,7 +5,7 @@ import type { KubeObject } from '#api/object.ts';
 
 /**
  * The endpoints of one Service out of all its EndpointSlices, whoever wrote them: an item for each node that they are on, and one for each slice whose
- * endpoints name no node. Pure. IPv4 only.
+ * endpoints name no node. IPv4 only.
  */
 export const SLICES = endpointSliceResource.id;
 
@@ -18,38 +18,71 @@ export function serviceOf({ metadata }: KubeObject): string | undefined {
   return name === '' ? undefined : `${metadata.namespace ?? ''}/${name}`;
 }
 
-/** By key of the index. */
-export function endpointItems(service: string, slices: Iterable<KubeObject>): ReadonlyMap<string, EndpointsItem> {
-  const groups = new Map<string, { readonly node: string | undefined; readonly entries: EndpointEntry[] }>();
-  for (const object of slices) {
-    // Stored slices were decoded against their schema.
-    const slice = object as EndpointSlice;
-    if (slice.addressType !== 'IPv4') continue;
-    for (const endpoint of slice.endpoints ?? []) {
-      const node = endpoint.nodeName === '' ? undefined : endpoint.nodeName;
-      const key = `endpoints/${service}/${node ?? `~${slice.metadata.name ?? ''}`}`;
-      const group = groups.get(key) ?? { node, entries: [] };
-      groups.set(key, group);
-      const entry = entryOf(endpoint, slice);
-      if (entry !== undefined) group.entries.push(entry);
-    }
+/** Of one Service, kept up slice by slice: a change of one costs what is in that one. */
+export class EndpointItems {
+  private readonly service: string;
+  private readonly groups = new Map<string, Group>();
+  /** By slice: where it has endpoints. */
+  private readonly keys = new Map<string, ReadonlySet<string>>();
+
+  constructor(service: string) {
+    this.service = service;
   }
-  const [namespace = '', name = ''] = service.split('/');
-  return new Map(
-    [...groups].flatMap(([key, { node, entries }]) => {
-      const endpoints = sorted(entries);
-      if (endpoints.length === 0) return [];
-      return [
-        [key, { kind: 'Endpoints', metadata: { namespace, name }, ...(node === undefined ? {} : { node }), endpoints }] as const,
-      ];
-    }),
-  );
+
+  /** There are no slices. */
+  get isEmpty(): boolean {
+    return this.keys.size === 0;
+  }
+
+  /** A slice as it is now, or undefined where it is gone; gives the items, by key of the index, that may be other than they were. */
+  take(slice: string, object: KubeObject | undefined): ReadonlyMap<string, EndpointsItem | undefined> {
+    const before = this.keys.get(slice) ?? new Set<string>();
+    for (const key of before) this.groups.get(key)?.entries.delete(slice);
+    const after = object === undefined ? new Set<string>() : this.add(slice, object);
+    if (object === undefined) this.keys.delete(slice);
+    else this.keys.set(slice, after);
+    return new Map([...before.union(after)].map((key) => [key, this.itemOf(key)]));
+  }
+
+  private add(slice: string, object: KubeObject): ReadonlySet<string> {
+    const keys = new Set<string>();
+    // Stored slices were decoded against their schema.
+    const { addressType, endpoints = [], ports } = object as EndpointSlice;
+    for (const endpoint of addressType === 'IPv4' ? endpoints : []) {
+      const node = endpoint.nodeName === '' ? undefined : endpoint.nodeName;
+      const entry = entryOf(endpoint, ports);
+      if (entry === undefined) continue;
+      const key = `endpoints/${this.service}/${node ?? `~${slice}`}`;
+      const group = this.groups.get(key) ?? { node, entries: new Map<string, EndpointEntry[]>() };
+      this.groups.set(key, group);
+      const entries = group.entries.get(slice) ?? [];
+      group.entries.set(slice, entries);
+      entries.push(entry);
+      keys.add(key);
+    }
+    return keys;
+  }
+
+  private itemOf(key: string): EndpointsItem | undefined {
+    const group = this.groups.get(key);
+    if (group === undefined || group.entries.size === 0) {
+      this.groups.delete(key);
+      return undefined;
+    }
+    const { node, entries } = group;
+    const [namespace = '', name = ''] = this.service.split('/');
+    const endpoints = sorted([...entries.values()].flat());
+    return { kind: 'Endpoints', metadata: { namespace, name }, ...(node === undefined ? {} : { node }), endpoints };
+  }
 }
+
+/** What is at one place: entries by the slice they come from. */
+type Group = { readonly node: string | undefined; readonly entries: Map<string, EndpointEntry[]> };
 
 /** Of an endpoint's addresses the first counts, as kube-proxy has it. What nobody has said counts as ready, and as serving where it is ready. */
 function entryOf(
   { addresses, hostname = '', conditions = {} }: Endpoint,
-  { ports = [] }: EndpointSlice,
+  ports: EndpointSlice['ports'] = [],
 ): EndpointEntry | undefined {
   const [address] = addresses;
   if (address === undefined) return undefined;

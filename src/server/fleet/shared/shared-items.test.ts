@@ -4,7 +4,7 @@ import { DEFAULT_NETWORK } from '#api/cluster-network.ts';
 import { digestOf, indexBytes } from '#api/link/statement.ts';
 import type { KubeObject } from '#api/object.ts';
 import { viewOf as viewOfStanding } from '../../../../test/support/view-of.ts';
-import { endpointItems, SLICES } from './endpoint-items.ts';
+import { EndpointItems, SLICES } from './endpoint-items.ts';
 import { SharedItems } from './shared-items.ts';
 
 const RESOURCES: Readonly<Record<string, string>> = { Node: 'nodes', Service: 'services', EndpointSlice: SLICES };
@@ -120,10 +120,9 @@ test('items: what their bytes are made of stays what it is', () => {
     '{"addresses":["192.168.1.10","192.168.1.9"],"kind":"Service","metadata":{"name":"web","namespace":"default"},"spec":{"clusterIP":"10.96.0.7","ports":[{"port":80}],"sessionAffinity":"None","type":"LoadBalancer"}}',
   ]);
   const conditions = { ready: false, serving: true, terminating: true };
-  const made = endpointItems('default/web', [
-    slice('b', 'web', [{ addresses: ['10.32.0.3', '10.32.0.9'], nodeName: 'n', conditions, hostname: 'h' }]),
-    slice('a', 'web', [{ addresses: ['10.32.0.2'], nodeName: 'n' }, { addresses: [] }]),
-  ]);
+  const items = new EndpointItems('default/web');
+  items.take('b', slice('b', 'web', [{ addresses: ['10.32.0.3', '10.32.0.9'], nodeName: 'n', conditions, hostname: 'h' }]));
+  const made = items.take('a', slice('a', 'web', [{ addresses: ['10.32.0.2'], nodeName: 'n' }, { addresses: [] }]));
   const port = { name: '', protocol: 'TCP', port: 8080 };
   expect([...made]).toEqual([
     [
@@ -139,6 +138,20 @@ test('items: what their bytes are made of stays what it is', () => {
       },
     ],
   ]);
+});
+
+test('a change of a slice costs what is in that slice, however many others the service has', () => {
+  const items = new EndpointItems('default/web');
+  const on = (...nodes: readonly string[]) => nodes.map((nodeName) => ({ addresses: ['10.32.0.2'], nodeName }));
+  const keys = (name: string, nodes: readonly string[] | undefined) =>
+    [...items.take(name, nodes && slice(name, 'web', on(...nodes)))].map(
+      ([key, item]) => `${key.split('/').at(-1)}: ${item?.endpoints.length ?? 'gone'}`,
+    );
+  expect(keys('s1', ['a', 'b'])).toEqual(['a: 1', 'b: 1']);
+  expect(keys('s2', ['b', 'c'])).toEqual(['b: 1', 'c: 1']);
+  expect(keys('s2', ['c', 'd'])).toEqual(['b: 1', 'c: 1', 'd: 1']);
+  expect(keys('s2', undefined)).toEqual(['c: gone', 'd: gone']);
+  expect([items.isEmpty, ...keys('s1', undefined), items.isEmpty]).toEqual([false, 'a: gone', 'b: gone', true]);
 });
 
 test('never another document than one made of the state alone, whatever came in which order', () => {

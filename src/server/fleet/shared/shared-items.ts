@@ -8,7 +8,7 @@ import type { Index } from '#api/link/statement.ts';
 import type { KubeObject } from '#api/object.ts';
 import type { Entry } from '#rest/storage.ts';
 import type { View } from '../../view.ts';
-import { endpointItems, serviceOf, SLICES } from './endpoint-items.ts';
+import { EndpointItems, serviceOf, SLICES } from './endpoint-items.ts';
 import { ItemList, lineOf } from './item-list.ts';
 import { LanIndex } from './lan-index.ts';
 import { peerItem } from './peer-item.ts';
@@ -45,9 +45,8 @@ export class SharedItems {
   private readonly byHash = new Map<string, SharedItem>();
   private readonly byOwner = new Map<string, Set<string>>();
   private readonly lans = new LanIndex();
-  /** `<namespace>/<service>` → its slices by name, and the keys they make. */
-  private readonly slices = new Map<string, Map<string, KubeObject>>();
-  private readonly endpointKeys = new Map<string, ReadonlySet<string>>();
+  /** By `<namespace>/<service>`. */
+  private readonly endpoints = new Map<string, EndpointItems>();
   private readonly sliceService = new Map<string, string>();
   private readonly lists = new Map<string, ItemList>();
   /** Of a node: from which version on what it sees is comparable. */
@@ -62,8 +61,7 @@ export class SharedItems {
 
   /** Everything anew, from what is there. */
   reset(view: Pick<View, 'list'>): void {
-    for (const map of [this.items, this.byHash, this.byOwner, this.slices, this.endpointKeys, this.sliceService, this.lists])
-      map.clear();
+    for (const map of [this.items, this.byHash, this.byOwner, this.endpoints, this.sliceService, this.lists]) map.clear();
     this.lans.clear();
     this.sightSince.clear();
     this.left = 0;
@@ -144,38 +142,27 @@ export class SharedItems {
     const id = `${namespace}/${name}`;
     const before = this.sliceService.get(id);
     const service = after && serviceOf(after);
-    if (before !== undefined && before !== service) this.slices.get(before)?.delete(name);
-    if (service === undefined || after === undefined) this.sliceService.delete(id);
-    else {
-      this.sliceService.set(id, service);
-      const slices = this.slices.get(service) ?? new Map<string, KubeObject>();
-      this.slices.set(service, slices.set(name, after));
-    }
-    const concerned = new Set<string>();
-    let isAll = false;
+    if (service === undefined) this.sliceService.delete(id);
+    else this.sliceService.set(id, service);
+    const owners = new Set<string | undefined>();
     for (const changed of new Set([before, service])) {
       if (changed === undefined) continue;
-      for (const owner of this.regroup(changed)) {
-        if (owner === undefined) isAll = true;
-        else for (const node of this.lans.neighboursOf(owner)) concerned.add(node);
-      }
+      for (const owner of this.regroup(changed, name, changed === service ? after : undefined)) owners.add(owner);
     }
-    return isAll ? 'all' : concerned;
+    if (owners.has(undefined)) return 'all';
+    return new Set([...owners].flatMap((owner) => (owner === undefined ? [] : [...this.lans.neighboursOf(owner)])));
   }
 
-  /** Makes a service's items anew; gives whose have changed. */
-  private regroup(service: string): ReadonlySet<string | undefined> {
-    const slices = this.slices.get(service) ?? new Map<string, KubeObject>();
-    if (slices.size === 0) this.slices.delete(service);
-    const items = endpointItems(service, slices.values());
+  /** Brings a service's items up to date with one of its slices; gives whose have changed. */
+  private regroup(service: string, slice: string, object: KubeObject | undefined): ReadonlySet<string | undefined> {
+    const endpoints = this.endpoints.get(service) ?? new EndpointItems(service);
+    this.endpoints.set(service, endpoints);
     const changed = new Set<string | undefined>();
-    for (const key of this.endpointKeys.get(service) ?? []) {
-      const owner = this.items.get(key)?.owner;
-      if (!items.has(key) && this.put(key, owner, undefined)) changed.add(owner);
+    for (const [key, item] of endpoints.take(slice, object)) {
+      const owner = item === undefined ? this.items.get(key)?.owner : item.node;
+      if (this.put(key, owner, item)) changed.add(owner);
     }
-    for (const [key, item] of items) if (this.put(key, item.node, item)) changed.add(item.node);
-    if (items.size === 0) this.endpointKeys.delete(service);
-    else this.endpointKeys.set(service, new Set(items.keys()));
+    if (endpoints.isEmpty) this.endpoints.delete(service);
     return changed;
   }
 
