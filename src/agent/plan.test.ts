@@ -312,3 +312,29 @@ test('never: a stop for a probe that has not failed, a container ready that has 
   );
   fc.assert(property);
 });
+
+test('volumes whose source went away, or that can not be renewed, keep nothing from being done for a pod that has them', () => {
+  const spec = { volumes: [{ name: 'v', configMap: { name: 'gone' } }], initContainers: [{ name: 'init', image: 'busybox:1' }] };
+  const item = podItem('web-1', { spec });
+  const containers = {
+    init: { attempt: 0, sandbox: 0, hash: specHash({ name: 'init', image: 'busybox:1' }), exit: { exitCode: 0 } },
+    app: { attempt: 0, sandbox: 0, hash: specHash({ name: 'app', image: 'busybox:1' }) },
+  };
+  const rows = standing(undefined, { containers });
+  const init = dead('web-1', 'init', 0);
+  const crashed = [SANDBOX, init, dead('web-1', 'app', 1)];
+  const made = (text: string) => new Map([['uid-web-1', text]]);
+  const again = ['start web-1/app attempt 1'];
+  const lost = { items: [NODE_ITEM, item], rows };
+  checkPlan({ ...lost, containers: crashed, change: { volumes: made('as they were') } }, again);
+  // After a restart of the agent, while something of it runs; after a boot they have to be made.
+  const liveness = new Map<string, ProbeVerdicts>([['web-1-app-0', { liveness: 'failure' }]]);
+  const running = [SANDBOX, init, seen('web-1', 'app')];
+  checkPlan({ ...lost, containers: running, change: { volumes: made(''), verdicts: liveness } }, ['stop web-1/app grace 30']);
+  checkPlan({ ...lost, containers: crashed, change: { volumes: made('') } }, []);
+  const here: Item = { kind: 'ConfigMap', metadata: { namespace: 'default', name: 'gone' } };
+  const failures = new Map([
+    ['uid-web-1/volumes', { reason: 'FailedMount', message: 'no space', failures: 1, atMs: NOW.runningMs }],
+  ]);
+  checkPlan({ ...lost, items: [NODE_ITEM, item, here], containers: crashed, change: { volumes: made('old'), failures } }, again);
+});

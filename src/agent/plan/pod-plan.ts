@@ -149,22 +149,22 @@ function allot(draft: Draft): boolean {
 
 const NETWORK_AGAIN_MS = 30_000;
 
-/** False while files that containers need are not there. */
+/** False while files that containers need are not there. What can not be renewed (its source went away, the disk is full) goes on as it is. */
 function prepareVolumes(draft: Draft, views: readonly ContainerView[]): boolean {
-  const fingerprint = volumesFingerprint(draft.item, draft.documents, draft.address);
-  if (draft.observed.volumes.get(draft.pod.uid) === fingerprint) return true;
-  const missing = missingSource(draft.item, draft.documents);
+  const { item, documents, observed, pod, address } = draft;
+  const fingerprint = volumesFingerprint(item, documents, address);
+  const made = observed.volumes.get(pod.uid) ?? '';
+  if (made === fingerprint) return true;
+  // Of a process of before it is only known that what runs was given them.
+  const areThere = made !== '' || views.some(({ state }) => state === 'running');
+  const missing = missingSource(item, documents);
   if (missing !== undefined) {
-    // A source that went away while its pod runs is the owner's business: what runs goes on with the files it has.
-    if (views.every(({ state }) => state === 'running')) return true;
     const message = `MountVolume.SetUp failed for volume "${missing.volume}" : ${missing.what}`;
     tell(draft, { type: 'Warning', reason: 'FailedMount', message, once: `mount/${message}` });
-    return false;
+    return areThere;
   }
-  if (recentFailure(draft, 'volumes') === undefined) {
-    const { pod, item, address } = draft;
-    draft.actions.push({ type: 'prepare-volumes', pod, item, fingerprint, ...(address === undefined ? {} : { address }) });
-  }
+  if (recentFailure(draft, 'volumes') !== undefined) return areThere;
+  draft.actions.push({ type: 'prepare-volumes', pod, item, fingerprint, ...(address === undefined ? {} : { address }) });
   return false;
 }
 
