@@ -21,6 +21,11 @@ test('what lasts is told once, and once that it is over; what does not last is n
   await clock.advance(TELL_AFTER_MS);
   expect(told()).toEqual(['ResolverUnreachable']);
   expect(JSON.stringify(ledger.reports)).toContain('(192.0.2.53) answers: no answer within 2000 ms');
+  // Another trouble, for a moment.
+  news.resolvers({ state: 'looping' });
+  news.resolvers({ state: 'silent', why: 'connect ENETUNREACH' });
+  await clock.advance(TELL_AFTER_MS);
+  expect(told()).toEqual(['ResolverUnreachable']);
   news.resolvers({ state: 'looping' });
   await clock.advance(TELL_AFTER_MS);
   news.resolvers({ state: 'up' });

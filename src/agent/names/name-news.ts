@@ -48,8 +48,10 @@ export function createNameNews({ node, ledger, clock, log }: NameNewsOptions): N
     let told: Trouble | undefined;
     return {
       trouble: (trouble) => {
-        if (told?.reason === trouble.reason || waiting?.trouble.reason === trouble.reason) return;
+        if (waiting?.trouble.reason === trouble.reason) return;
         waiting?.cancel();
+        waiting = undefined;
+        if (told?.reason === trouble.reason) return;
         const cancel = clock.timer(TELL_AFTER_MS, () => {
           waiting = undefined;
           told = trouble;
