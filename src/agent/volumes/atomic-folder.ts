@@ -10,7 +10,9 @@ export type FolderFile = { readonly path: string; readonly content: Uint8Array; 
 
 const DATA = '..data';
 
-export async function writeAtomicFolder(folder: string, files: readonly FolderFile[], gid: number | undefined): Promise<void> {
+/** Of two files at one path the last counts: several sources of a projected volume may have the same key. */
+export async function writeAtomicFolder(folder: string, all: readonly FolderFile[], gid: number | undefined): Promise<void> {
+  const files = [...new Map(all.map((file) => [file.path, file])).values()];
   await makeReadableFolder(folder);
   const version = `..${hashOf(files, gid)}`;
   const isThere = (await readlink(join(folder, DATA)).catch(() => '')) === version;

@@ -83,7 +83,7 @@ function pick(
   mode?: number,
 ): readonly FolderFile[] {
   if (items === undefined || items.length === 0) {
-    return [...content].map(([path, bytes]) => ({ path, content: bytes, mode: mode ?? MODE_DEFAULT }));
+    return [...content].map(([path, bytes]) => ({ path: safePath(path), content: bytes, mode: mode ?? MODE_DEFAULT }));
   }
   return items.flatMap(({ key, path, mode: own }): readonly FolderFile[] => {
     const bytes = content.get(key);

@@ -202,6 +202,8 @@ test('what cannot be mounted says so in the words of upstream', async () => {
     spec: { volumes: [{ name: 'm', configMap: { name: 'map', items: [{ key: 'a', path: '../z' }] } }] },
   });
   await expect(prepare(escaping, MAP)).rejects.toThrow('leads out of its volume');
+  const whole = podItem('web', { spec: { volumes: [{ name: 'm', configMap: { name: 'map' } }] } });
+  await expect(prepare(whole, { ...MAP, data: { '../z': '1' } })).rejects.toThrow('leads out of its volume');
 });
 
 test('a subPath is made, and a link out of its volume is refused', async () => {
@@ -234,6 +236,15 @@ test('of a container’s messages the last two are kept, and of a huge one only 
   // Sparse: more than a Buffer can hold.
   await truncate(join(folder, '3'), 2 ** 40);
   expect((await volumes.terminationMessage('uid-web', 'app', 3)).length).toBe(4096);
+});
+
+test('of two files at one path the last counts, and the same again changes nothing', async () => {
+  const file = (text: string) => ({ path: 'a', content: Buffer.from(text), mode: 0o644 });
+  await writeAtomicFolder(dir, [file('1'), file('2')], undefined);
+  expect(await readFile(join(dir, 'a'), 'utf8')).toBe('2');
+  const before = await stat(join(dir, 'a'));
+  await writeAtomicFolder(dir, [file('1'), file('2')], undefined);
+  expect((await stat(join(dir, 'a'))).ino).toBe(before.ino);
 });
 
 test('files that a power cut left empty are written again', async () => {
