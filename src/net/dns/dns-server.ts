@@ -115,8 +115,9 @@ export function createDnsServer(options: DnsServerOptions): DnsServer {
       }),
     stop: async () => {
       stopping.abort();
-      listener.close();
       await Promise.all([listening?.done, probing?.done]);
+      // Behind whoever may just be opening it again.
+      listener.close();
     },
     serve: (names) => index.serve(names),
     forwardTo: (all) => upstreams.set(all),

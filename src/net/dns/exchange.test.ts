@@ -6,6 +6,7 @@ import { systemIds } from '#lib/ids.ts';
 import { answerTo, question } from '../../../test/support/dns-message.ts';
 import { createExchange } from './exchange.ts';
 import { keyOfName } from './name.ts';
+import { HEADER_BYTES } from './wire.ts';
 
 /** Real sockets on the loopback: what the kernel has to say is part of it. */
 const cleanups: (() => unknown)[] = [];
@@ -54,9 +55,12 @@ test('each question from another port, with another id; what is no answer to it 
   const forged = (asked: Buffer) => {
     const otherId = answerTo(asked, { records: ['www.example.com 60 A 6.6.6.6'] });
     otherId.writeUInt16BE(asked.readUInt16BE(0) ^ 1, 0);
+    const otherClass = answerTo(asked, { records: ['www.example.com 60 A 6.6.6.6', 'www.example.com 60 A 6.6.6.7'] });
+    otherClass.writeUInt16BE(3, HEADER_BYTES + KEY.length + 2);
     return [
       otherId,
       Buffer.from('x'),
+      otherClass,
       answerTo(question('evil.example', { id: asked.readUInt16BE(0) }), {}),
       answerTo(asked, { records: RECORDS }),
     ];

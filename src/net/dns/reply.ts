@@ -1,5 +1,5 @@
 import { keyOfBytes, readName, skipName, type NameKey } from './name.ts';
-import { FLAG, HEADER_BYTES, RCODE, TYPE } from './wire.ts';
+import { CLASS_IN, FLAG, HEADER_BYTES, RCODE, TYPE } from './wire.ts';
 
 /**
  * An answer of somebody else's name server. Its bytes are passed on as they are, but for times to live and its OPT record, which is between it and us; only where it becomes part of an
@@ -36,7 +36,7 @@ export function readReply(message: Buffer, asked: Asked): Reply | undefined {
   if ((flags & FLAG.response) === 0 || message.readUInt16BE(4) !== 1) return undefined;
   const nameEnd = skipName(message, HEADER_BYTES);
   if (nameEnd === undefined || nameEnd + QUESTION_TAIL_BYTES > message.length) return undefined;
-  if (message.readUInt16BE(nameEnd) !== asked.type) return undefined;
+  if (message.readUInt16BE(nameEnd) !== asked.type || message.readUInt16BE(nameEnd + 2) !== CLASS_IN) return undefined;
   if (keyOfBytes(message, HEADER_BYTES, nameEnd - HEADER_BYTES) !== asked.key) return undefined;
   const start = nameEnd + QUESTION_TAIL_BYTES;
   const isTruncated = (flags & FLAG.truncated) !== 0;
@@ -50,10 +50,11 @@ export function readReply(message: Buffer, asked: Asked): Reply | undefined {
     answerSeconds: undefined,
     soaSeconds: undefined,
   };
-  const kept =
-    rcode === RCODE.noError && answerSeconds !== undefined
-      ? Math.min(answerSeconds, SECONDS_MAX)
-      : Math.min(soaSeconds ?? 0, NEGATIVE_SECONDS_MAX);
+  // An alias that leads to nothing has both: the answer is as old as the alias, and says for as long as its SOA that nothing is there.
+  const isThere = rcode === RCODE.noError && answerSeconds !== undefined && soaSeconds === undefined;
+  const kept = isThere
+    ? Math.min(answerSeconds, SECONDS_MAX)
+    : Math.min(soaSeconds ?? 0, answerSeconds ?? NEGATIVE_SECONDS_MAX, NEGATIVE_SECONDS_MAX);
   return {
     flags: flags & ~(FLAG.response | FLAG.authoritative | FLAG.truncated | FLAG.wanted | FLAG.unchecked),
     rcode,

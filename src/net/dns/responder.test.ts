@@ -10,7 +10,7 @@ import { Forwarder } from './forwarder.ts';
 import { bytesOfKey, keyOfName, textOfKey } from './name.ts';
 import type { DnsRecord, NameSet } from './record.ts';
 import { RecordIndex } from './record-index.ts';
-import { readReply } from './reply.ts';
+import { aged, readReply, unpack } from './reply.ts';
 import { createResponder } from './responder.ts';
 import { Upstreams, type ResolverHealth } from './upstreams.ts';
 
@@ -316,6 +316,8 @@ test('never: an exception or another answer from what an upstream sends', () => 
       if (reply === undefined) return;
       expect(reply.seconds).toBeGreaterThanOrEqual(0);
       expect(message.readUInt16BE(0)).toBe(7);
+      expect(aged(reply, 5, 0)).toHaveLength(reply.rest.length);
+      unpack({ bytes: reply.rest, answers: reply.answers, authorities: reply.authorities }, key);
     }),
     { numRuns: 3_000 },
   );
@@ -342,22 +344,27 @@ test('other names: asked once for all that ask, kept for as long as they may be,
   const { ask, asked, clock, answerSoon, isProbe } = world(NAMES, (name) =>
     name === 'nope.example'
       ? { rcode: 'NXDOMAIN', authority: ['example 600 SOA ns.example 20'] }
-      : { records: [`${name} 60 A 192.0.2.80`] },
+      : name === 'alias.example'
+        ? { records: ['alias.example 600 CNAME empty.example'], authority: ['example 600 SOA ns.example 20'] }
+        : { records: [`${name} 60 A 192.0.2.80`] },
   );
   const both = [ask('www.example.com'), ask('WWW.example.com')];
   await clock.settle();
   expect(both.map(({ said }) => said())).toEqual(['NOERROR; A 192.0.2.80 60', 'NOERROR; A 192.0.2.80 60']);
   await clock.advance(40_000);
   expect(ask('www.example.com').said()).toBe('NOERROR; A 192.0.2.80 20');
-  await answerSoon('nope.example');
+  const negative = ['nope.example', 'alias.example'];
+  for (const name of negative) await answerSoon(name);
   await clock.advance(19_000);
-  expect(ask('nope.example').said()).toContain('NXDOMAIN');
+  expect(negative.map((name) => ask(name).said()?.split(' ')[0])).toEqual(['NXDOMAIN;', 'NOERROR;']);
   await clock.advance(2_000);
-  await answerSoon('nope.example');
+  for (const name of negative) await answerSoon(name);
   expect(asked.filter((line) => !isProbe(line))).toEqual([
     '192.0.2.1 www.example.com',
     '192.0.2.1 nope.example',
+    '192.0.2.1 alias.example',
     '192.0.2.1 nope.example',
+    '192.0.2.1 alias.example',
   ]);
   // Nobody learns what others have asked for.
   expect(ask('www.example.com', { flags: 0 }).said()).toBe('REFUSED');
