@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { SkerryError } from '#lib/error.ts';
 import { deleted, nodeWith, NODE_ITEM, podItem, type FakeNode } from '../../test/support/fake-node.ts';
 
 /** Probes from end to end on a fake engine: what they find is told, holds, and restarts what has failed. */
@@ -162,6 +163,22 @@ test('an engine that is away keeps nobody from knowing that a pod serves no more
   fails(node);
   await node.advance(60_000);
   expect(node.loop().readiness.isReady('uid-web')).toBe(false);
+});
+
+test('nor does a disk that takes nothing', async () => {
+  const node = await nodeWith([podItem('web', { containers: [{ readinessProbe: HTTP, command: ['run'] }] })]);
+  await node.advance(0);
+  const isReady = () => node.loop().readiness.isReady('uid-web');
+  expect(isReady()).toBe(true);
+  node.ledger.beforeCommit = () => {
+    throw new SkerryError('DiskFull', 'commit');
+  };
+  node.engine.exit(CONTAINER(), 1);
+  await node.advance(5_000);
+  expect(isReady()).toBe(false);
+  node.ledger.beforeCommit = () => undefined;
+  await node.advance(60_000);
+  expect([isReady(), stateOf(node)?.restartCount]).toEqual([true, 1]);
 });
 
 test('a pod on its way out is not restarted, and its readiness goes on to be told', async () => {

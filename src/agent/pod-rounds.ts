@@ -107,7 +107,7 @@ export function createPodRounds(options: PodRoundsOptions, signal: AbortSignal):
       const now = { wallMs: clock.now(), runningMs: runningMs() };
       const actions = planUid(ledger.documents(), memory.view(), sight.observed(), now, uid);
       const committed = commits.commit(actions);
-      readiness.note(actions);
+      readiness.note(uid, actions);
       await committed;
       followProbes(uid);
       if (!(await actAll(actions))) {

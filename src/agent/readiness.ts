@@ -17,19 +17,20 @@ export type Readiness = {
 };
 
 export type ReadinessKeeper = Readiness & {
-  /** This is being written down. */
-  readonly note: (actions: readonly Action[]) => void;
+  /** This is planned for a pod, and about to be written down. It holds though the disk may not take it, until something else is planned. */
+  readonly note: (uid: string, actions: readonly Action[]) => void;
   /** A probe has found something of this pod. */
   readonly changed: (uid: string) => void;
 };
 
-/** `memory`: with what is being written down. */
 export function createReadiness(memory: () => Memory, verdicts: ReadonlyMap<string, ProbeVerdicts>): ReadinessKeeper {
   const listeners = new Set<(uid: string) => void>();
+  /** What the disk may not have. */
+  const planned = new Map<string, PodStatus>();
   const changed = (uid: string) => {
     for (const listener of listeners) listener(uid);
   };
-  const status = (uid: string) => reportedStatus(memory(), uid);
+  const status = (uid: string) => planned.get(uid) ?? reportedStatus(memory(), uid);
   return {
     status,
     isReady: (uid) => {
@@ -41,9 +42,13 @@ export function createReadiness(memory: () => Memory, verdicts: ReadonlyMap<stri
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    note: (actions) => {
+    note: (uid, actions) => {
       const changes = actions.flatMap((action) => (action.type === 'commit' ? action.changes : []));
-      for (const { key } of changes.filter(({ kind }) => kind === STATUSES)) changed(key);
+      const change = changes.find(({ kind, key }) => kind === STATUSES && key === uid);
+      const isOther = planned.delete(uid) || change !== undefined;
+      // Rows of this kind are written by the plan alone.
+      if (change?.value !== undefined) planned.set(uid, change.value as unknown as PodStatus);
+      if (isOther) changed(uid);
     },
     changed,
   };
