@@ -228,13 +228,16 @@ test('an agent that stops does not wait for a reader that reads nothing', async 
   expect(await failure(rest())).toContain('Cut: ');
 });
 
-/** Until a count no longer grows, for a while. */
+/** Of a count that no longer grows. */
+const SAME_READINGS = 20;
+
 async function untilStill(count: () => number): Promise<void> {
-  let before = -1;
-  await eventually(async () => {
-    const same = count() === before;
-    before = count();
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    return same && count() > 0;
+  let last = 0;
+  let same = 0;
+  await eventually(() => {
+    const now = count();
+    same = now === last ? same + 1 : 0;
+    last = now;
+    return now > 0 && same >= SAME_READINGS;
   }, 'it stands still');
 }
