@@ -13,7 +13,8 @@ export type BootedRoot = {
   readonly cut: () => Promise<void>;
 };
 
-const BOOT_MS_MAX = 120_000;
+/** A machine that does other things too takes minutes. */
+const BOOT_MS_MAX = 300_000;
 
 /** `bind`: path inside → folder of this machine. */
 export async function boot(root: Root, bind: Readonly<Record<string, string>>): Promise<BootedRoot> {

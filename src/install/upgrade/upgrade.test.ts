@@ -240,7 +240,7 @@ test('kill -9 of the command anywhere leaves a machine that starts, and it can b
     await server.stop();
     server = await serveRelease(join(world.layout.lib, '../../../../release'));
   }
-});
+}, 90_000);
 
 test('what the running service has, the new one has to have; older slots go, the one before stays', async () => {
   mkdirSync(world.layout.run, { recursive: true });
