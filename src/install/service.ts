@@ -53,15 +53,15 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   const { signal } = stopping;
   const parts: ServicePart[] = [];
   let isWaiting = false;
+  let wasReady = false;
   if (manager !== undefined) {
     await manager.tell(`EXTEND_TIMEOUT_USEC=${startMsMax(databaseBytes(mode, dataDir)) * 1_000}`);
   }
   if (installed !== undefined && trial === undefined) tellHistory(installed, log);
   // Not waited for at the end: each of them looks at the signal before it does anything, and may hang for what has hung.
-  void beat(options, parts, log, signal);
+  void beat(options, parts, () => wasReady, log, signal);
   if (installed !== undefined && trial !== undefined)
     void prove({ ...options, installed, trial, log }, () => (parts.length < partCount && !isWaiting ? undefined : parts), signal);
-  let wasReady = false;
   const readyIf = (isReady: boolean) => {
     if (wasReady || !isReady) return;
     wasReady = true;
@@ -99,6 +99,7 @@ function trialOf({ mode, installed }: ServiceOptions, log: Log): Trial | undefin
 async function beat(
   { mode, installed, manager, clock }: ServiceOptions,
   parts: readonly ServicePart[],
+  isReady: () => boolean,
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
@@ -112,7 +113,8 @@ async function beat(
     if (signal.aborted) return;
     // Each beat starts a program: no more of them than it takes.
     const isDue = (everyMs: number) => beatenMs === undefined || clock.monotonic() - beatenMs >= everyMs - periodMs / 2;
-    if (isAlive && beatMs !== undefined && isDue(beatMs)) {
+    // Not before it is ready: the first beat has the watchdog count, in the middle of a start too.
+    if (isAlive && isReady() && beatMs !== undefined && isDue(beatMs)) {
       beatenMs = clock.monotonic();
       await manager?.tell('WATCHDOG=1');
     }
