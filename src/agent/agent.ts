@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { networkInterfaces } from 'node:os';
+import { formatLan } from '#api/kinds/node-lan.ts';
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
@@ -28,7 +29,15 @@ import { createNames } from './names/names.ts';
 import { createNetworkWatch } from './network-watch.ts';
 import { createNodeStatus } from './node-status.ts';
 import { readListeningPorts } from './node/listening-ports.ts';
-import { findAddress, readAddresses, readLan, readMachine, readWaysOut, takeReadings } from './node/machine.ts';
+import {
+  findAddress,
+  readAddresses,
+  readLan,
+  readLanAndGateways,
+  readMachine,
+  readWaysOut,
+  takeReadings,
+} from './node/machine.ts';
 import { createPeerWatch } from './peers/peer-watch.ts';
 import { createPodLoop } from './pod-loop.ts';
 import { withRejoin } from './rejoin.ts';
@@ -111,7 +120,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
   const status = createNodeStatus({
     nodeName: node,
     findAddress: async () => options.nodeIp ?? findAddress(),
-    readLan,
+    readLan: readLanAndGateways,
     labels,
     caps: options.capacity,
     unknownKeys: options.unknownKeys,
@@ -169,7 +178,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
   const peers = createPeerWatch({
     ledger,
     routes: createLanRoutes(),
-    ownAddresses: readLan,
+    ownAddresses: () => formatLan(readLan()),
     found: services.setPaths,
     clock,
     ids,

@@ -4,6 +4,7 @@ import { createFakeEngine } from '../../test/support/fake-runtime.ts';
 import { NODE_ITEM } from '../../test/support/fake-node.ts';
 import { manualClock } from '../../test/support/manual-clock.ts';
 import { createMemoryLedger } from '../../test/support/memory-ledger.ts';
+import { parseLan } from '#api/kinds/node-lan.ts';
 import type { NodeReport } from '#api/link/reports.ts';
 import { systemClock } from '#lib/clock.ts';
 import { seededIds } from '#lib/ids.ts';
@@ -33,7 +34,7 @@ test('the node tells what it is, once, and then what changes', async () => {
   const status = createNodeStatus({
     nodeName: 'node-1',
     findAddress: async () => '192.0.2.7',
-    readLan: () => LAN,
+    readLan: async () => parseLan(LAN),
     labels: { site: 'pier' },
     caps: { cpu: '1' },
     unknownKeys: [],
@@ -109,7 +110,7 @@ test('a node without a network keeps the address it had, over a restart too', as
   const start = async () => {
     const status = createNodeStatus({
       nodeName: 'node-1',
-      readLan: () => (found === undefined ? '' : LAN),
+      readLan: async () => parseLan(found === undefined ? '' : LAN),
       findAddress: async () => {
         looks += 1;
         return found;

@@ -1,4 +1,5 @@
 import type { NodeCondition, NodeStatus } from '#api/generated/types.ts';
+import { formatLan, parseLan, rememberGateways, type LanAddress } from '#api/kinds/node-lan.ts';
 import { canonicalText } from '#api/link/canonical-text.ts';
 import type { Report } from '#api/link/reports.ts';
 import type { Json } from '#api/object.ts';
@@ -26,7 +27,7 @@ export type NodeStatusOptions = {
   /** Undefined while there is none: then the last one counts on. */
   readonly findAddress: () => Promise<string | undefined>;
   /** Its addresses in its LANs, as they are told: `''` while there is none. */
-  readonly readLan: () => string;
+  readonly readLan: () => Promise<readonly LanAddress[]>;
   readonly labels: Readonly<Record<string, string>>;
   readonly caps: Readonly<Record<string, string>>;
   readonly unknownKeys: readonly string[];
@@ -102,7 +103,7 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
     storageBytes = readings.diskBytes;
     address = (await options.findAddress()) ?? address;
     // Without a cable it has none: what it was last told to have stays, as its neighbours' ways to it do.
-    const found = options.readLan();
+    const found = formatLan(rememberGateways(await options.readLan(), parseLan(lan)));
     lan = found === '' ? lan : found;
     // Its last answers go on counting.
     await askEngine(signal).catch(options.noteEngine);

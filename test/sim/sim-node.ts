@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { parseLan } from '../../src/api/kinds/node-lan.ts';
 import { createAgentLink, type AgentLink } from '../../src/agent/link/agent-link.ts';
 import type { NodeLedger } from '../../src/agent/ledger/link-ledger.ts';
 import { openLedger } from '../../src/agent/ledger/node-ledger.ts';
@@ -268,7 +269,7 @@ export class SimNode {
     const status = createNodeStatus({
       nodeName: this.name,
       findAddress: async () => '192.0.2.1',
-      readLan: () => lanOf(this.name),
+      readLan: async () => parseLan(lanOf(this.name)),
       labels: {},
       caps: {},
       unknownKeys: [],

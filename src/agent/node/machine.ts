@@ -1,6 +1,7 @@
 import { readFile, statfs } from 'node:fs/promises';
 import { availableParallelism, hostname, networkInterfaces, release, totalmem, type NetworkInterfaceInfo } from 'node:os';
-import { formatLan } from '#api/kinds/node-lan.ts';
+import type { LanAddress } from '#api/kinds/node-lan.ts';
+import { withGateways } from './gateways.ts';
 
 /** What the machine itself says: readings of /proc, /sys and the file system. No opinions; those are node-conditions.ts. */
 export type MachineFacts = {
@@ -83,13 +84,17 @@ export async function readWaysOut(): Promise<readonly string[]> {
   ];
 }
 
-/** Its addresses in networks where others may be, as it tells them (src/api/kinds/node-lan.ts). */
-export function readLan(): string {
-  return formatLan(
-    addresses()
-      .filter((each) => each.family === 'IPv4' && leadsOut(each))
-      .map(({ address, cidr, mac }) => ({ address, prefix: Number(cidr?.split('/')[1]), mac })),
-  );
+/** Its addresses in networks where others may be (src/api/kinds/node-lan.ts), without their gateways. */
+export function readLan(): readonly LanAddress[] {
+  return addresses()
+    .filter((each) => each.family === 'IPv4' && leadsOut(each))
+    .map(({ address, cidr, mac }) => ({ address, prefix: Number(cidr?.split('/')[1]), mac, gateways: [] }));
+}
+
+/** The same with the gateways that have answered: as it tells them. */
+export async function readLanAndGateways(): Promise<readonly LanAddress[]> {
+  const [routes, neighbours] = await Promise.all([defaultRoutes(), read('/proc/net/arp')]);
+  return withGateways(readLan(), routes, neighbours);
 }
 
 /** Every IPv4 address of the machine but loopback. */

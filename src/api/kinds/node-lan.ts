@@ -12,6 +12,8 @@ export type LanAddress = {
   readonly prefix: number;
   /** `52:54:00:12:34:56`, in lower case. */
   readonly mac: string;
+  /** MACs of the gateway that this node goes out by in that network, and of the one before it; empty where there is none, or it was never heard. */
+  readonly gateways: readonly string[];
 };
 
 /** Of one node; more are not told. */
@@ -19,13 +21,18 @@ export const LAN_ADDRESSES_MAX = 8;
 /** A network of more bits has nobody else in it. */
 const PREFIX_MAX = 30;
 const PREFIX_MIN = 8;
-const TEXT_MAX = 64 * LAN_ADDRESSES_MAX;
+export const LAN_TEXT_MAX = 80 * LAN_ADDRESSES_MAX;
+/** The present one and the one before: the nodes of a LAN whose gateway is replaced find out one after the other, some much later. */
+const GATEWAYS_MAX = 2;
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
 const MAC_NONE = '00:00:00:00:00:00';
 
-/** `192.168.1.5/24=52:54:00:12:34:56,…`, sorted, so that the same addresses are the same text. */
+/** `192.168.1.5/24=52:54:00:12:34:56=<gateway>+<gateway before>,…`, sorted, so that the same addresses are the same text. */
 export function formatLan(addresses: readonly LanAddress[]): string {
-  const texts = addresses.map(({ address, prefix, mac }) => `${address}/${prefix}=${mac.toLowerCase()}`);
+  const texts = addresses.map(({ address, prefix, mac, gateways }) => {
+    const behind = gateways.length === 0 ? '' : `=${gateways.slice(0, GATEWAYS_MAX).join('+')}`;
+    return `${address}/${prefix}=${mac}${behind}`.toLowerCase();
+  });
   return [...new Set(texts)]
     .filter((text) => parseOne(text) !== undefined)
     .toSorted()
@@ -35,7 +42,7 @@ export function formatLan(addresses: readonly LanAddress[]): string {
 
 /** What can not be read is left out. */
 export function parseLan(text: string | undefined): readonly LanAddress[] {
-  if (text === undefined || text === '' || text.length > TEXT_MAX) return [];
+  if (text === undefined || text === '' || text.length > LAN_TEXT_MAX) return [];
   return text
     .split(',')
     .slice(0, LAN_ADDRESSES_MAX)
@@ -50,18 +57,27 @@ export function networkOf({ address, prefix }: Pick<LanAddress, 'address' | 'pre
     : `${formatIp({ family: network.address.family, bits: networkBits(network.address, prefix) })}/${prefix}`;
 }
 
-/** The LANs of these addresses, each once, sorted. */
-export function networksOf(addresses: readonly LanAddress[]): readonly string[] {
-  return [...new Set(addresses.flatMap((address) => networkOf(address) ?? []))].toSorted();
+/**
+ * What a node tells of its LANs now, with the gateways that it told of before: one that is not heard at the moment is still the same, and one that has
+ * come in its place stands before it.
+ */
+export function rememberGateways(now: readonly LanAddress[], before: readonly LanAddress[]): readonly LanAddress[] {
+  return now.map((each) => {
+    const network = networkOf(each);
+    const known = before.filter((other) => networkOf(other) === network).flatMap(({ gateways }) => gateways);
+    return { ...each, gateways: [...new Set([...each.gateways, ...known])].slice(0, GATEWAYS_MAX) };
+  });
 }
 
 function parseOne(text: string): LanAddress | undefined {
-  const [cidr = '', mac = ''] = text.split('=');
+  // A release of before gateways reads what stands before the second `=`.
+  const [cidr = '', mac = '', behind = ''] = text.split('=');
   const network = parseCidr(cidr);
   if (network === undefined || network.address.family !== 4 || !MAC.test(mac) || mac === MAC_NONE) return undefined;
   if (network.prefix < PREFIX_MIN || network.prefix > PREFIX_MAX) return undefined;
   const address = formatIp(network.address);
-  return isOfALan(address) ? { address, prefix: network.prefix, mac } : undefined;
+  const gateways = behind.split('+').filter((each) => MAC.test(each) && each !== MAC_NONE);
+  return isOfALan(address) ? { address, prefix: network.prefix, mac, gateways: gateways.slice(0, GATEWAYS_MAX) } : undefined;
 }
 
 /** Loopback, link-local, multicast and the like lead to no neighbour for long. */

@@ -1,3 +1,4 @@
+import { LAN_TEXT_MAX } from '../kinds/node-lan.ts';
 import { count, fields, json, oneOf, optional, text, type Fields } from './reader.ts';
 import type { DecisionReport, EventReport, NodeReport, PodReport, Report } from './reports.ts';
 
@@ -11,7 +12,6 @@ const WORD_MAX = 128;
 const MESSAGE_MAX = 1_024;
 /** Status messages of a pod: a termination message may have 4 kB. */
 const LONG_MESSAGE_MAX = 4_096;
-const LAN_MAX = 512;
 const COUNT_MAX = 1_000_000;
 
 export function decodeReport(value: unknown, place: string): Report {
@@ -48,7 +48,7 @@ function decodePod(body: Fields, place: string): PodReport {
 
 function decodeNode(body: Fields, place: string): NodeReport {
   const labels = Object.entries(fields(body['labels'] ?? {}, `${place}.labels`));
-  const lan = optional(body['lan'], (value) => text(value, `${place}.lan`, LAN_MAX));
+  const lan = optional(body['lan'], (value) => text(value, `${place}.lan`, LAN_TEXT_MAX));
   return {
     // Only an object for sure; see this file's first lines.
     status: fields(json(body['status'], `${place}.status`), `${place}.status`) as NodeReport['status'],

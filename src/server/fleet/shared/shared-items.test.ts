@@ -38,6 +38,7 @@ const entry = (resource: string, name: string, after: KubeObject | undefined) =>
 });
 const LAN_A = (last: number) => `192.168.1.${last}/24=52:54:00:00:00:0${last}`;
 const LAN_B = (last: number) => `10.9.0.${last}/16=52:54:00:00:01:0${last}`;
+const MAC = '52:00:00:00:00:01';
 const keysOf = (items: SharedItems, name: string) => items.all(name).map(({ key }) => key);
 
 test('what a node gets: all services, endpoints and peers of its LANs, never its own', () => {
@@ -91,6 +92,39 @@ test('what a node gets: all services, endpoints and peers of its LANs, never its
   expect(sight(items.take(entry('nodes', 'b1', undefined)))).toEqual(['ab', 'b1', 'none']);
   expect(items.changedSince(base, 'ab')?.get('endpoints/default/web/b1')).toBeUndefined();
   expect(keysOf(items, 'ab')).not.toContain('endpoints/default/web/b1');
+});
+
+test('sites that all name one network: where more do than are in one LAN, its gateway tells which', () => {
+  const items = new SharedItems(DEFAULT_NETWORK, 4);
+  const of = (last: number, ...gateways: readonly string[]) =>
+    LAN_A(last) + (gateways.length === 0 ? '' : `=${gateways.join('+')}`);
+  const [pier, quay, next] = ['aa:00:00:00:00:01', 'aa:00:00:00:00:02', 'aa:00:00:00:00:03'];
+  const peersOf = (name: string) => keysOf(items, name).flatMap((key) => (key.startsWith('peers/') ? [key.slice(6)] : []));
+  const put = (name: string, lan: string) => items.take(entry('nodes', name, node(name, lan)));
+  items.reset(viewOf([node('p1', of(1, pier)), node('p2', of(2, pier)), node('q1', of(1, quay)), node('q2', of(2, quay))]));
+  // As many as one LAN may have: they may go out by different gateways.
+  expect(peersOf('p1')).toEqual(['p2', 'q1', 'q2']);
+  expect(put('q3', of(3, quay))).toEqual(new Set(['p1', 'p2', 'q1', 'q2', 'q3']));
+  expect([peersOf('p1'), peersOf('q1')]).toEqual([['p2'], ['q2', 'q3']]);
+  // Who has not heard its gateway may be of either.
+  put('q3', of(3));
+  expect([peersOf('p1'), peersOf('q1'), peersOf('q3')]).toEqual([
+    ['p2', 'q3'],
+    ['q2', 'q3'],
+    ['p1', 'p2', 'q1', 'q2'],
+  ]);
+  put('q3', of(3, quay));
+  // The gateway is replaced, and each node finds out in its own time: none loses sight of another.
+  for (const [name, last] of [
+    ['q2', 2],
+    ['q1', 1],
+    ['q3', 3],
+  ] as const) {
+    put(name, of(last, next, quay));
+    expect(['q1', 'q2', 'q3'].map((each) => peersOf(each).join())).toEqual(['q2,q3', 'q1,q3', 'q1,q2']);
+  }
+  expect(items.take(entry('nodes', 'p2', undefined))).toEqual(new Set(['p1', 'p2', 'q1', 'q2', 'q3']));
+  expect(peersOf('p1')).toEqual(['q1', 'q2', 'q3']);
 });
 
 test('no delta leads from the document of a node that was deleted since: it saw others', () => {
@@ -159,7 +193,14 @@ test('never another document than one made of the state alone, whatever came in 
   const nodeChange = fc
     .record({
       name: fc.constantFrom(...names),
-      lan: fc.constantFrom('', LAN_A(1), LAN_B(1), `${LAN_A(2)},${LAN_B(2)}`),
+      lan: fc.constantFrom(
+        '',
+        LAN_A(1),
+        `${LAN_A(4)}=${MAC}`,
+        `${LAN_A(5)}=52:00:00:00:00:02+${MAC}`,
+        LAN_B(1),
+        `${LAN_A(2)},${LAN_B(2)}=${MAC}`,
+      ),
       gone: fc.boolean(),
     })
     .map(({ name, lan, gone }) => entry('nodes', name, gone ? undefined : node(name, lan)));
@@ -180,7 +221,8 @@ test('never another document than one made of the state alone, whatever came in 
     });
   fc.assert(
     fc.property(fc.array(fc.oneof(nodeChange, serviceChange, sliceChange), { maxLength: 25 }), fc.nat(), (changes, seed) => {
-      const items = new SharedItems(DEFAULT_NETWORK);
+      const lanNodesMax = 1 + (seed % 4);
+      const items = new SharedItems(DEFAULT_NETWORK, lanNodesMax);
       items.reset(viewOf([]));
       const own = new Map([
         ['node', 'a'.repeat(64)],
@@ -196,7 +238,7 @@ test('never another document than one made of the state alone, whatever came in 
         else state.set(key, change.after);
         const before = new Map(names.map((name) => [name, items.digest(name, own)]));
         const concerned = items.take(change);
-        const fresh = new SharedItems(DEFAULT_NETWORK);
+        const fresh = new SharedItems(DEFAULT_NETWORK, lanNodesMax);
         fresh.reset(viewOf([...state.values()]));
         for (const name of names) {
           const index = indexOf(fresh, name);

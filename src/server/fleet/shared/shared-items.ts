@@ -1,5 +1,5 @@
 import type { Node } from '#api/kinds/node.ts';
-import { LAN_ANNOTATION, networksOf, parseLan } from '#api/kinds/node-lan.ts';
+import { LAN_ANNOTATION, parseLan } from '#api/kinds/node-lan.ts';
 import type { Service } from '#api/kinds/service.ts';
 import { hashOf, hashOfPieces } from '#api/link/canonical.ts';
 import { canonicalText } from '#api/link/canonical-text.ts';
@@ -10,7 +10,7 @@ import type { Entry } from '#rest/storage.ts';
 import type { View } from '../../view.ts';
 import { EndpointItems, serviceOf, SLICES } from './endpoint-items.ts';
 import { ItemList, lineOf } from './item-list.ts';
-import { LanIndex } from './lan-index.ts';
+import { LAN_NODES_MAX, LanIndex } from './lan-index.ts';
 import { peerItem } from './peer-item.ts';
 import { serviceItem } from './service-item.ts';
 
@@ -44,7 +44,7 @@ export class SharedItems {
   private readonly items = new Map<string, SharedItem>();
   private readonly byHash = new Map<string, SharedItem>();
   private readonly byOwner = new Map<string, Set<string>>();
-  private readonly lans = new LanIndex();
+  private readonly lans: LanIndex;
   /** By `<namespace>/<service>`. */
   private readonly endpoints = new Map<string, EndpointItems>();
   private readonly sliceService = new Map<string, string>();
@@ -55,8 +55,9 @@ export class SharedItems {
   private version = 0;
   private left = 0;
 
-  constructor(network: NetworkItem['spec']) {
+  constructor(network: NetworkItem['spec'], lanNodesMax = LAN_NODES_MAX) {
     this.network = network;
+    this.lans = new LanIndex(lanNodesMax);
   }
 
   /** Everything anew, from what is there. */
@@ -170,16 +171,19 @@ export class SharedItems {
     // Stored nodes were decoded against their schema.
     const node = after as Node | undefined;
     const before = this.lans.neighboursOf(name);
-    const moved = this.lans.set(name, networksOf(parseLan(node?.metadata.annotations?.[LAN_ANNOTATION])));
+    const moved = this.lans.set(name, parseLan(node?.metadata.annotations?.[LAN_ANNOTATION]));
     const changed = this.put(`peers/${name}`, name, node && peerItem(node));
-    if (!moved) return changed ? before : NOBODY;
-    // Others see it now who did not, or no longer; and it sees others.
-    for (const key of this.byOwner.get(name) ?? []) this.note(key);
-    this.note(`peers/${name}`);
+    if (moved.length === 0) return changed ? before : NOBODY;
+    // Others see them now who did not, or no longer; and they see others.
+    for (const each of moved) {
+      for (const key of this.byOwner.get(each) ?? []) this.note(key);
+      this.note(`peers/${each}`);
+    }
     // Of a deleted node, too: its agent may still be there. What no base reaches back to anyway is forgotten.
-    this.sightSince.set(name, this.version);
+    for (const each of moved) this.sightSince.set(each, this.version);
     for (const [each, since] of this.sightSince) if (since <= this.version - this.changes.length) this.sightSince.delete(each);
-    return new Set([...before, ...this.lans.neighboursOf(name), name]);
+    // Of a LAN that is taken apart, or together, all have moved.
+    return new Set([...before, ...moved.flatMap((each) => [each, ...this.lans.neighboursOf(each)])]);
   }
 
   /** True if that is new. */
@@ -223,24 +227,24 @@ export class SharedItems {
 
   private seen(node: string, item: SharedItem | undefined): SharedItem | undefined {
     if (item?.owner === undefined) return item;
-    return item.owner !== node && this.isIn(item, this.lans.lansOf(node)) ? item : undefined;
+    return item.owner !== node && this.isIn(item, this.lans.sightOf(node)) ? item : undefined;
   }
 
-  private isIn({ owner }: SharedItem, lans: readonly string[]): boolean {
-    return owner === undefined || this.lans.lansOf(owner).some((lan) => lans.includes(lan));
+  private isIn({ owner }: SharedItem, sight: readonly string[]): boolean {
+    return owner === undefined || this.lans.isIn(owner, sight);
   }
 
   /** Brought up to now. */
   private listOf(node: string): ItemList {
-    const lans = this.lans.lansOf(node);
-    const name = lans.join();
+    const sight = this.lans.sightOf(node);
+    const name = sight.join();
     const known = this.lists.get(name);
     const keys = known && this.keysSince(known.version);
-    const list = known !== undefined && keys !== undefined ? known : this.newList(lans);
+    const list = known !== undefined && keys !== undefined ? known : this.newList(sight);
     if (list === known)
       for (const key of keys ?? []) {
         const item = this.items.get(key);
-        list.put(key, item !== undefined && this.isIn(item, lans) ? item : undefined);
+        list.put(key, item !== undefined && this.isIn(item, sight) ? item : undefined);
       }
     list.version = this.version;
     this.lists.delete(name);
@@ -249,8 +253,8 @@ export class SharedItems {
     return list;
   }
 
-  private newList(lans: readonly string[]): ItemList {
-    const items = [...this.items.values()].filter((item) => this.isIn(item, lans));
+  private newList(sight: readonly string[]): ItemList {
+    const items = [...this.items.values()].filter((item) => this.isIn(item, sight));
     return new ItemList(
       this.version,
       items.toSorted((a, b) => (a.key < b.key ? -1 : 1)),
