@@ -67,7 +67,7 @@ export class SharedItems {
     this.sightSince.clear();
     this.left = 0;
     this.put('network', undefined, { kind: 'Network', spec: this.network });
-    for (const node of view.list('nodes')) this.takeNode(node.metadata.name ?? '', node);
+    for (const node of view.list('nodes')) this.placeNode(node.metadata.name ?? '', node);
     for (const service of view.list('services'))
       this.takeService(service.metadata.namespace ?? '', service.metadata.name ?? '', service);
     for (const slice of view.list(SLICES)) this.takeSlice(slice.metadata.namespace ?? '', slice.metadata.name ?? '', slice);
@@ -168,11 +168,8 @@ export class SharedItems {
   }
 
   private takeNode(name: string, after: KubeObject | undefined): Concerned {
-    // Stored nodes were decoded against their schema.
-    const node = after as Node | undefined;
     const before = this.lans.neighboursOf(name);
-    const moved = this.lans.set(name, parseLan(node?.metadata.annotations?.[LAN_ANNOTATION]));
-    const changed = this.put(`peers/${name}`, name, node && peerItem(node));
+    const { moved, changed } = this.placeNode(name, after);
     if (moved.length === 0) return changed ? before : NOBODY;
     // Others see them now who did not, or no longer; and they see others.
     for (const each of moved) {
@@ -184,6 +181,16 @@ export class SharedItems {
     for (const [each, since] of this.sightSince) if (since <= this.version - this.changes.length) this.sightSince.delete(each);
     // Of a LAN that is taken apart, or together, all have moved.
     return new Set([...before, ...moved.flatMap((each) => [each, ...this.lans.neighboursOf(each)])]);
+  }
+
+  private placeNode(
+    name: string,
+    after: KubeObject | undefined,
+  ): { readonly moved: readonly string[]; readonly changed: boolean } {
+    // Stored nodes were decoded against their schema.
+    const node = after as Node | undefined;
+    const moved = this.lans.set(name, parseLan(node?.metadata.annotations?.[LAN_ANNOTATION]));
+    return { moved, changed: this.put(`peers/${name}`, name, node && peerItem(node)) };
   }
 
   /** True if that is new. */
