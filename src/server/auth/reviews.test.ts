@@ -184,6 +184,22 @@ test('reviews of access', async () => {
   expect(await status(authorization, 'subjectaccessreviews', {})).toMatch(
     /^422 .*exactly one of .*at least one of user or group/,
   );
+  const selecting = (selectors: object) => {
+    const spec = { resourceAttributes: { ...pods.resourceAttributes, ...selectors } };
+    return status(authorization, 'selfsubjectaccessreviews', spec, as('vera'));
+  };
+  const requirement = { key: 'spec.nodeName', operator: 'In', values: ['a'] };
+  const fine = {
+    fieldSelector: { requirements: [requirement] },
+    labelSelector: { requirements: [{ key: 'a', operator: 'Later' }] },
+  };
+  expect(await selecting(fine)).toEqual({ allowed: true, reason: by });
+  expect(await selecting({ fieldSelector: {} })).toContain(
+    'fieldSelector.requirements: Required value: when spec.resourceAttributes.fieldSelector is specified, requirements or rawSelector is required',
+  );
+  expect(await selecting({ labelSelector: { rawSelector: 'a', requirements: [{ key: '-', operator: 'In' }] } })).toMatch(
+    /labelSelector.rawSelector: Invalid value: "a": may not specified at the same time as requirements.*requirements\[0\].values: Required value.*requirements\[0\].key: Invalid value: "-"/,
+  );
   expect(await status(authorization, 'subjectaccessreviews', { ...pods, user: 'bob' }, as('vera'))).toMatch(
     /^403 .*cannot create resource/,
   );

@@ -1,6 +1,8 @@
 /** Reviews of authorization.k8s.io: may this user, or may I, do that? */
-import { invalid, type FieldError } from '../../field-error.ts';
+import { invalid, required, type FieldError } from '../../field-error.ts';
 import type {
+  FieldSelectorAttributes,
+  LabelSelectorAttributes,
   LocalSubjectAccessReview,
   SelfSubjectAccessReview,
   SelfSubjectRulesReview,
@@ -9,6 +11,7 @@ import type {
 } from '../../generated/types.ts';
 import type { Resource } from '../../resource.ts';
 import { asGiven } from '../check.ts';
+import { validateLabelTerms, validateOperands } from '../workload/validate-selector.ts';
 import { computedResource, withoutMetadata } from './computed.ts';
 
 export type {
@@ -63,9 +66,42 @@ function validateAttributes(spec: SubjectAccessReviewSpec): readonly FieldError[
     return [
       invalid('spec.nonResourceAttributes', nonResourceAttributes, 'cannot be specified in combination with resourceAttributes'),
     ];
-  if (resourceAttributes !== undefined || nonResourceAttributes !== undefined) return [];
+  if (resourceAttributes !== undefined) {
+    const { fieldSelector, labelSelector } = asGiven({ ...resourceAttributes });
+    const path = 'spec.resourceAttributes';
+    return [
+      ...validateSelector(fieldSelector, `${path}.fieldSelector`, (key, _, at) =>
+        key === '' ? [required(`${at}.key`, 'must be specified')] : [],
+      ),
+      ...validateSelector(labelSelector, `${path}.labelSelector`, validateLabelTerms),
+    ];
+  }
+  if (nonResourceAttributes !== undefined) return [];
   return [
     invalid('spec.resourceAttributes', undefined, 'exactly one of nonResourceAttributes or resourceAttributes must be specified'),
+  ];
+}
+
+/** Roles know no selectors, so answers are the same with them; one that makes no sense is told as upstream's server does. Operators of later releases are taken. */
+function validateSelector(
+  selector: FieldSelectorAttributes | LabelSelectorAttributes | undefined,
+  path: string,
+  validateTerms: (key: string, values: readonly string[], path: string) => readonly FieldError[],
+): readonly FieldError[] {
+  if (selector === undefined) return [];
+  const { rawSelector = '', requirements = [] } = asGiven({ ...selector });
+  const isRaw = rawSelector !== '';
+  if (!isRaw && requirements.length === 0)
+    return [required(`${path}.requirements`, `when ${path} is specified, requirements or rawSelector is required`)];
+  return [
+    ...(isRaw && requirements.length > 0
+      ? [invalid(`${path}.rawSelector`, rawSelector, 'may not specified at the same time as requirements')]
+      : []),
+    ...requirements.flatMap((requirement, index) => {
+      const { key = '', operator = '', values = [] } = asGiven({ ...requirement });
+      const at = `${path}.requirements[${index}]`;
+      return [...validateOperands(operator, values, at), ...validateTerms(key, values, at)];
+    }),
   ];
 }
 

@@ -23,13 +23,24 @@ function validateRequirement(
   path: string,
 ): readonly FieldError[] {
   return [
-    ...validateOperator(operator, values, path),
+    ...validateOperands(operator, values, path),
+    ...(OPERATORS.has(operator) ? [] : [invalid(`${path}.operator`, operator, 'not a valid selector operator')]),
+    ...validateLabelTerms(key, values, path),
+  ];
+}
+
+/** The key and the values of a requirement. */
+export function validateLabelTerms(key: string, values: readonly string[], path: string): readonly FieldError[] {
+  return [
     ...invalidFor(`${path}.key`, key, qualifiedNameProblems(key)),
     ...values.flatMap((value, index) => invalidFor(at(`${path}.values`, index), value, labelValueProblems(value))),
   ];
 }
 
-function validateOperator(operator: string, values: readonly string[], path: string): readonly FieldError[] {
+const OPERATORS: ReadonlySet<string> = new Set(['In', 'NotIn', 'Exists', 'DoesNotExist']);
+
+/** Whether the operator may have these; of one that is not known nothing is said. */
+export function validateOperands(operator: string, values: readonly string[], path: string): readonly FieldError[] {
   switch (operator) {
     case 'In':
     case 'NotIn':
@@ -40,6 +51,6 @@ function validateOperator(operator: string, values: readonly string[], path: str
         ? []
         : [forbidden(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")];
     default:
-      return [invalid(`${path}.operator`, operator, 'not a valid selector operator')];
+      return [];
   }
 }
