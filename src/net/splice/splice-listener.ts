@@ -29,9 +29,9 @@ export type SpliceListenerOptions = {
   readonly clock: Clock;
 };
 
-/** At once, and of one client; one more is reset. */
-const CONNECTIONS_MAX = 1_024;
-export const CONNECTIONS_EACH_MAX = 256;
+/** At once, and of one client; one more is reset. Each may hold 128 kB of what its sides have not fetched, and the agent is to live in 48 MB. */
+const CONNECTIONS_MAX = 512;
+export const CONNECTIONS_EACH_MAX = 128;
 /** Of these, those that are not through yet. */
 const DIALLING_MAX = 64;
 const DIALLING_EACH_MAX = 32;
