@@ -70,6 +70,19 @@ test('http: 200 to 399 is a success, a redirect elsewhere one with a warning', a
   await checkHttp(long, warning('x'.repeat(10 * 1024)));
 });
 
+test('http: answers that are not quite right are read as upstream reads them', async () => {
+  for (const answer of [
+    'HTTP/1.1 200 OK\n\nok',
+    'HTTP/1.0 200 OK\nContent-Type: text/plain\n\nok',
+    'HTTP/1.1 200\r\n\r\nok',
+    'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n',
+  ]) {
+    const port = await listen(createServer((socket) => void socket.once('data', () => socket.end(answer))));
+    const outcome = await dial({ type: 'http', scheme: 'http', host: '127.0.0.1', port, path: '/', headers: [] }, 5_000, signal);
+    expect([answer, outcome]).toEqual([answer, { result: 'success' }]);
+  }
+});
+
 test('http: redirects on the same host are followed, ten times', async () => {
   const once: RequestListener = ({ url }, response) =>
     void (

@@ -101,6 +101,8 @@ function get({ url, headers }: Target, signal: AbortSignal): Promise<Answer> {
       // A connection of its own, for whether one can be made is what is asked; by no agent: a third of the work would be its.
       createConnection: () => (isSecure ? connectTls(secure) : connect(to)),
       maxHeaderSize: HEADERS_BYTES_MAX,
+      // As lenient as Go's: what a few lines of shell answer ends its lines without a CR.
+      insecureHTTPParser: true,
       signal,
     });
     call.on('error', reject);
