@@ -189,3 +189,18 @@ test('never another view than one made at once, and never an endpoint chosen tha
     { numRuns: 300 },
   );
 });
+
+test('never: a port or an address that is none, whoever wrote the slice', () => {
+  const model = new ServiceModel('here');
+  const port = (number: number) => ({ name: '', protocol: 'TCP', port: number }) as const;
+  const all = [
+    entry('10.32.1.2', { ports: [port(70_000), port(0), port(-1), port(8080)] }),
+    entry('fd00::1'),
+    entry('example.com'),
+  ];
+  model.setDocuments(
+    documentsOf({ 'services/default/web': service('web'), 'endpoints/default/web/~x': endpoints('web', undefined, all) }),
+  );
+  const [web] = model.view().services;
+  expect(web?.endpoints.map(({ address, ports }) => [address, ports])).toEqual([['10.32.1.2', [port(8080)]]]);
+});

@@ -1,3 +1,4 @@
+import { parseIp } from '#api/ip.ts';
 import { endpointOf, type PodFacts } from '#api/kinds/service/endpoints.ts';
 import type { EndpointEntry, EndpointsItem, PeerItem, PodItem, ServiceItem } from '#api/link/items.ts';
 import { changedKeys } from '../document-changes.ts';
@@ -112,7 +113,7 @@ export class ServiceModel {
       if (each === undefined) continue;
       const name = `${each.metadata.namespace}/${each.metadata.name}`;
       const items = this.remote.get(name) ?? new Map<string, EndpointsItem>();
-      if (each === item) items.set(key, each);
+      if (each === item) items.set(key, withoutImpossible(each));
       else items.delete(key);
       if (items.size === 0) this.remote.delete(name);
       else this.remote.set(name, items);
@@ -177,6 +178,17 @@ export class ServiceModel {
       return endpoints.map((entry) => ({ ...asBeforeSilence(entry), node, isLocal: false, isDoubtful: true }));
     return endpoints.map((entry) => ({ ...entry, node, isLocal: false, isDoubtful: peer === undefined || path === 'unknown' }));
   }
+}
+
+const PORT_MAX = 65_535;
+
+/** Hand-made slices may have ports of any number, as upstream's API takes them: for one that is none the kernel would refuse every service, and no message could say it. */
+function withoutImpossible(item: EndpointsItem): EndpointsItem {
+  const endpoints = item.endpoints.filter(({ address }) => parseIp(address)?.family === 4);
+  return {
+    ...item,
+    endpoints: endpoints.map((entry) => ({ ...entry, ports: entry.ports.filter(({ port }) => port > 0 && port <= PORT_MAX) })),
+  };
 }
 
 /** That a silent node's pods are not ready is the server's word for its own silence: nobody knows. */
