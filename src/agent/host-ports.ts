@@ -1,3 +1,4 @@
+import { parseIp } from '#api/ip.ts';
 import type { PodItem } from '#api/link/items.ts';
 import type { HostPort } from '#net/wire/wiring.ts';
 
@@ -7,10 +8,20 @@ export function hostPortsOf(item: PodItem, address: string): readonly HostPort[]
   return item.spec.containers.flatMap((container) =>
     (container.ports ?? []).flatMap(({ hostPort, hostIP, containerPort, protocol = 'TCP' }): readonly HostPort[] => {
       const transport = protocol.toLowerCase();
-      if (hostPort === undefined || hostPort === 0 || (transport !== 'tcp' && transport !== 'udp' && transport !== 'sctp'))
+      if (
+        hostPort === undefined ||
+        hostPort === 0 ||
+        !canHostIp(hostIP) ||
+        (transport !== 'tcp' && transport !== 'udp' && transport !== 'sctp')
+      )
         return [];
       const from = hostIP === undefined || hostIP === '' || hostIP === '0.0.0.0' ? {} : { hostAddress: hostIP };
       return [{ protocol: transport, hostPort, address, port: containerPort, ...from }];
     }),
   );
+}
+
+/** The API takes any text for an address, as upstream's; here it becomes a part of the node's rules. */
+export function canHostIp(hostIP = ''): boolean {
+  return hostIP === '' || parseIp(hostIP)?.family === 4;
 }

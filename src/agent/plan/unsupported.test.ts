@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { podItem } from '../../../test/support/fake-node.ts';
 import type { PodItem } from '#api/link/items.ts';
+import { hostPortsOf } from '../host-ports.ts';
 import { toleratedEvents, unsupportedFields } from './unsupported.ts';
 
 function checkUnsupported(item: PodItem, expected: readonly string[]): void {
@@ -24,7 +25,11 @@ test('what an ordinary manifest asks for can be done', () => {
         ],
       },
       containers: [
-        { readinessProbe: {}, resources: { limits: { cpu: '1', memory: '1Gi' } }, ports: [{ containerPort: 80, hostPort: 80 }] },
+        {
+          readinessProbe: {},
+          resources: { limits: { cpu: '1', memory: '1Gi' } },
+          ports: [{ containerPort: 80, hostPort: 80, hostIP: '192.0.2.1' }],
+        },
       ],
     }),
     [],
@@ -55,6 +60,14 @@ test('each thing that cannot be done is named by its path', () => {
   checkUnsupported(podItem('web', { spec: { volumes: [{ name: 'd', persistentVolumeClaim: { claimName: 'c' } }] } }), [
     'spec.volumes[0].persistentVolumeClaim',
   ]);
+});
+
+test('an address of the node that is none is refused, and becomes no rule', () => {
+  for (const hostIP of ['::1', 'lo', '0.0.0.0/0 accept\nip daddr 192.0.2.1']) {
+    const item = podItem('web', { containers: [{ ports: [{ containerPort: 80, hostPort: 80, hostIP }] }] });
+    checkUnsupported(item, [`spec.containers[0].ports hostIP ${JSON.stringify(hostIP)}`]);
+    expect(hostPortsOf(item, '10.32.0.1')).toEqual([]);
+  }
 });
 
 test('what a pod runs without is told of, each once', () => {

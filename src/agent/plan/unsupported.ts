@@ -1,5 +1,6 @@
 import type { Container, Volume } from '#api/generated/types.ts';
 import type { PodItem } from '#api/link/items.ts';
+import { canHostIp } from '../host-ports.ts';
 import type { PodEvent } from './action.ts';
 
 /**
@@ -91,7 +92,7 @@ function tolerated(what: string, once: string, container?: string): PodEvent {
 }
 
 function containerProblems(path: string, container: Container): readonly string[] {
-  const { lifecycle, resources, restartPolicyRules, securityContext } = container;
+  const { lifecycle, ports, resources, restartPolicyRules, securityContext } = container;
   const asked = [...Object.keys(resources?.limits ?? {}), ...Object.keys(resources?.requests ?? {})];
   return [
     ...unknown(path, container, CONTAINER),
@@ -101,6 +102,9 @@ function containerProblems(path: string, container: Container): readonly string[
     ...(restartPolicyRules ?? [])
       .filter((rule) => rule.action !== 'Restart')
       .map((rule) => `${path}.restartPolicyRules.${rule.action}`),
+    ...(ports ?? [])
+      .filter(({ hostPort, hostIP }) => hostPort !== undefined && !canHostIp(hostIP))
+      .map(({ hostIP }) => `${path}.ports hostIP ${JSON.stringify(hostIP)}`),
     ...(resources?.claims === undefined || resources.claims.length === 0 ? [] : [`${path}.resources.claims`]),
     ...[...new Set(asked)].filter((name) => !RESOURCES.has(name)).map((name) => `${path}.resources ${name}`),
     ...(container.env ?? []).flatMap((entry) => unknown(`${path}.env ${entry.name}`, entry.valueFrom, ENV_SOURCE)),
