@@ -78,8 +78,13 @@ export function createDnsServer(options: DnsServerOptions): DnsServer {
       () => undefined,
     );
     if (isHeard || signal.aborted) return;
+    // At once: it may as well be that so much is asked that this was not heard.
     listener.closeUdp();
-    throw new SkerryError('ListenFailed', `listen on UDP ${address}:${udpPort}: what is sent there goes to another program`);
+    await listener.ensure();
+    throw new SkerryError(
+      'ListenFailed',
+      `listen on UDP ${address}:${udpPort}: what is sent there does not come here: another program takes it, or more is asked than is answered`,
+    );
   };
 
   const listen = async (): Promise<number> => {
