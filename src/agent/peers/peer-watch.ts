@@ -30,8 +30,8 @@ export type PeerWatch = {
   readonly look: () => void;
 };
 
-export const WELL_MS = 15_000;
-export const MISSING_MS = 5_000;
+const WELL_MS = 15_000;
+const MISSING_MS = 5_000;
 /** How often it is seen whether this machine's addresses have changed. */
 const GLANCE_MS = 2_000;
 /** ARP gives up after three seconds. */

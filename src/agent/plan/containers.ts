@@ -34,7 +34,7 @@ export function planContainers(draft: Draft, views: readonly ContainerView[], sa
 }
 
 /** True for an init container that is done in this sandbox. */
-export function hasSucceeded({ state, memory }: ContainerView, sandbox: { readonly attempt: number }): boolean {
+function hasSucceeded({ state, memory }: ContainerView, sandbox: { readonly attempt: number }): boolean {
   return state === 'dead' && memory?.exit?.exitCode === 0 && memory.sandbox === sandbox.attempt;
 }
 

@@ -7,7 +7,7 @@ import { digest } from './spec-hash.ts';
 /** Which documents a pod's volumes and environment are made of, and a text that changes when any of them does. */
 
 /** `configmaps/<ns>/<name>`, `secrets/<ns>/<name>` and `tokens/<uid>/<volume>/<path>` of the volumes, in order of appearance. */
-export function volumeKeys(item: PodItem): readonly string[] {
+function volumeKeys(item: PodItem): readonly string[] {
   return (item.spec.volumes ?? []).flatMap((volume) => sourcesOf(item, volume).map(({ key }) => key));
 }
 

@@ -238,14 +238,15 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
 }
 
 function eventOf(node: string, { namespace, name, message }: Refusal, wallMs: number): Report {
-  const involved = { kind: 'Service', namespace, name };
-  const body = {
-    involved,
-    type: 'Warning',
-    reason: 'PortUnavailable',
-    message: `On node ${node} ${message}`,
-    time: rfc3339(wallMs),
-    count: 1,
+  return {
+    class: 'event',
+    body: {
+      involved: { kind: 'Service', namespace, name },
+      type: 'Warning',
+      reason: 'PortUnavailable',
+      message: `On node ${node} ${message}`,
+      time: rfc3339(wallMs),
+      count: 1,
+    },
   };
-  return { class: 'event', body: { ...body, type: 'Warning' } };
 }

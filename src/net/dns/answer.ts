@@ -1,15 +1,23 @@
 import { ROTATING_BYTES, type Body } from './body.ts';
 import { skipName } from './name.ts';
 import type { Edns, Query } from './query.ts';
-import { FLAG, HEADER_BYTES, MESSAGE_BYTES_MAX, OPT_BYTES, OPT_DNSSEC_OK, TYPE, UDP_BYTES_MAX, UDP_BYTES_MIN } from './wire.ts';
+import {
+  FLAG,
+  HEADER_BYTES,
+  MESSAGE_BYTES_MAX,
+  OPT_BYTES,
+  OPT_DNSSEC_OK,
+  RECORD_TAIL_BYTES,
+  TYPE,
+  UDP_BYTES_MAX,
+  UDP_BYTES_MIN,
+} from './wire.ts';
 
 /** Messages to clients: the question as it came, what stands behind it, and no more of that than the client takes. */
 
 export type Transport = 'udp' | 'tcp';
 
 const KEPT_FLAGS = FLAG.wanted | FLAG.unchecked;
-/** Type, class, time to live, length. */
-const RECORD_TAIL_BYTES = 10;
 
 export function answerOf(query: Query, transport: Transport, rcode: number, body: Body, turn: number): Buffer {
   const message = frame(query, body.bytes.length, query.edns);

@@ -18,7 +18,7 @@ export type Body = {
 /** An address with a pointer for a name. */
 export const ROTATING_BYTES = 16;
 /** Of records that may change at any moment, and that are asked for on the node itself. */
-export const TTL_SECONDS = 5;
+const TTL_SECONDS = 5;
 /** A name's records beyond are left out: a message has an end. */
 const RECORDS_MAX = 1_000;
 
@@ -65,7 +65,7 @@ function encodeOwned(owner: Buffer, record: DnsRecord): readonly Buffer[] {
   return data === undefined ? [] : [resourceRecord(owner, TYPE[record.type], data)];
 }
 
-export function resourceRecord(owner: Buffer, type: number, data: Buffer): Buffer {
+function resourceRecord(owner: Buffer, type: number, data: Buffer): Buffer {
   const fixed = Buffer.alloc(10);
   fixed.writeUInt16BE(type, 0);
   fixed.writeUInt16BE(CLASS_IN, 2);

@@ -1,5 +1,5 @@
 import { keyOfBytes, skipName, skipWholeName, type NameKey } from './name.ts';
-import { FLAG, HEADER_BYTES, OPT_DNSSEC_OK, RCODE, TYPE, UDP_BYTES_MIN } from './wire.ts';
+import { FLAG, HEADER_BYTES, OPT_DNSSEC_OK, QUESTION_TAIL_BYTES, RCODE, RECORD_TAIL_BYTES, TYPE, UDP_BYTES_MIN } from './wire.ts';
 
 /**
  * A client's question, read once at the edge. The message itself is kept: an answer repeats its question as it was written (clients that vary
@@ -22,9 +22,6 @@ export type Edns = { readonly udpBytes: number; readonly dnssecOk: boolean };
 export type Refused = { readonly rcode: number; readonly message: Buffer; readonly end: number; readonly edns: Edns | undefined };
 
 const OPCODE = 0x7800;
-const QUESTION_TAIL_BYTES = 4;
-/** Type, class, time to live, length. */
-const RECORD_TAIL_BYTES = 10;
 /** More is no question. */
 const RECORDS_MAX = 16;
 

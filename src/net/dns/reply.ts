@@ -1,5 +1,5 @@
 import { keyOfBytes, readName, skipName, type NameKey } from './name.ts';
-import { CLASS_IN, FLAG, HEADER_BYTES, RCODE, TYPE } from './wire.ts';
+import { CLASS_IN, FLAG, HEADER_BYTES, QUESTION_TAIL_BYTES, RCODE, RECORD_TAIL_BYTES, TYPE } from './wire.ts';
 
 /**
  * An answer of somebody else's name server. Its bytes are passed on as they are, but for times to live and its OPT record, which is between it and us; only where it becomes part of an
@@ -22,8 +22,6 @@ export type Reply = {
 
 export type Asked = { readonly id: number; readonly key: NameKey; readonly type: number };
 
-const QUESTION_TAIL_BYTES = 4;
-const RECORD_TAIL_BYTES = 10;
 /** What a name server may make us believe at most. */
 const SECONDS_MAX = 86_400;
 /** The same for names that are not there (RFC 2308, 5). */

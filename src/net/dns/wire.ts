@@ -36,6 +36,10 @@ export const FLAG = {
 } as const;
 
 export const HEADER_BYTES = 12;
+/** Type and class. */
+export const QUESTION_TAIL_BYTES = 4;
+/** Type, class, time to live, length. */
+export const RECORD_TAIL_BYTES = 10;
 /** Of an OPT record without options. */
 export const OPT_BYTES = 11;
 /** In an OPT record's time to live. */

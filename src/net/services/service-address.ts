@@ -17,7 +17,7 @@ export async function ensureServiceAddress(
   await run('ip', ['-batch', '-'], addressBatch(table), signal);
 }
 
-export function addressBatch({ address, serviceCidr }: Pick<ServiceTable, 'address' | 'serviceCidr'>): string {
+function addressBatch({ address, serviceCidr }: Pick<ServiceTable, 'address' | 'serviceCidr'>): string {
   return [
     `addr replace ${address}/32 dev lo scope host`,
     `route replace ${serviceCidr} dev lo src ${address} metric ${METRIC_WORST} proto ${SERVICE_ROUTES}`,

@@ -113,7 +113,7 @@ export function iptablesRules({ podCidr, clusterCidr, hostPorts }: NodeNetwork):
   return restore('nat', [POSTROUTING_CHAIN, PORTS_CHAIN], [masquerade, ...hairpins, ...first, ...ports]);
 }
 
-export const GUARD_RULES: readonly (readonly string[])[] = [
+const GUARD_RULES: readonly (readonly string[])[] = [
   ['-m', 'conntrack', '--ctstate', 'ESTABLISHED,RELATED', '-j', 'ACCEPT'],
   ['-m', 'conntrack', '--ctstate', 'DNAT', '-j', 'ACCEPT'],
   ...OTHERS.flatMap((name) => {

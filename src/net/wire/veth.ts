@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { ipRecords, textOf } from './ip-json.ts';
 import type { WireRequest, Wired } from './wiring.ts';
 
 /**
@@ -44,11 +45,11 @@ export function aliasOf({ podUid, sandboxId, address }: WireRequest): string {
 
 /** From `ip -json link show` and `ip -json route show`: pods whose link is whole. */
 export function parseWired(links: string, routes: string): ReadonlyMap<string, Wired> {
-  const routed = new Map(records(routes).map((route) => [text(route, 'dst'), text(route, 'dev')]));
+  const routed = new Map(ipRecords(routes).map((route) => [textOf(route, 'dst'), textOf(route, 'dev')]));
   const wired = new Map<string, Wired>();
-  for (const link of records(links)) {
-    const [mark, podUid, sandboxId, address] = text(link, 'ifalias').split(' ');
-    const name = text(link, 'ifname');
+  for (const link of ipRecords(links)) {
+    const [mark, podUid, sandboxId, address] = textOf(link, 'ifalias').split(' ');
+    const name = textOf(link, 'ifname');
     if (mark !== 'skerry' || podUid === undefined || sandboxId === undefined || address === undefined) continue;
     const flags = Array.isArray(link['flags']) ? link['flags'] : [];
     if (name === interfaceName(podUid) && flags.includes('UP') && routed.get(address) === name)
@@ -59,17 +60,17 @@ export function parseWired(links: string, routes: string): ReadonlyMap<string, W
 
 /** Every interface whose name begins so; ours, whole or not, where nothing is said. */
 export function parseInterfaces(links: string, prefix = INTERFACE_PREFIX): readonly string[] {
-  return records(links)
-    .map((link) => text(link, 'ifname'))
+  return ipRecords(links)
+    .map((link) => textOf(link, 'ifname'))
     .filter((name) => name.startsWith(prefix));
 }
 
 /** Interface → uid of the pod whose link it is, whole or not. */
 export function parseAliases(links: string): ReadonlyMap<string, string> {
   return new Map(
-    records(links).flatMap((link) => {
-      const [mark, podUid] = text(link, 'ifalias').split(' ');
-      return mark === 'skerry' && podUid !== undefined ? [[text(link, 'ifname'), podUid] as const] : [];
+    ipRecords(links).flatMap((link) => {
+      const [mark, podUid] = textOf(link, 'ifalias').split(' ');
+      return mark === 'skerry' && podUid !== undefined ? [[textOf(link, 'ifname'), podUid] as const] : [];
     }),
   );
 }
@@ -78,19 +79,7 @@ const MTU_DEFAULT = 1500;
 
 /** The MTU of the interface that the default route goes through. */
 export function parseMtu(links: string, defaultRoutes: string): number {
-  const device = records(defaultRoutes)[0]?.['dev'];
-  const mtu = records(links).find((link) => link['ifname'] === device)?.['mtu'];
+  const device = ipRecords(defaultRoutes)[0]?.['dev'];
+  const mtu = ipRecords(links).find((link) => link['ifname'] === device)?.['mtu'];
   return typeof mtu === 'number' && mtu > 0 ? Math.min(mtu, MTU_DEFAULT) : MTU_DEFAULT;
-}
-
-function text(record: Readonly<Record<string, unknown>>, name: string): string {
-  const value = record[name];
-  return typeof value === 'string' ? value : '';
-}
-
-/** `ip -json` prints nothing at all where there is nothing. */
-function records(text: string): readonly Readonly<Record<string, unknown>>[] {
-  const parsed: unknown = text.trim() === '' ? [] : JSON.parse(text);
-  // An array of objects by iproute2's own format.
-  return Array.isArray(parsed) ? (parsed as readonly Readonly<Record<string, unknown>>[]) : [];
 }
