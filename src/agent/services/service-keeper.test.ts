@@ -46,6 +46,9 @@ function keeperWorld(bootedAnew = false) {
     /** Of the next time. */
     outcome: 'changed' as Awaited<ReturnType<ServiceRules['ensure']>>,
     flushes: 0,
+    /** Looks under way, and the most there were at once. */
+    looking: 0,
+    lookingMax: 0,
     listening: new Set<string>(),
     status: { podIP: '10.32.0.2' } as PodStatus | undefined,
   };
@@ -71,7 +74,13 @@ function keeperWorld(bootedAnew = false) {
       },
     },
     address: '169.254.20.10',
-    extras: async () => ({ redirects: [], untracked: [], api: { address: '169.254.20.10', port: 6444 } }),
+    extras: async () => {
+      world.looking += 1;
+      world.lookingMax = Math.max(world.lookingMax, world.looking);
+      await clock.settle();
+      world.looking -= 1;
+      return { redirects: [], untracked: [], api: { address: '169.254.20.10', port: 6444 } };
+    },
     ownAddresses: () => ['192.168.1.5'],
     server: '203.0.113.1',
     listening: async () => world.listening,
@@ -162,5 +171,15 @@ test('rules that were found flushed are told of, those that the first look makes
   world.outcome = 'made anew';
   await clock.advance(LOOK_MS + 1);
   expect(world.flushes).toBe(1);
+  await keeper.stop();
+});
+
+test('who waits for the first look begins no second one beside it', async () => {
+  const { keeper, world, set } = keeperWorld();
+  set(ITEMS);
+  keeper.start();
+  const { signal } = new AbortController();
+  await Promise.all([keeper.settled(signal), keeper.settled(signal)]);
+  expect(world.lookingMax).toBe(1);
   await keeper.stop();
 });

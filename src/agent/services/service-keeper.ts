@@ -88,6 +88,7 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
   const endings: (() => void)[] = [];
   let shown = model.view();
   let isProgrammed = false;
+  let before: Promise<unknown> = Promise.resolve();
   let runner: Runner | undefined;
   const { server } = options;
   const serverAddresses = new Set(parseIp(server) === undefined ? [] : [server]);
@@ -168,6 +169,13 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
     await tell(refusals);
   };
 
+  /** One look at a time: two at once would each begin what the other has begun, the listener of the extras among it. */
+  const inTurn = (look: () => Promise<void>): Promise<void> => {
+    const turn = before.then(look);
+    before = turn.catch(() => undefined);
+    return turn;
+  };
+
   /** Each once as long as it is so. */
   const tell = async (refusals: readonly Refusal[]) => {
     const keyOf = ({ namespace, name, message }: Refusal) => `${namespace}/${name} ${message}`;
@@ -205,7 +213,7 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
         {
           name: KEY,
           run: async () => {
-            await ensure(signal);
+            await inTurn(() => ensure(signal));
             return LOOK_MS;
           },
           keys: () => [KEY],
@@ -225,7 +233,7 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
     },
     settled: async (signal) => {
       if (isProgrammed) return;
-      await ensure(signal).catch((error: unknown) => {
+      await inTurn(async () => (isProgrammed ? undefined : ensure(signal))).catch((error: unknown) => {
         if (!signal.aborted) log.warn({ err: error }, 'services could not be led before a container is started');
       });
     },
