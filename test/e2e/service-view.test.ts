@@ -5,6 +5,7 @@ import { waitFor } from '../../scripts/lab/exec.ts';
 import type { Host } from '../../scripts/lab/host.ts';
 import { PROGRAM } from '../../scripts/lab/lab.ts';
 import { startLabWorld, type LabWorld } from '../support/lab-world.ts';
+import { answers, untilAnswer, webPod, webService } from '../support/web-pods.ts';
 
 /** Services as the nodes of one LAN know them: with real packets, from the hosts themselves, with the server and without. */
 let world: LabWorld;
@@ -20,44 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.lab.remove());
 
-/** A web server that says its name, and is not started again. */
-function web(name: string, host: Host, labels: Readonly<Record<string, string>> = { app: 'web' }): object {
-  const serve = 'mkdir -p /www; hostname > /www/index.html; exec httpd -f -p 8080 -h /www';
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, namespace: 'default', labels },
-    spec: {
-      nodeName: host.name,
-      restartPolicy: 'Never',
-      terminationGracePeriodSeconds: 1,
-      containers: [{ name: 'web', image: 'demo/web:1', command: ['sh', '-c', serve] }],
-    },
-  };
-}
-
-const service = (name: string, spec: object = {}): object => ({
-  apiVersion: 'v1',
-  kind: 'Service',
-  metadata: { name, namespace: 'default' },
-  spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }], ...spec },
-});
-
 const clusterIp = (name: string) => world.kubectl('get', 'service', name, '-o', 'jsonpath={.spec.clusterIP}');
-
-/** Who answers when it is asked this often: names, sorted; `refused` and the like for what does not. */
-async function answers(host: Host, url: string, times = 12): Promise<readonly string[]> {
-  const ask = `curl -s -m 1 ${url} || echo "failed $?"`;
-  const output = await host.exec('sh', '-c', `for i in $(seq ${times}); do ${ask}; done`);
-  return [...new Set(output.trim().split('\n'))].toSorted();
-}
-
-const until = (host: Host, url: string, expected: readonly string[], deadlineMs = 30_000) =>
-  waitFor(
-    `${expected.join(' and ')} to answer on ${host.name}`,
-    async () => ((await answers(host, url)).join() === expected.join() ? true : undefined),
-    deadlineMs,
-  );
 
 /** How long one question may take before it counts as failed, and starting it. */
 const ASKING_MS = 300;
@@ -73,16 +37,16 @@ async function lastFailure(host: Host, url: string, during: () => Promise<unknow
 }
 
 test('pods of two nodes of one LAN answer at a service’s address on both, and a new service does within a second', async () => {
-  await world.create(web('web-1', one), web('web-2', two));
+  await world.create(webPod('web-1', one), webPod('web-2', two));
   await world.kubectl('wait', '--for=condition=Ready', 'pods', '-l', 'app=web', '--timeout=60s');
-  await world.create(service('web'));
+  await world.create(webService('web'));
   const url = `http://${await clusterIp('web')}/`;
-  for (const host of [one, two]) await until(host, url, ['web-1', 'web-2']);
+  for (const host of [one, two]) await untilAnswer(host, url, ['web-1', 'web-2']);
   for (const host of [one, two])
     expect(await host.exec('ip', 'route', 'show', 'proto', '84')).toMatch(/^10\.\S+ via \S+ dev \S+ metric 1084 *\n$/);
 
   const began = Date.now();
-  await world.create(service('again'));
+  await world.create(webService('again'));
   const again = `http://${await clusterIp('again')}/`;
   const madeMs = Date.now() - began;
   const ask = `for i in $(seq 100); do curl -s -m 0.2 -o /dev/null ${again} && exit 0; sleep 0.02; done; exit 1`;
@@ -94,9 +58,9 @@ test('pods of two nodes of one LAN answer at a service’s address on both, and 
 
 test('a pod that dies leaves its own node’s endpoints at once, and others’ soon', async () => {
   const url = `http://${await clusterIp('web')}/`;
-  await world.create(web('web-3', one), web('web-4', one));
+  await world.create(webPod('web-3', one), webPod('web-4', one));
   await world.kubectl('wait', '--for=condition=Ready', 'pods', '-l', 'app=web', '--timeout=60s');
-  for (const host of [one, two]) await until(host, url, ['web-1', 'web-2', 'web-3', 'web-4']);
+  for (const host of [one, two]) await untilAnswer(host, url, ['web-1', 'web-2', 'web-3', 'web-4']);
   const kill = async (pod: string) => {
     const found = (await appContainers(one)).find((container) => container.pod === pod);
     if (found === undefined) throw new Error(`${pod} has no container`);
@@ -107,7 +71,7 @@ test('a pod that dies leaves its own node’s endpoints at once, and others’ s
   process.stdout.write(`a dead pod was chosen last after ${own} ms on its node, ${others} ms on the other\n`);
   expect(own).toBeLessThan(300 + ASKING_MS);
   expect(others).toBeLessThan(2_000 + ASKING_MS);
-  for (const host of [one, two]) await until(host, url, ['web-1', 'web-2']);
+  for (const host of [one, two]) await untilAnswer(host, url, ['web-1', 'web-2']);
 });
 
 test('without the server all goes on; what a node sees itself counts, also after a power cut', async () => {
@@ -132,14 +96,14 @@ test('without the server all goes on; what a node sees itself counts, also after
 });
 
 test('a port of the machine’s own is refused, and told', async () => {
-  await world.create(service('outside', { type: 'NodePort', ports: [{ port: 80, targetPort: 8080, nodePort: 30080 }] }));
+  await world.create(webService('outside', { type: 'NodePort', ports: [{ port: 80, targetPort: 8080, nodePort: 30080 }] }));
   const at = `http://${one.address}:30080/`;
-  await until(one, at, ['web-1']);
+  await untilAnswer(one, at, ['web-1']);
   one.launch('listener', ['busybox', 'httpd', '-f', '-p', '30081']);
   await waitFor('the listener', async () =>
     (await one.exec('cat', '/proc/net/tcp', '/proc/net/tcp6')).includes(':7581') ? true : undefined,
   );
-  await world.create(service('taken', { type: 'NodePort', ports: [{ port: 80, targetPort: 8080, nodePort: 30081 }] }));
+  await world.create(webService('taken', { type: 'NodePort', ports: [{ port: 80, targetPort: 8080, nodePort: 30081 }] }));
   const events = () =>
     world.kubectl('get', 'events', '--field-selector', 'involvedObject.kind=Service', '-o', 'jsonpath={.items[*].message}');
   await waitFor('the event', async () => ((await events()).includes('nodePort 30081/TCP stays this machine') ? true : undefined));

@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { appContainers, waitForNode } from '../../scripts/demo/stage.ts';
+import { killContainer } from '../../scripts/lab/engine.ts';
+import { waitFor } from '../../scripts/lab/exec.ts';
+import type { Host } from '../../scripts/lab/host.ts';
+import { startLabWorld, type LabWorld } from '../support/lab-world.ts';
+import { startNetns, type Netns } from '../support/netns.ts';
+import { answers, untilAnswer, webPod, webService } from '../support/web-pods.ts';
+
+/** What happens to a node's network while pods serve: interfaces get other names, addresses change, nodes fall silent, other sites have the same LAN. */
+let world: LabWorld;
+let one: Host;
+let two: Host;
+let url = '';
+const sites: Netns[] = [];
+
+beforeAll(async () => {
+  world = await startLabWorld(2);
+  const [first, second] = world.lab.nodes;
+  if (first === undefined || second === undefined) throw new Error('the lab has two nodes');
+  [one, two] = [first, second];
+  await Promise.all([world.join(one), world.join(two)]);
+  await world.create(webPod('web-1', one), webPod('web-2', two), webService('web', { type: 'NodePort', ports: PORTS }));
+  url = `http://${await world.kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}')}/`;
+  for (const host of [one, two]) await untilAnswer(host, url, ['web-1', 'web-2']);
+});
+afterAll(async () => {
+  await world.lab.remove();
+  for (const site of sites) site.stop();
+});
+
+/** What becomes of the second node's eth0. */
+const RENAMED = 'lan0';
+const PORTS = [{ port: 80, targetPort: 8080, nodePort: 30_080 }];
+const onLan = (last: number) => one.address.replace(/\d+$/, String(last));
+const routesOf = (host: Host) => host.exec('ip', 'route', 'show', 'proto', '84');
+const untilRoute = (host: Host, via: string, deadlineMs = 30_000) =>
+  waitFor(`a route on ${host.name} ${via}`, async () => ((await routesOf(host)).includes(via) ? true : undefined), deadlineMs);
+
+/** As a DHCP server would: the old address goes with all its routes. */
+async function changeAddress(host: Host, address: string, prefix = 24): Promise<void> {
+  const device = host === two ? RENAMED : 'eth0';
+  await host.exec('ip', 'addr', 'flush', 'dev', device);
+  await host.exec('ip', 'addr', 'add', `${address}/${prefix}`, 'dev', device);
+  if (prefix === 24) await host.exec('ip', 'route', 'add', 'default', 'via', onLan(254));
+  else await host.exec('ip', 'route', 'add', world.lab.server.address, 'dev', device);
+}
+
+test('an interface gets another name: ways, services, node ports and names go on', async () => {
+  await two.exec('ip', 'link', 'set', 'eth0', 'down');
+  await two.exec('ip', 'link', 'set', 'eth0', 'name', RENAMED);
+  await two.exec('ip', 'link', 'set', RENAMED, 'up');
+  await two.exec('ip', 'route', 'add', 'default', 'via', onLan(254));
+  await untilRoute(two, `via ${one.address} dev ${RENAMED}`);
+  for (const host of [one, two]) await untilAnswer(host, url, ['web-1', 'web-2']);
+  await untilAnswer(one, `http://${two.address}:30080/`, ['web-1', 'web-2']);
+  expect(await two.exec('dig', '@169.254.20.10', '+short', 'web.default.svc.cluster.local')).toMatch(/^10\.96\./);
+  await waitForNode(world, two.name, 'True');
+});
+
+test('a node’s address changes: its neighbours follow while the server is there, and keep the way while it is not', async () => {
+  await changeAddress(two, onLan(77));
+  await untilRoute(one, `via ${onLan(77)}`, 60_000);
+  await untilRoute(two, `via ${one.address}`);
+  for (const host of [one, two]) await untilAnswer(host, url, ['web-1', 'web-2']);
+
+  await world.lab.stopServer();
+  await changeAddress(two, onLan(78));
+  // It is not where it was, others are: nobody is led there any more.
+  await untilAnswer(one, url, ['web-1']);
+  expect(await routesOf(one)).toContain(`via ${onLan(77)}`);
+  // Its own neighbour is where it was.
+  await untilAnswer(two, url, ['web-1', 'web-2']);
+  await changeAddress(two, onLan(77));
+  await untilAnswer(one, url, ['web-1', 'web-2']);
+  await changeAddress(two, onLan(78));
+  await world.lab.startServer();
+  await untilRoute(one, `via ${onLan(78)}`, 60_000);
+  await untilAnswer(one, url, ['web-1', 'web-2']);
+});
+
+test('endpoints of a silent node are the last resort: not chosen beside others, and not taken away', async () => {
+  await world.lab.stopAgent(two, 'SIGKILL');
+  await waitForNode(world, two.name, 'Unknown', 120_000);
+  await untilAnswer(one, url, ['web-1']);
+  const own = (await appContainers(one)).find(({ pod }) => pod === 'web-1');
+  await killContainer(one.engineSocket(), own?.id ?? '');
+  // Its LAN works.
+  await untilAnswer(one, url, ['web-2']);
+  world.lab.startAgent(two);
+  await waitForNode(world, two.name, 'True');
+  await world.kubectl('delete', 'pod', 'web-1');
+  await world.create(webPod('web-1', one));
+  for (const host of [one, two]) await untilAnswer(host, url, ['web-1', 'web-2']);
+});
+
+test('two sites with the same LAN: no route to a stranger who has a peer’s address', async () => {
+  // Each reaches the server by a way of its own, and nobody else by it.
+  await changeAddress(one, one.address, 32);
+  await changeAddress(two, two.address, 32);
+  await plugIntoSite(one, '192.168.1.11', '192.168.1.12');
+  await plugIntoSite(two, '192.168.1.12', '192.168.1.11');
+  const told = (host: Host) => world.kubectl('get', 'node', host.name, '-o', 'jsonpath={.metadata.annotations.skerry\\.dev/lan}');
+  for (const [host, stranger] of [
+    [one, '192.168.1.12'],
+    [two, '192.168.1.11'],
+  ] as const) {
+    await waitFor('its LAN to be told', async () => ((await told(host)).startsWith('192.168.1.') ? true : undefined), 60_000);
+    // The peer's address was asked, and a stranger has answered.
+    await waitFor('the stranger', async () =>
+      (await host.exec('ip', 'neigh', 'show', stranger)).includes('lladdr') ? true : undefined,
+    );
+    await waitFor('no route', async () => ((await routesOf(host)) === '' ? true : undefined));
+    await untilAnswer(host, url, [host === one ? 'web-1' : 'web-2']);
+  }
+  // One LAN after all.
+  await changeAddress(one, one.address);
+  await changeAddress(two, two.address);
+  await untilRoute(one, `via ${two.address} dev eth0`, 60_000);
+  for (const host of [one, two]) await untilAnswer(host, url, ['web-1', 'web-2']);
+  expect(await answers(one, url)).toEqual(['web-1', 'web-2']);
+});
+
+/** A LAN of its own, on which a stranger has the other address. */
+async function plugIntoSite(host: Host, address: string, stranger: string): Promise<void> {
+  const site = await startNetns();
+  sites.push(site);
+  await site.run('ip', 'link', 'add', 'lan', 'type', 'veth', 'peer', 'name', 'site0', 'netns', String(host.pid()));
+  await site.run('ip', 'addr', 'add', `${stranger}/24`, 'dev', 'lan');
+  await site.run('ip', 'link', 'set', 'lan', 'up');
+  await host.exec('ip', 'addr', 'add', `${address}/24`, 'dev', 'site0');
+  await host.exec('ip', 'link', 'set', 'site0', 'up');
+}
