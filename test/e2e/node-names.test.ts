@@ -53,9 +53,9 @@ async function bootEdge(): Promise<void> {
   await host.exec('mount', '--bind', resolvConf(), '/etc/resolv.conf');
 }
 
-/** Its first act is to look for a name, once. */
+/** Its first act is to look for a name, once: by UDP, and by TCP, which only the table of services leads there. */
 function pod(name: string, spec: object): object {
-  const script = `if nslookup ${OUTSIDE} 169.254.20.10 >/dev/null 2>&1; then echo found; else echo not found; fi; trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done`;
+  const script = `if nslookup ${OUTSIDE} 169.254.20.10 >/dev/null 2>&1 && nc -w 2 169.254.20.10 53 -e true; then echo found; else echo not found; fi; trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done`;
   const containers = [{ name: 'app', image: 'demo/web:1', command: ['sh', '-c', script] }];
   return {
     apiVersion: 'v1',
