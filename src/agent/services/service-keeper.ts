@@ -169,7 +169,7 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
     await tell(refusals);
   };
 
-  /** One look at a time: two at once would each begin what the other has begun, the listener of the extras among it. */
+  /** One look at a time: two at once would each begin what the other has begun. */
   const inTurn = (look: () => Promise<void>): Promise<void> => {
     const turn = before.then(look);
     before = turn.catch(() => undefined);

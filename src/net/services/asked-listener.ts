@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:net';
 
 /** What stands behind the redirect that the agent asks itself through (ask-through-redirect.ts): it takes connections and closes them. */
 export type AskedListener = {
-  /** Its port; listens anew where it is not (any more). One call at a time. Rejects where the address is not this machine's. */
+  /** Its port; listens anew where it is not (any more). Rejects where the address is not this machine's. */
   readonly listen: () => Promise<number>;
   readonly stop: () => Promise<void>;
 };
