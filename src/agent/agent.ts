@@ -11,11 +11,13 @@ import { createLanRoutes } from '#net/routes/lan-routes.ts';
 import { ASKED_PORT, askThroughRedirect } from '#net/services/ask-through-redirect.ts';
 import { createAskedListener } from '#net/services/asked-listener.ts';
 import { createServiceRules } from '#net/services/service-rules.ts';
+import { runCommand } from '#net/wire/command.ts';
 import { createWiring } from '#net/wire/ip-wiring.ts';
 import { ensureOwnAddress } from '#net/wire/own-address.ts';
 import { API_ADDRESS, API_PORT } from '#net/splice/api-address.ts';
 import { createDialer } from '#net/tls/dial.ts';
 import { SERVICE_ADDRESS } from '#net/wire/rules.ts';
+import { createEngineRevival, mayRevive } from './engine-revival.ts';
 import { joinOnceReachable } from './first-join.ts';
 import { loadOrJoin, nodeNameOf, type IdentityOptions } from './identity.ts';
 import { createApiDoor } from './inside/api-door.ts';
@@ -151,6 +153,10 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     beforeWiring: (abort) => services.settled(abort),
   });
   pods.onHealth(status.look);
+  const revival = mayRevive(docker)
+    ? createEngineRevival({ health: pods.health, command: runCommand, clock, ids, log })
+    : undefined;
+  if (revival !== undefined) pods.onHealth(revival.look);
   const asked = createAskedListener(SERVICE_ADDRESS);
   const services = createServiceKeeper({
     node,
@@ -259,6 +265,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
       await door.stop();
       await tunnel.stop();
       await status.stop();
+      await revival?.stop();
       await pods.stop();
       await names.stop();
       await peers.stop();

@@ -393,6 +393,17 @@ test('the same token again changes nothing; a restart of the agent leaves its co
   expect(await ours()).toBe(before);
 });
 
+test('an engine that systemd has given up is started again by the agent as soon as it can be', async () => {
+  const isDocker = async (state: string) => (await machine.run('systemctl', 'is-active', 'docker')).stdout === `${state}\n`;
+  const [before, settings] = [await ours(), textOf('/etc/docker/daemon.json')];
+  writeFileSync(inside('/etc/docker/daemon.json'), '{"no-such-setting": true}\n');
+  await machine.must('systemctl', 'kill', '-s', 'KILL', 'docker');
+  await waitFor('systemd to give it up', () => isDocker('failed'), 60_000);
+  writeFileSync(inside('/etc/docker/daemon.json'), settings);
+  await waitFor('the engine', () => isDocker('active'), 240_000);
+  expect(await ours()).toBe(before);
+}, 360_000);
+
 test('an agent that becomes a server gives up its unit', async () => {
   const { code, stderr } = await skerry('install', 'server', '--no-agent');
   expect([code, stderr]).toEqual([0, expect.stringContaining('stop skerry-agent.service')]);

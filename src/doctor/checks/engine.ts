@@ -62,7 +62,9 @@ function noEngine(facts: Extract<EngineFacts, { readonly type: 'none' }>): Verdi
 function failedService(message: string, { state, result, says }: ServiceEnd): Verdict {
   const why = says === undefined ? '' : `; it says: ${says}`;
   const again =
-    state === 'failed' ? 'systemctl reset-failed docker docker.socket; systemctl start docker' : 'systemctl restart docker';
+    state === 'failed'
+      ? 'systemctl reset-failed docker docker.socket; systemctl start docker (an agent that runs tries that itself, every half hour at least)'
+      : 'systemctl restart docker';
   return problem(
     `${message}: docker.service ${state === 'failed' ? 'has failed' : `is ${state}`} (${result})${why}`,
     `Why: journalctl -u docker -n 50 --no-pager; where its disk is full, see the check "disk"\nOnce that is mended: ${again}`,
