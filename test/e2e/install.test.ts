@@ -158,6 +158,29 @@ test('a disk that fills up leaves nothing in the way', async () => {
   }
 });
 
+test('a token that is none is told, and the script takes away again what it fetched', async () => {
+  const root = await createRoot('bookworm');
+  try {
+    mkdirSync(join(root.folder, 'token.d'));
+    writeFileSync(join(root.folder, 'token'), 'not a token\n', { mode: 0o600 });
+    for (const [file, why] of [
+      ['/token.d', 'read the token file /token.d'],
+      ['/nowhere', 'read the token file /nowhere'],
+      ['/token', 'it does not look like skr1.<hash>.<id>.<secret>'],
+    ] as const) {
+      const flags = ['--server', 'https://10.0.0.1:6443', '--token-file', file, '--offline', '/stick'];
+      const { code, stdout, stderr } = await root.run(['sh', '/stick/install.sh', 'agent', ...flags], {
+        bind: { '/stick': release },
+      });
+      expect([file, code, stdout, stderr]).toEqual([file, 2, '', expect.stringContaining(why)]);
+    }
+    const folders = ['usr/local/lib/skerry', 'etc/skerry', 'var/lib/skerry'];
+    expect(folders.filter((folder) => existsSync(join(root.folder, folder)))).toEqual([]);
+  } finally {
+    root.remove();
+  }
+});
+
 test('from the distribution: what is missing, and the engine where it is asked for', async () => {
   const root = await createRoot('bookworm');
   try {
