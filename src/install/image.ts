@@ -14,12 +14,8 @@ const LOADERS = [
 ];
 
 /** Gives the folder's real path. Throws Usage with what is wrong with it. */
-export function checkImage(
-  image: string,
-  executable: string,
-  { installEngine, dataDir }: { readonly installEngine: boolean; readonly dataDir: string },
-): string {
-  const wrong = (why: string) => new SkerryError('Usage', `prepare the system in ${image}: ${why}`);
+export function checkImage(image: string, executable: string, { installEngine }: { readonly installEngine: boolean }): string {
+  const wrong = (why: string) => wrongImage(image, why);
   if (!existsSync(image) || !statSync(image).isDirectory()) throw wrong('there is no such folder');
   const root = realpathSync(image);
   const [there, own] = [statSync(root), statSync('/')];
@@ -38,12 +34,26 @@ export function checkImage(
     );
   if (!LOADERS.some((file) => lstatSync(join(root, file), { throwIfNoEntry: false }) !== undefined))
     throw wrong('it has no glibc (Alpine has musl): skerry needs glibc 2.31 or newer');
-  if (isJoined(root, dataDir) || existsSync(join(root, dataDir, 'agent/node.key')))
-    throw wrong(
-      `it holds a node's identity already (${dataDir}/agent): every machine made from it would be the same node; remove that folder first`,
-    );
   return root;
 }
+
+/** Who was somebody already would be so on every machine that is made from it. `dataDir`: as the system itself sees it. Throws Usage. */
+export function checkUnborn(root: string, dataDir: string): void {
+  const there = (name: string) => existsSync(join(root, dataDir, name));
+  if (isJoined(root, dataDir) || there('agent/node.key'))
+    throw wrongImage(
+      root,
+      `it holds a node's identity already (${dataDir}/agent): every machine made from it would be the same node; remove that folder first`,
+    );
+  if (there('server'))
+    throw wrongImage(
+      root,
+      `it holds a cluster already (${dataDir}/server): every machine made from it would have its keys; remove that folder first`,
+    );
+}
+
+const wrongImage = (image: string, why: string): SkerryError =>
+  new SkerryError('Usage', `prepare the system in ${image}: ${why}`);
 
 /** Also where a link leads; one that leads from another system into this one's folders is none of it. */
 function isFile(path: string): boolean {

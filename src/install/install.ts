@@ -7,7 +7,7 @@ import { SkerryError } from '#lib/error.ts';
 import { parseSwitch, type ConfigKey } from './config/config-key.ts';
 import { mergeConfig, settingOf, type GivenFlags } from './config/merge-config.ts';
 import { engineGet } from './engine-get.ts';
-import { checkImage } from './image.ts';
+import { checkImage, checkUnborn } from './image.ts';
 import { LAUNCH_SCRIPT } from './launch.ts';
 import { layoutIn, type Layout, type Mode } from './layout.ts';
 import { takeLiveRestore } from './live-restore.ts';
@@ -84,6 +84,7 @@ async function installIn(
 ): Promise<Installed> {
   const { mode, version, executable } = request;
   const { config, dataDir, token, runsPods } = settle(request, root, layout);
+  if (root !== '/') checkUnborn(root, dataDir);
 
   const wanted: Wanted = {
     mode,
@@ -112,7 +113,7 @@ async function installIn(
   const waits = steps.some((step) => step.do === 'start' && step.mode === 'agent') && !isJoined(root, dataDir);
   return {
     changed: steps.length > 0,
-    notes: [...notesOf(after), ...troubles, ...(waits ? [NOT_JOINED] : [])],
+    notes: [...notesOf(mode, after), ...troubles, ...(waits ? [NOT_JOINED] : [])],
     supervisor: seen.supervisor,
     layout,
     dataDir,
@@ -166,10 +167,13 @@ function checkCanJoin(later: boolean, server: string | undefined, tokenFile: str
   );
 }
 
-function refuseOtherVersion({ current, layout }: Seen, { version }: InstallRequest): void {
+function refuseOtherVersion({ current, layout, supervisor }: Seen, { version }: InstallRequest): void {
   if (current === undefined || current === version) return;
+  const other = `install ${version}: ${current} is installed here (${slotExecutable(layout, current)})`;
   throw new SkerryError(
     'Conflict',
-    `install ${version}: ${current} is installed here (${slotExecutable(layout, current)}); take the new one with \`skerry upgrade --from FOLDER|URL\` of its release, which goes back if it does not work`,
+    supervisor === 'image'
+      ? `${other}; prepare a card that is new, or this one with the skerry of that version, and have its machine run \`skerry upgrade\``
+      : `${other}; take the new one with \`skerry upgrade --from FOLDER|URL\` of its release, which goes back if it does not work`,
   );
 }

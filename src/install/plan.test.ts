@@ -157,10 +157,14 @@ test('an engine that was asked for and does not answer is started, after all els
 });
 
 test('what is not done is told', () => {
-  const notes = notesOf({
+  const notes = notesOf('server', {
     ...INSTALLED,
     packages: { missing: NETWORK_TOOLS, manager: undefined, brought: [] },
     engine: { ...BARE.engine, decision: { type: 'refuse', reason: 'because' } },
   });
-  expect(notes).toEqual([expect.stringMatching(/no ip .*, nft /), expect.stringMatching(/live-restore is not .*because/)]);
+  expect(notes).toEqual([
+    'skerry-agent was installed here: skerry-server takes its place',
+    expect.stringMatching(/no ip .*, nft /),
+    expect.stringMatching(/live-restore is not .*because/),
+  ]);
 });

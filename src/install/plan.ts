@@ -171,10 +171,15 @@ function serviceSteps({ mode, start }: Wanted, { running }: Seen, changed: boole
 }
 
 /** What is not done, and why, for people: as it is seen once the steps are done. */
-export function notesOf({ supervisor, runsPods, packages: { missing, manager }, engine }: Seen): readonly string[] {
+export function notesOf(
+  mode: Mode,
+  { supervisor, units, runsPods, packages: { missing, manager }, engine }: Seen,
+): readonly string[] {
   const wanting = missing.map(({ program, purpose }) => `${program} (${purpose})`).join(', ');
   const where = supervisor === 'image' ? 'this system has no' : 'this machine has no';
+  const other = otherMode(mode);
   return [
+    ...(units[other] === undefined ? [] : [`skerry-${other} was installed here: skerry-${mode} takes its place`]),
     ...(missing.length > 0 && manager === undefined
       ? [`${where} ${wanting}, and it can not be installed from here: install it before this node is to run pods`]
       : []),

@@ -13,7 +13,7 @@ import { openService, type Service } from './service.ts';
 import { agentHas, agentTrouble, type AgentHealth, type ServicePart } from './service-parts.ts';
 import { switchSteps } from './switch.ts';
 import { putSlot } from './slots.ts';
-import { readHealth, readTrial, type Need } from './trial.ts';
+import { readDataDir, readHealth, readTrial, type Need } from './trial.ts';
 
 let world: SlotsWorld;
 let said = '';
@@ -120,6 +120,7 @@ test('the release before says why the upgrade was taken back; what is not on tri
   other.add(part());
   expect(other.onTrial).toBe(false);
   await eventually(() => readHealth(world.layout, 'server')?.join() === 'link', 'it says what it has');
+  expect(readDataDir(world.layout, 'server')).toBe('/nonexistent');
   expect(readTrial(world.layout, 'server')?.to).toBe('0.2.0');
   await other.stop();
   expect(readHealth(world.layout, 'server')).toBeUndefined();

@@ -97,7 +97,7 @@ function trialOf({ mode, installed }: ServiceOptions, log: Log): Trial | undefin
 }
 
 async function beat(
-  { mode, installed, manager, clock }: ServiceOptions,
+  { mode, installed, manager, dataDir, clock }: ServiceOptions,
   parts: readonly ServicePart[],
   isReady: () => boolean,
   log: Log,
@@ -120,7 +120,7 @@ async function beat(
     }
     const has = parts.flatMap((part) => part.has()).join(',');
     if (installed !== undefined && parts.length > 0 && has !== told) {
-      writeHealth(installed.layout, mode, has, log);
+      writeHealth(installed.layout, mode, { has, data: dataDir }, log);
       told = has;
     }
     await sleep(clock, periodMs, signal);
@@ -209,12 +209,12 @@ function refreshLaunch({ layout }: InstalledSlot, log: Log): void {
   }
 }
 
-/** In memory, for an upgrade to know what the release before had. */
-function writeHealth(layout: Layout, mode: Mode, has: string, log: Log): void {
+/** In memory, for an upgrade to know what the release before had, and for whoever uninstalls it where its data is. */
+function writeHealth(layout: Layout, mode: Mode, { has, data }: { readonly has: string; readonly data: string }, log: Log): void {
   const file = healthFile(layout, mode);
   try {
     mkdirSync(join(file, '..'), { recursive: true, mode: 0o755 });
-    writeFileSync(`${file}.new`, `has=${has}\n`);
+    writeFileSync(`${file}.new`, `has=${has}\ndata=${data}\n`);
     renameSync(`${file}.new`, file);
   } catch (error) {
     log.debug({ err: error, file }, 'what the service has could not be written down');

@@ -71,6 +71,11 @@ export function readHealth(layout: Layout, mode: Mode): readonly Need[] | undefi
   return has === undefined ? undefined : NEEDS.filter((need) => has.split(',').includes(need));
 }
 
+/** Where the service that runs now keeps its data; undefined where none does, or does not say so. */
+export function readDataDir(layout: Layout, mode: Mode): string | undefined {
+  return readValues(healthFile(layout, mode))['data'];
+}
+
 /** Why the last upgrade was taken back, as `launch` wrote it down; `when`: by this machine's clock, RFC 3339. */
 export type GoneBack = { readonly to: string; readonly back: string; readonly why: string; readonly when: string };
 

@@ -1,9 +1,9 @@
 import { existsSync, lstatSync, readFileSync, readdirSync, readlinkSync, rmdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { readFileIfThere } from '#lib/durable-file.ts';
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
-import { layoutIn, type Layout, type Mode } from './layout.ts';
+import { MODES, layoutIn, type Layout, type Mode } from './layout.ts';
 import { readMemory, type Memory } from './memory.ts';
 import { isProgramIn, isRunning } from './observe.ts';
 import { throughLinks } from './observe-engine.ts';
@@ -12,6 +12,8 @@ import type { RunProgram } from './run-program.ts';
 import { createRunners, runSteps } from './runners.ts';
 import type { Step } from './step.ts';
 import { dataPaths, pathsOf, planAfter, planBefore, type Leftovers } from './uninstall-plan.ts';
+import { readDataDir } from './trial.ts';
+import { unitName } from './units.ts';
 import { lockInstallation } from './upgrade/lock.ts';
 
 /**
@@ -59,6 +61,7 @@ export async function uninstall(request: UninstallRequest, tools: UninstallTools
   const lock = await lockInstallation(layout);
   try {
     const leftovers = await look(layout, request, run, signal);
+    refuseOtherData(leftovers);
     const engine = { rereadEngine: async () => undefined, startEngine: async () => undefined };
     const runners = createRunners({ layout, run, clock, ...engine, note: tell, tell }, signal);
     const act = (steps: readonly Step[]) => runSteps(steps, runners, tell, signal);
@@ -75,6 +78,18 @@ export async function uninstall(request: UninstallRequest, tools: UninstallTools
     }
   } finally {
     lock.release();
+  }
+}
+
+/** Whoever gives a service a folder by a file beside its unit has given it to nobody else: what would be cleared and purged is another one's. */
+function refuseOtherData({ layout, running, dataDir }: Leftovers): void {
+  for (const mode of MODES.filter((each) => running[each])) {
+    const kept = readDataDir(layout, mode);
+    if (kept === undefined || resolve(kept) === resolve(dataDir)) continue;
+    throw new SkerryError(
+      'Usage',
+      `uninstall: ${unitName(mode)} keeps its data in ${kept}, and not in ${dataDir}: say --data-dir ${kept}`,
+    );
   }
 }
 

@@ -55,7 +55,7 @@ beforeAll(async () => {
     disk.remove,
   );
   machine = await boot(disk, { '/stick': release });
-});
+}, 600_000);
 afterAll(async () => {
   await machine?.cut();
   for (const cleanup of cleanups) await cleanup();
@@ -323,6 +323,24 @@ test('after a power cut it is there again by itself', async () => {
   await waitFor('the server to answer', isReady, 60_000);
 });
 
+test('data that only the unit knows of is not left behind: it is asked for', async () => {
+  const dropIn = inside(`${UNITS}/skerry-server.service.d`);
+  const restart = () => machine.must('sh', '-c', 'systemctl daemon-reload && systemctl restart skerry-server');
+  mkdirSync(dropIn, { recursive: true });
+  writeFileSync(join(dropIn, 'data.conf'), '[Service]\nEnvironment=SKERRY_DATA_DIR=/srv/else\n');
+  await restart();
+  await waitFor(
+    'it to say what it has',
+    async () => (await machine.run('grep', '-q', 'data=', '/run/skerry/server.health')).code === 0,
+  );
+  expect(await skerry('uninstall')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('skerry-server.service keeps its data in /srv/else, and not in /var/lib/skerry'),
+  });
+  rmSync(dropIn, { recursive: true });
+  await restart();
+});
+
 test('uninstalled, the data stays; with --purge it goes; the engine has its settings back', async () => {
   const { code, stdout } = await skerry('uninstall');
   expect([code, stdout]).toEqual([0, expect.stringContaining('its data is kept in /var/lib/skerry')]);
@@ -553,6 +571,31 @@ test('a card is prepared, and makes its own key at its first boot', async () => 
   expect(await prepare(card.folder, '--install-engine')).toMatchObject({
     code: 2,
     stderr: expect.stringContaining('nothing is run in a system that is only prepared'),
+  });
+
+  // Of the other mode, of another version, of a server that has run: also where the settings say it has its data.
+  const used = emptyRoot();
+  cleanups.push(used.remove);
+  for (const folder of ['bin', 'lib64']) mkdirSync(join(used.folder, folder));
+  cpSync(join(card.folder, 'usr/bin/dash'), join(used.folder, 'bin/sh'));
+  writeFileSync(join(used.folder, 'lib64/ld-linux-x86-64.so.2'), '');
+  expect(await prepare(used.folder, '--data-dir', '/srv/data')).toMatchObject({ code: 0 });
+  const server = () => tryRun(PROGRAM, ['install', 'server', '--image', used.folder]);
+  expect(await server()).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('note: skerry-agent was installed here: skerry-server takes its place\n'),
+  });
+  mkdirSync(join(used.folder, 'srv/data/server'), { recursive: true });
+  expect(await server()).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('holds a cluster already (/srv/data/server)'),
+  });
+  rmSync(join(used.folder, 'srv/data/server'), { recursive: true });
+  rmSync(join(used.folder, 'usr/local/lib/skerry/current'));
+  symlinkSync('slots/0.0.9', join(used.folder, 'usr/local/lib/skerry/current'));
+  expect(await server()).toMatchObject({
+    code: 5,
+    stderr: expect.stringMatching(/0\.0\.9 is installed here .*; prepare a card that is new/),
   });
 
   const foreign = emptyRoot();
