@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { appContainers } from '../../scripts/demo/stage.ts';
 import { killContainer } from '../../scripts/lab/engine.ts';
@@ -54,6 +55,17 @@ test('pods of two nodes of one LAN answer at a service’s address on both, and 
   const answeredMs = Date.now() - began;
   process.stdout.write(`a new service: made and read in ${madeMs} ms, answers on both nodes after ${answeredMs} ms\n`);
   expect(answeredMs - madeMs).toBeLessThan(1_000);
+});
+
+test('a node tells by which machine its LAN goes out', async () => {
+  // This machine's end of the lab's cables is the gateway; what asks others' name servers goes there.
+  const mac = Object.values(networkInterfaces())
+    .flatMap((entries = []) => entries)
+    .find(({ address }) => address === world.lab.lan.address)?.mac;
+  await waitFor(`the gateway ${mac} to be told`, async () => {
+    const told = await world.kubectl('get', 'node', one.name, '-o', 'jsonpath={.metadata.annotations.skerry\\.dev/lan}');
+    return told.startsWith(`${one.address}/24=`) && told.endsWith(`=${mac}`) ? true : undefined;
+  });
 });
 
 test('a pod that dies leaves its own node’s endpoints at once, and others’ soon', async () => {
