@@ -78,7 +78,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
   const stopping = new AbortController();
   const { signal } = stopping;
   const memory = overlay(() => ledger.memory());
-  const time = createRunningTime(clock, options.boot, ledger.memory());
+  const time = createRunningTime(clock, options.boot, () => ledger.memory());
   const commits = createPodCommits({ ledger, memory, time, clock });
   const healthListeners: (() => void)[] = [];
   let runners: readonly Runner[] = [];

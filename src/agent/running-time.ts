@@ -21,19 +21,19 @@ const KEY = 'running';
 export const RUNNING_TIME_WRITE_MS = 10_000;
 
 /** `boot` as read when the process began; the clock's monotonic time counts on from there. */
-export function createRunningTime(clock: Pick<Clock, 'monotonic'>, boot: Boot, memory: Memory): RunningTime {
-  const row = readRow(memory);
+export function createRunningTime(clock: Pick<Clock, 'monotonic'>, boot: Boot, memory: () => Memory): RunningTime {
+  const row = readRow(memory());
   const sameBoot = row?.bootId === boot.id;
   const startMs = (row?.runningMs ?? 0) + (sameBoot ? Math.max(0, boot.uptimeMs - (row?.uptimeMs ?? 0)) : 0);
   const startedMs = clock.monotonic();
-  let writtenMs = sameBoot ? startMs : -Infinity;
   const nowMs = () => startMs + clock.monotonic() - startedMs;
   return {
     nowMs,
     due: (everyMs = RUNNING_TIME_WRITE_MS) => {
       const runningMs = Math.round(nowMs());
-      if (runningMs - writtenMs < everyMs) return undefined;
-      writtenMs = runningMs;
+      // As the disk has it: a commit may have failed.
+      const written = readRow(memory());
+      if (written?.bootId === boot.id && runningMs - written.runningMs < everyMs) return undefined;
       const uptimeMs = Math.round(boot.uptimeMs + clock.monotonic() - startedMs);
       return { kind: KIND, key: KEY, value: { bootId: boot.id, uptimeMs, runningMs } };
     },
