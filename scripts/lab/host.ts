@@ -49,8 +49,11 @@ trap 'exit 0' TERM
 while :; do sleep 3600 & wait $!; done
 `;
 
-/** The machine that the lab runs on may have a skerry of its own, whose settings are none of these hosts'. */
-const ENVIRONMENT = { ...process.env, SKERRY_CONFIG: '/dev/null' };
+/**
+ * As a board starts its services: what the shell of whoever runs the lab has set is none of theirs (authorities of Node's own took 20 MB of each process), nor is
+ * the configuration of a skerry on this machine.
+ */
+const ENVIRONMENT = { PATH: process.env['PATH'], HOME: '/root', SKERRY_CONFIG: '/dev/null' };
 
 export async function createHost(labId: string, index: number, name: string, root: string, lan: Lan): Promise<Host> {
   const namespace = `sk${labId}h${index}`;
