@@ -49,9 +49,13 @@ export class LanIndex {
 
   /** Nodes that it sees, and that see it, but not itself. */
   neighboursOf(node: string): ReadonlySet<string> {
-    const found = new Set(this.sightOf(node).flatMap((key) => [...(this.byKey.get(key) ?? [])]));
+    const found = this.nodesIn(this.sightOf(node));
     found.delete(node);
     return found;
+  }
+
+  nodesIn(sight: readonly string[]): Set<string> {
+    return new Set(sight.flatMap((key) => [...(this.byKey.get(key) ?? [])]));
   }
 
   clear(): void {

@@ -37,7 +37,7 @@ export const SHARED_ITEMS_MAX = 60_000;
 const CHANGES_MAX = 8_192;
 /** Items that lists of LANs may name together before the one that was not used for longest goes. */
 const LISTED_MAX = 400_000;
-const NOBODY: ReadonlySet<string> = new Set();
+const NOBODY: ReadonlySet<never> = new Set();
 
 export class SharedItems {
   private readonly network: NetworkItem['spec'];
@@ -70,7 +70,7 @@ export class SharedItems {
     for (const node of view.list('nodes')) this.placeNode(node.metadata.name ?? '', node);
     for (const service of view.list('services'))
       this.takeService(service.metadata.namespace ?? '', service.metadata.name ?? '', service);
-    for (const slice of view.list(SLICES)) this.takeSlice(slice.metadata.namespace ?? '', slice.metadata.name ?? '', slice);
+    for (const slice of view.list(SLICES)) this.placeSlice(slice.metadata.namespace ?? '', slice.metadata.name ?? '', slice);
     // No base of before is comparable.
     this.version += 1;
     this.changes = [];
@@ -82,7 +82,7 @@ export class SharedItems {
       case 'services':
         return this.takeService(namespace, name, after) ? 'all' : NOBODY;
       case SLICES:
-        return this.takeSlice(namespace, name, after);
+        return this.whoSees(this.placeSlice(namespace, name, after));
       case 'nodes':
         return this.takeNode(name, after);
       default:
@@ -118,7 +118,7 @@ export class SharedItems {
 
   /** Everything of the node's document that is shared. */
   all(node: string): readonly SharedItem[] {
-    return this.listOf(node)
+    return this.listOf(this.lans.sightOf(node))
       .all()
       .filter(({ owner }) => owner !== node);
   }
@@ -131,7 +131,7 @@ export class SharedItems {
 
   private pieces(node: string, own: Index): readonly Uint8Array[] {
     const lines = [...own].map(([key, hash]) => [key, lineOf(key, hash)] as const).toSorted(([a], [b]) => (a < b ? -1 : 1));
-    return this.listOf(node).pieces(node, lines);
+    return this.listOf(this.lans.sightOf(node)).pieces(node, lines);
   }
 
   private takeService(namespace: string, name: string, after: KubeObject | undefined): boolean {
@@ -139,17 +139,18 @@ export class SharedItems {
     return this.put(`services/${namespace}/${name}`, undefined, after && serviceItem(after as Service));
   }
 
-  private takeSlice(namespace: string, name: string, after: KubeObject | undefined): Concerned {
+  /** Gives whose endpoints have changed. */
+  private placeSlice(namespace: string, name: string, after: KubeObject | undefined): ReadonlySet<string | undefined> {
     const id = `${namespace}/${name}`;
     const before = this.sliceService.get(id);
     const service = after && serviceOf(after);
     if (service === undefined) this.sliceService.delete(id);
     else this.sliceService.set(id, service);
-    const owners = new Set<string | undefined>();
-    for (const changed of new Set([before, service])) {
-      if (changed === undefined) continue;
-      for (const owner of this.regroup(changed, name, changed === service ? after : undefined)) owners.add(owner);
-    }
+    const gone = before === undefined || before === service ? NOBODY : this.regroup(before, name, undefined);
+    return service === undefined ? gone : gone.union(this.regroup(service, name, after));
+  }
+
+  private whoSees(owners: ReadonlySet<string | undefined>): Concerned {
     if (owners.has(undefined)) return 'all';
     return new Set([...owners].flatMap((owner) => (owner === undefined ? [] : [...this.lans.neighboursOf(owner)])));
   }
@@ -242,8 +243,7 @@ export class SharedItems {
   }
 
   /** Brought up to now. */
-  private listOf(node: string): ItemList {
-    const sight = this.lans.sightOf(node);
+  private listOf(sight: readonly string[]): ItemList {
     const name = sight.join();
     const known = this.lists.get(name);
     const keys = known && this.keysSince(known.version);
@@ -260,8 +260,12 @@ export class SharedItems {
     return list;
   }
 
+  /** What is of all nodes is looked for once: a fleet may have as many LANs as nodes. */
   private newList(sight: readonly string[]): ItemList {
-    const items = [...this.items.values()].filter((item) => this.isIn(item, sight));
+    const common =
+      sight.length === 0 ? [...this.items.values()].filter(({ owner }) => owner === undefined) : this.listOf([]).all();
+    const keys = [...this.lans.nodesIn(sight)].flatMap((node) => [...(this.byOwner.get(node) ?? [])]);
+    const items = [...common, ...keys.flatMap((key) => this.items.get(key) ?? [])];
     return new ItemList(
       this.version,
       items.toSorted((a, b) => (a.key < b.key ? -1 : 1)),
