@@ -102,7 +102,7 @@ export type ServiceItem = {
 export type EndpointsItem = {
   readonly kind: 'Endpoints';
   readonly metadata: { readonly namespace: string; readonly name: string };
-  /** Undefined: they name no node (made by hand). */
+  /** Undefined: made by hand. */
   readonly node?: string;
   readonly endpoints: readonly EndpointEntry[];
 };

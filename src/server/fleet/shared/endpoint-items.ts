@@ -1,11 +1,18 @@
-import { SERVICE_NAME_LABEL, endpointSliceResource, type Endpoint, type EndpointSlice } from '#api/kinds/endpoint-slice.ts';
+import {
+  MANAGED_BY_LABEL,
+  SERVICE_NAME_LABEL,
+  endpointSliceResource,
+  type Endpoint,
+  type EndpointSlice,
+} from '#api/kinds/endpoint-slice.ts';
 import { canonicalText } from '#api/link/canonical-text.ts';
 import type { EndpointEntry, EndpointsItem } from '#api/link/items.ts';
 import type { KubeObject } from '#api/object.ts';
+import { SLICE_MANAGER } from '../../controllers/service/endpoint-slice.ts';
 
 /**
- * The endpoints of one Service out of all its EndpointSlices, whoever wrote them: an item for each node that they are on, and one for each slice whose
- * endpoints name no node. IPv4 only.
+ * The endpoints of one Service out of all its EndpointSlices, whoever wrote them: an item for each node that its pods are on, and one for each slice that others
+ * wrote: what those name as the node derives them from no pod. IPv4 only.
  */
 export const SLICES = endpointSliceResource.id;
 
@@ -47,9 +54,10 @@ export class EndpointItems {
   private add(slice: string, object: KubeObject): ReadonlySet<string> {
     const keys = new Set<string>();
     // Stored slices were decoded against their schema.
-    const { addressType, endpoints = [], ports } = object as EndpointSlice;
-    for (const endpoint of addressType === 'IPv4' ? endpoints : []) {
-      const node = endpoint.nodeName === '' ? undefined : endpoint.nodeName;
+    const { metadata, addressType, endpoints = [], ports } = object as EndpointSlice;
+    const areOfPods = metadata.labels?.[MANAGED_BY_LABEL] === SLICE_MANAGER;
+    for (const { nodeName = '', ...endpoint } of addressType === 'IPv4' ? endpoints : []) {
+      const node = areOfPods && nodeName !== '' ? nodeName : undefined;
       const entry = entryOf(endpoint, ports);
       if (entry === undefined) continue;
       const key = `endpoints/${this.service}/${node ?? `~${slice}`}`;

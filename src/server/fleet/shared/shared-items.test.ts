@@ -26,7 +26,11 @@ const service = (name: string, spec: object = {}): KubeObject => ({
 const slice = (name: string, of: string, endpoints: readonly object[], more: object = {}): KubeObject => ({
   apiVersion: 'discovery.k8s.io/v1',
   kind: 'EndpointSlice',
-  metadata: { namespace: 'default', name, labels: { 'kubernetes.io/service-name': of } },
+  metadata: {
+    namespace: 'default',
+    name,
+    labels: { 'kubernetes.io/service-name': of, 'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io' },
+  },
   addressType: 'IPv4',
   ports: [{ name: '', protocol: 'TCP', port: 8080 }],
   endpoints,
@@ -125,6 +129,17 @@ test('sites that all name one network: where more do than are in one LAN, its ga
   }
   expect(items.take(entry('nodes', 'p2', undefined))).toEqual(new Set(['p1', 'p2', 'q1', 'q2', 'q3']));
   expect(peersOf('p1')).toEqual(['q1', 'q2', 'q3']);
+});
+
+test('what a hand wrote all nodes get, also the one that it names, which derives its own from pods only', () => {
+  const items = new SharedItems(DEFAULT_NETWORK);
+  const byHand = slice('db-1', 'db', [{ addresses: ['192.168.1.7'], nodeName: 'a1' }]);
+  const metadata = { ...byHand.metadata, labels: { 'kubernetes.io/service-name': 'db' } };
+  items.reset(viewOf([node('a1', LAN_A(1)), node('b1', LAN_B(1)), service('db'), { ...byHand, metadata }]));
+  for (const name of ['a1', 'b1']) {
+    expect(keysOf(items, name)).toContain('endpoints/default/db/~db-1');
+    expect(items.all(name).find(({ key }) => key.startsWith('endpoints/'))?.text).not.toContain('"node"');
+  }
 });
 
 test('no delta leads from the document of a node that was deleted since: it saw others', () => {
