@@ -4,7 +4,7 @@ import { accountUser } from '#api/kinds/service-account.ts';
 /**
  * Service accounts' tokens: JWTs (RFC 7519) signed with EdDSA (RFC 8037), with the claims of Kubernetes' bound tokens. Pure: the same claims and
  * key give the same bytes, on any machine and after any restart, so that a token may stand in a node's document. Whether what a token
- * names is still there is service-account-user.ts.
+ * names is still there is token-authenticator.ts.
  */
 export type TokenKey = { readonly id: string; readonly privateKey: KeyObject; readonly publicKey: KeyObject };
 
