@@ -162,6 +162,7 @@ test('a heartbeat has the time of the last news, and is none by itself', () => {
 
 test("labels that are reserved are not a node's to set", () => {
   const labels = [
+    'skerry.dev/load-balancer',
     'a',
     'example.com/a',
     'kubernetes.io/os',

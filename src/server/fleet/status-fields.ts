@@ -101,7 +101,7 @@ function saysMore(reported: Fields, current: Fields): boolean {
   });
 }
 
-/** As upstream's NodeRestriction admission: these of the reserved ones, and any that are not reserved. */
+/** As upstream's NodeRestriction admission: these of the reserved ones, and any that are not reserved. What we give a meaning is an operator's to say. */
 export function ownLabels(labels: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(labels).filter(([name]) => isOwnLabel(name)));
 }
@@ -120,7 +120,7 @@ export function isOwnLabel(label: string): boolean {
   if (slash < 0 || RESERVED_ALLOWED.includes(label)) return true;
   const domain = label.slice(0, slash);
   const under = (parent: string) => domain === parent || domain.endsWith(`.${parent}`);
-  if (under('node-restriction.kubernetes.io')) return false;
+  if (under('node-restriction.kubernetes.io') || under('skerry.dev')) return false;
   if (under('node.kubernetes.io') || under('kubelet.kubernetes.io')) return true;
   return !under('kubernetes.io') && !under('k8s.io');
 }
