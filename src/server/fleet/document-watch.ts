@@ -3,7 +3,7 @@ import type { Entry, Storage, Watch } from '#rest/storage.ts';
 import type { View } from '../view.ts';
 import { concernedNodes } from './concerned.ts';
 import type { ReferenceIndex } from './reference-index.ts';
-import { SHARED_ITEMS_MAX, type SharedItems } from './shared/shared-items.ts';
+import type { SharedItems } from './shared/shared-items.ts';
 
 /** Follows the store for the documents: brings what they share up to date, and says whose document a commit concerns. */
 export type DocumentWatchOptions = {
@@ -69,10 +69,7 @@ export class DocumentWatch {
   private tellLeftOut(): void {
     const { leftOut } = this.options.shared;
     if (leftOut > 0 && this.leftOut === 0)
-      this.options.log.error(
-        { most: SHARED_ITEMS_MAX },
-        'there are more services and endpoints than nodes can be told: some are left out',
-      );
+      this.options.log.error({}, 'services and endpoints are larger or more than nodes can be told: some are left out');
     this.leftOut = leftOut;
   }
 }

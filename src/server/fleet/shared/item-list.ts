@@ -1,4 +1,9 @@
+import { DOCUMENT_BYTES_MAX, ITEM_BYTES_MAX } from '#api/link/messages.ts';
 import type { SharedItem } from './shared-items.ts';
+
+/** Of one node's document, which the node refuses as a whole beyond its own limits: the rest is for what is its own. The index travels as one item. */
+const INDEX_BYTES_MAX = (ITEM_BYTES_MAX * 7) / 8;
+const TEXTS_BYTES_MAX = DOCUMENT_BYTES_MAX / 2;
 
 /**
  * Items in the order of their keys, as the bytes of an index: so that a node's index is some of its own lines put in between, and those of its own endpoints
@@ -7,12 +12,22 @@ import type { SharedItem } from './shared-items.ts';
 export class ItemList {
   /** Of the shared items, up to where it was brought. */
   version: number;
+  /** False: more than a node takes was left out when it was made. */
+  readonly isWhole: boolean;
   private readonly items: SharedItem[];
+  private readonly bytes = { index: 0, texts: 0 };
   private made: Made | undefined;
 
-  constructor(version: number, items: SharedItem[]) {
+  constructor(version: number, items: SharedItem[], isWhole: boolean) {
     this.version = version;
     this.items = items;
+    this.isWhole = isWhole;
+    for (const item of items) this.count(item, 1);
+  }
+
+  /** A node takes it. */
+  get fits(): boolean {
+    return this.bytes.index <= INDEX_BYTES_MAX && this.bytes.texts <= TEXTS_BYTES_MAX;
   }
 
   get size(): number {
@@ -25,11 +40,18 @@ export class ItemList {
 
   put(key: string, item: SharedItem | undefined): void {
     const at = this.placeOf(key);
-    const isThere = this.items[at]?.key === key;
-    if (item !== undefined) this.items.splice(at, isThere ? 1 : 0, item);
-    else if (isThere) this.items.splice(at, 1);
-    else return;
+    const found = this.items[at];
+    const before = found?.key === key ? found : undefined;
+    if (item === undefined && before === undefined) return;
+    this.items.splice(at, before === undefined ? 0 : 1, ...(item === undefined ? [] : [item]));
+    if (before !== undefined) this.count(before, -1);
+    if (item !== undefined) this.count(item, 1);
     this.made = undefined;
+  }
+
+  private count({ line, text }: SharedItem, sign: 1 | -1): void {
+    this.bytes.index += sign * line.length;
+    this.bytes.texts += sign * text.length;
   }
 
   /** The canonical bytes of a node's whole index, in pieces. `own`: its own lines in the order of their keys. */
@@ -72,6 +94,24 @@ export class ItemList {
     this.made ??= madeOf(this.items);
     return this.made;
   }
+}
+
+/** As many of them, in the order of their keys, as a node takes; endpoints go first, as they are of use by their services only. */
+export function fitting(items: readonly SharedItem[]): SharedItem[] {
+  const isLast = ({ key }: SharedItem) => Number(key.startsWith('endpoints/'));
+  const room = { index: INDEX_BYTES_MAX, texts: TEXTS_BYTES_MAX };
+  return items
+    .toSorted((a, b) => isLast(a) - isLast(b))
+    .filter(({ line, text }) => {
+      room.index -= line.length;
+      room.texts -= text.length;
+      return room.index >= 0 && room.texts >= 0;
+    })
+    .toSorted(byKey);
+}
+
+export function byKey(a: SharedItem, b: SharedItem): number {
+  return a.key < b.key ? -1 : 1;
 }
 
 type Made = {

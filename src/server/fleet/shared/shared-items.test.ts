@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { DEFAULT_NETWORK } from '#api/cluster-network.ts';
+import { ITEM_BYTES_MAX } from '#api/link/messages.ts';
 import { digestOf, indexBytes } from '#api/link/statement.ts';
 import type { KubeObject } from '#api/object.ts';
 import { viewOf as viewOfStanding } from '../../../../test/support/view-of.ts';
@@ -140,6 +141,30 @@ test('what a hand wrote all nodes get, also the one that it names, which derives
     expect(keysOf(items, name)).toContain('endpoints/default/db/~db-1');
     expect(items.all(name).find(({ key }) => key.startsWith('endpoints/'))?.text).not.toContain('"node"');
   }
+});
+
+test('a node is never told more than it takes, in an item or in all; what there is room for it is told', () => {
+  const items = new SharedItems(DEFAULT_NETWORK);
+  items.reset(viewOf([service('web'), slice('web-1', 'web', [{ addresses: ['203.0.113.9'] }])]));
+  const ports = Array.from({ length: 100_000 }, (_, at) => ({ port: at + 1 }));
+  items.take(entry('services', 'web', service('web', { ports })));
+  expect([keysOf(items, 'n').includes('services/default/web'), items.leftOut > 0]).toEqual([false, true]);
+  items.take(entry('services', 'web', service('web')));
+  expect(keysOf(items, 'n')).toContain('services/default/web');
+  const long = (at: number) => `${'s'.repeat(240)}${at}`;
+  const many = Array.from({ length: 13_000 }, (_, at) => long(at));
+  for (const name of many) items.take(entry('services', name, service(name)));
+  const own = new Map([['node', 'a'.repeat(64)]]);
+  const told = keysOf(items, 'n');
+  expect(items.indexBytes('n', own).length).toBeLessThan(ITEM_BYTES_MAX);
+  expect(items.digest('n', own)).toBe(digestOf(new Map([...indexOf(items, 'n'), ...own])));
+  expect([told.length > 10_000, told.includes('network'), told.some((key) => key.startsWith('endpoints/'))]).toEqual([
+    true,
+    true,
+    false,
+  ]);
+  for (const name of many) items.take(entry('services', name, undefined));
+  expect(keysOf(items, 'n')).toEqual(['endpoints/default/web/~web-1', 'network', 'services/default/web']);
 });
 
 test('no delta leads from the document of a node that was deleted since: it saw others', () => {

@@ -9,7 +9,7 @@ import type { KubeObject } from '#api/object.ts';
 import type { Entry } from '#rest/storage.ts';
 import type { View } from '../../view.ts';
 import { EndpointItems, serviceOf, SLICES } from './endpoint-items.ts';
-import { ItemList, lineOf } from './item-list.ts';
+import { byKey, fitting, ItemList, lineOf } from './item-list.ts';
 import { LAN_NODES_MAX, LanIndex } from './lan-index.ts';
 import { peerItem } from './peer-item.ts';
 import { serviceItem } from './service-item.ts';
@@ -31,8 +31,8 @@ export type SharedItem = {
 
 export type Concerned = 'all' | ReadonlySet<string>;
 
-/** What is left out beyond this is said in the log: a document of more is refused by its node. */
-export const SHARED_ITEMS_MAX = 60_000;
+/** Of one item: a service of all ports there are must not fill all nodes' documents. Larger ones are left out. */
+const TEXT_BYTES_MAX = 1024 * 1024;
 /** Changes kept in mind, so that a delta is made of them; a node that is further behind pulls. */
 const CHANGES_MAX = 8_192;
 /** Items that lists of LANs may name together before the one that was not used for longest goes. */
@@ -95,7 +95,7 @@ export class SharedItems {
     return this.version;
   }
 
-  /** Items left out since everything was read, as there are too many. */
+  /** Grows where items are left out, as they are too large or too many. */
   get leftOut(): number {
     return this.left;
   }
@@ -197,12 +197,10 @@ export class SharedItems {
   /** True if that is new. */
   private put(key: string, owner: string | undefined, item: Item | undefined): boolean {
     const before = this.items.get(key);
-    const text = item && canonicalText(item);
+    const whole = item && canonicalText(item);
+    const text = whole !== undefined && whole.length <= TEXT_BYTES_MAX ? whole : undefined;
+    if (text !== whole) this.left += 1;
     if (before?.text === text) return false;
-    if (text !== undefined && before === undefined && this.items.size >= SHARED_ITEMS_MAX) {
-      this.left += 1;
-      return false;
-    }
     if (before !== undefined) this.byHash.delete(before.hash);
     if (text === undefined) {
       this.items.delete(key);
@@ -246,13 +244,7 @@ export class SharedItems {
   private listOf(sight: readonly string[]): ItemList {
     const name = sight.join();
     const known = this.lists.get(name);
-    const keys = known && this.keysSince(known.version);
-    const list = known !== undefined && keys !== undefined ? known : this.newList(sight);
-    if (list === known)
-      for (const key of keys ?? []) {
-        const item = this.items.get(key);
-        list.put(key, item !== undefined && this.isIn(item, sight) ? item : undefined);
-      }
+    const list = (known && this.caughtUp(known, sight)) ?? this.newList(sight);
     list.version = this.version;
     this.lists.delete(name);
     this.lists.set(name, list);
@@ -260,16 +252,28 @@ export class SharedItems {
     return list;
   }
 
+  /** Undefined where it is to be made anew. */
+  private caughtUp(list: ItemList, sight: readonly string[]): ItemList | undefined {
+    const keys = list.isWhole ? this.keysSince(list.version) : undefined;
+    if (keys === undefined) return list.version === this.version ? list : undefined;
+    for (const key of keys) {
+      const item = this.items.get(key);
+      list.put(key, item !== undefined && this.isIn(item, sight) ? item : undefined);
+    }
+    return list.fits ? list : undefined;
+  }
+
   /** What is of all nodes is looked for once: a fleet may have as many LANs as nodes. */
   private newList(sight: readonly string[]): ItemList {
-    const common =
-      sight.length === 0 ? [...this.items.values()].filter(({ owner }) => owner === undefined) : this.listOf([]).all();
+    const base = sight.length === 0 ? undefined : this.listOf([]);
+    const common = base?.all() ?? [...this.items.values()].filter(({ owner }) => owner === undefined);
     const keys = [...this.lans.nodesIn(sight)].flatMap((node) => [...(this.byOwner.get(node) ?? [])]);
-    const items = [...common, ...keys.flatMap((key) => this.items.get(key) ?? [])];
-    return new ItemList(
-      this.version,
-      items.toSorted((a, b) => (a.key < b.key ? -1 : 1)),
-    );
+    const items = [...common, ...keys.flatMap((key) => this.items.get(key) ?? [])].toSorted(byKey);
+    const list = new ItemList(this.version, items, base?.isWhole ?? true);
+    if (list.fits) return list;
+    const some = fitting(items);
+    this.left += items.length - some.length;
+    return new ItemList(this.version, some, false);
   }
 
   private trim(): void {
