@@ -12,7 +12,16 @@ import { controllerReference, deleteChange } from '../changes.ts';
 import type { Controller, News, Outcome } from '../controller.ts';
 import { ownKey, parseKey } from '../keys.ts';
 import { factsOf, HEADLESS_LABEL, keysOfPod, podsOf, selectingKeys, serviceOf, SERVICES, triggerTime } from './service-pods.ts';
-import { inheritedLabels, managedKey, packSlices, SLICES, slicesOf, TRIGGER_TIME, type EndpointGroup } from './slices.ts';
+import {
+  inheritedLabels,
+  managedKey,
+  managedKeys,
+  packSlices,
+  SLICES,
+  slicesOf,
+  TRIGGER_TIME,
+  type EndpointGroup,
+} from './slices.ts';
 
 export const SLICE_MANAGER = 'endpointslice-controller.k8s.io';
 /** As upstream's --max-endpoints-per-slice. */
@@ -94,7 +103,7 @@ function keysOf(news: News, view: View): readonly string[] {
     case 'nodes':
       return zoneOf(news.before) === zoneOf(news.after) ? [] : keysOfNode(news, view);
     case SLICES:
-      return keysOfSlice(news);
+      return managedKeys(news, SLICE_MANAGER);
     default:
       return [];
   }
@@ -104,9 +113,4 @@ function keysOf(news: News, view: View): readonly string[] {
 function keysOfNode({ before, after }: News, view: View): readonly string[] {
   const name = (after ?? before)?.metadata.name ?? '';
   return [...new Set(view.podsOn(name).flatMap((pod) => keysOfPod({ resource: 'pods', after: pod }, view)))];
-}
-
-/** Somebody may have changed what is ours. */
-function keysOfSlice({ before, after }: News): readonly string[] {
-  return [...new Set([before, after].flatMap((slice) => (slice === undefined ? [] : managedKey(slice, SLICE_MANAGER))))];
 }

@@ -13,7 +13,7 @@ import type { Controller, News, Outcome } from '../controller.ts';
 import { keyOf, ownKey, parseKey } from '../keys.ts';
 import { ENDPOINTS } from './endpoints.ts';
 import { serviceOf, SERVICES } from './service-pods.ts';
-import { inheritedLabels, managedKey, packSlices, SLICES, slicesOf, type EndpointGroup } from './slices.ts';
+import { inheritedLabels, managedKey, managedKeys, packSlices, SLICES, slicesOf, type EndpointGroup } from './slices.ts';
 
 export const MIRROR_MANAGER = 'endpointslicemirroring-controller.k8s.io';
 /** As upstream's --mirroring-max-endpoints-per-subset: what goes beyond is left out. */
@@ -101,9 +101,7 @@ function keysOf(news: News): readonly string[] {
     case ENDPOINTS:
       return ownKey(news);
     case SLICES:
-      return [
-        ...new Set([news.before, news.after].flatMap((slice) => (slice === undefined ? [] : managedKey(slice, MIRROR_MANAGER)))),
-      ];
+      return managedKeys(news, MIRROR_MANAGER);
     default:
       return [];
   }

@@ -15,6 +15,7 @@ import { omit } from '#api/omit.ts';
 import type { Change } from '#rest/change.ts';
 import type { View } from '../../view.ts';
 import { deleteChange, updateChange } from '../changes.ts';
+import type { News } from '../controller.ts';
 import { keyOf } from '../keys.ts';
 
 export const SLICES = 'endpointslices.discovery.k8s.io';
@@ -62,6 +63,11 @@ export function managedKey({ metadata }: KubeObject, managedBy: string): readonl
   const { labels = {}, namespace = '' } = metadata;
   const name = labels[SERVICE_NAME_LABEL];
   return name !== undefined && labels[MANAGED_BY_LABEL] === managedBy ? [keyOf({ metadata: { namespace, name } })] : [];
+}
+
+/** Somebody may have changed what is this writer's. */
+export function managedKeys({ before, after }: News, managedBy: string): readonly string[] {
+  return [...new Set([before, after].flatMap((slice) => (slice === undefined ? [] : managedKey(slice, managedBy))))];
 }
 
 /** A slice as it should be: one that is there, or a new one. */
