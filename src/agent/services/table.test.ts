@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ServiceItem } from '#api/link/items.ts';
 import type { KnownEndpoint, KnownService } from './service-view.ts';
-import { createTableMaker, type TableContext } from './table.ts';
+import { createTableMaker, type Refusal, type TableContext } from './table.ts';
 
 const CONTEXT: TableContext = {
   serviceCidr: '10.96.0.0/16',
@@ -124,4 +124,21 @@ test('a service that has not changed is not made again', () => {
   const second = make({ services: [{ ...web, endpoints: [] }, db] }, CONTEXT).table.ports;
   expect(second.map(({ internal }) => internal.length)).toEqual([0, 2]);
   expect(second[1]?.internal).toBe(first[1]?.internal);
+});
+
+test('of two services after one node port, whoever had it keeps it', () => {
+  // As with a database that was restored: the node keeps what the old one told, and the new one gives the port again.
+  const make = createTableMaker();
+  const onNode = (name: string, clusterIP: string) =>
+    service(name, { type: 'NodePort', ports: [{ ...TCP, nodePort: 30_080 }], clusterIP });
+  const [elder, newer] = [onNode('web', '10.96.0.7'), onNode('again', '10.96.0.8')];
+  const owner = (...services: readonly KnownService[]) => {
+    const { table, refusals } = make({ services }, CONTEXT);
+    return [...table.ports.filter(({ nodePort }) => nodePort !== undefined).map(({ key }) => key), ...refusals.map(textOf)];
+  };
+  const textOf = ({ namespace, name, message }: Refusal) => `${namespace}/${name}: ${message}`;
+  expect(owner(elder)).toEqual(['default/web']);
+  const both = ['default/web', "default/again: its nodePort 30080 is default/web's already"];
+  expect([owner(newer, elder), owner(newer, elder)]).toEqual([both, both]);
+  expect(owner(newer)).toEqual(['default/again']);
 });

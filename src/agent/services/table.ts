@@ -39,6 +39,7 @@ const AFFINITY_SECONDS_DEFAULT = 10_800;
 export function createTableMaker(): (view: ServiceView, context: TableContext) => MadeTable {
   let parts = new WeakMap<KnownService, Part>();
   let before = '';
+  let owners: Owners = new Map();
   return (view, context) => {
     const text = textOf(context);
     if (text !== before) parts = new WeakMap();
@@ -49,7 +50,8 @@ export function createTableMaker(): (view: ServiceView, context: TableContext) =
       return part;
     });
     const { serviceCidr, clusterCidr, podCidr, address, redirects, untracked } = context;
-    const { ports, refusals } = withoutTwice(all);
+    owners = ownersOf(all, owners);
+    const { ports, refusals } = withoutTwice(all, owners);
     return { table: { serviceCidr, clusterCidr, podCidr, address, redirects, untracked, ports }, refusals };
   };
 }
@@ -144,16 +146,38 @@ function allowed(
   return undefined;
 }
 
-/** Two services after one port of the node: the first by name has it, as the API would not have given it twice. */
-function withoutTwice(parts: readonly Part[]): {
-  readonly ports: readonly ServicePortRules[];
-  readonly refusals: readonly Refusal[];
-} {
+/** Where a connection is led (`10.96.0.7:80/tcp`, `:30080/tcp` at the node) → the key of what has it. */
+type Owners = ReadonlyMap<string, string>;
+
+const atCluster = ({ clusterIp, port, protocol }: ServicePortRules) => `${clusterIp}:${port}/${protocol}`;
+const atNode = ({ nodePort, protocol }: ServicePortRules) => `:${nodePort}/${protocol}`;
+const atAddress = (address: string, { port, protocol }: ServicePortRules) => `${address}:${port}/${protocol}`;
+
+/**
+ * Of two services after one port, who had it keeps it; else the first by name has it. The API gives none twice, but a restored database gives what the node
+ * still keeps for a service of the one before.
+ */
+function ownersOf(parts: readonly Part[], before: Owners): Owners {
   const owners = new Map<string, string>();
+  for (const rules of parts.flatMap(({ ports }) => ports)) {
+    const { key, externalIps, nodePort } = rules;
+    const places = [
+      atCluster(rules),
+      ...(nodePort === undefined ? [] : [atNode(rules)]),
+      ...externalIps.map((address) => atAddress(address, rules)),
+    ];
+    for (const place of places) if (!owners.has(place) || before.get(place) === key) owners.set(place, key);
+  }
+  return owners;
+}
+
+function withoutTwice(
+  parts: readonly Part[],
+  owners: Owners,
+): { readonly ports: readonly ServicePortRules[]; readonly refusals: readonly Refusal[] } {
   const refusals = parts.flatMap((part) => part.refusals);
   const claim = (where: string, key: string, told: string): boolean => {
-    const owner = owners.get(where) ?? key;
-    owners.set(where, owner);
+    const owner = owners.get(where);
     if (owner === key) return true;
     const [service = ''] = key.split(':');
     const [namespace = '', name = ''] = service.split('/');
@@ -162,11 +186,11 @@ function withoutTwice(parts: readonly Part[]): {
   };
   const ports = parts.flatMap((part) =>
     part.ports.flatMap((rules): readonly ServicePortRules[] => {
-      const { key, protocol, clusterIp, port, nodePort } = rules;
-      if (!claim(`${clusterIp}:${port}/${protocol}`, key, `its address ${clusterIp}, port ${port},`)) return [];
-      const hasNodePort = nodePort !== undefined && claim(`:${nodePort}/${protocol}`, key, `its nodePort ${nodePort}`);
+      const { key, clusterIp, port, nodePort } = rules;
+      if (!claim(atCluster(rules), key, `its address ${clusterIp}, port ${port},`)) return [];
+      const hasNodePort = nodePort !== undefined && claim(atNode(rules), key, `its nodePort ${nodePort}`);
       const externalIps = rules.externalIps.filter((address) =>
-        claim(`${address}:${port}/${protocol}`, key, `port ${port} of its load balancer's address ${address}`),
+        claim(atAddress(address, rules), key, `port ${port} of its load balancer's address ${address}`),
       );
       // The same value as before, for whoever remembers what was made of it.
       if (hasNodePort === (nodePort !== undefined) && externalIps.length === rules.externalIps.length) return [rules];
