@@ -80,6 +80,19 @@ describe('what is read of a machine, and where', () => {
       },
       /warning: firewalld .*lets nobody in.*\nwarning: firewalld .*stops the traffic of pods/s,
     ],
+    [
+      'firewalld whose policy for other nodes is missing',
+      'firewall',
+      {
+        files: process(9, 'firewalld'),
+        programs: {
+          'firewall-cmd --query-port=6443/tcp': '',
+          'firewall-cmd --zone=trusted --list-sources': '10.32.0.0/11\n',
+          'firewall-cmd --policy=skerry --query-egress-zone=trusted': 112,
+        },
+      },
+      /^warning: firewalld .*stops the traffic of pods[^]*--new-policy=skerry/,
+    ],
     ...(['1', '0'] as const).map((service): [string, string, FakeMachine, RegExp] => [
       `firewalld with the service of that name: ${service}`,
       'firewall',
@@ -89,6 +102,7 @@ describe('what is read of a machine, and where', () => {
           'firewall-cmd --query-port=6443/tcp': 1,
           'firewall-cmd --query-service=kube-apiserver': service === '0' ? '' : 1,
           'firewall-cmd --zone=trusted --list-sources': '10.32.0.0/11\n',
+          'firewall-cmd --policy=skerry --query-egress-zone=trusted': '',
         },
       },
       service === '0' ? /^ok: firewalld/ : /^warning: firewalld .*lets nobody in/,

@@ -52,6 +52,23 @@ const ROOTS = {
     suite: 'bookworm',
     packages: ['systemd', 'systemd-sysv', 'dbus', 'docker.io', 'iptables', 'openssl', 'ca-certificates', 'curl'],
   },
+  /** What a node may have beside it that has a say in its packets and its names. */
+  beside: {
+    suite: 'bookworm',
+    // The last one is what polkitd asks for by a virtual name, which debootstrap does not see.
+    packages: [
+      'ufw',
+      'firewalld',
+      'dbus',
+      'iptables',
+      'nftables',
+      'iproute2',
+      'systemd-resolved',
+      'conntrack',
+      'procps',
+      'libpam-systemd',
+    ],
+  },
 } as const;
 
 export type RootName = keyof typeof ROOTS;

@@ -19,6 +19,8 @@ export type Gate = { readonly active: boolean; readonly server?: boolean; readon
 
 /** The range that all pods' addresses are from, unless the server was told another. */
 const PODS = '10.32.0.0/11';
+/** firewalld goes by where a packet comes from: what other nodes themselves send to pods (node ports that lead here, say) needs a policy. */
+const POLICY = 'skerry';
 
 export async function gatherFirewall(scene: Scene, signal: AbortSignal): Promise<FirewallFacts> {
   const { outside, asked } = scene;
@@ -66,18 +68,19 @@ const coversPort = (ports: string, port: number): boolean =>
 
 async function firewalldOf({ outside }: Scene, port: number, signal: AbortSignal): Promise<Gate> {
   const ask = async (...words: readonly string[]) => outside.run(['firewall-cmd', ...words], signal);
-  const [portAnswer, service, sources] = await Promise.all([
+  const [portAnswer, service, sources, policy] = await Promise.all([
     ask(`--query-port=${port}/tcp`),
     // Its own name for 6443.
     port === 6443 ? ask('--query-service=kube-apiserver') : undefined,
     ask('--zone=trusted', '--list-sources'),
+    ask(`--policy=${POLICY}`, '--query-egress-zone=trusted'),
   ]);
   const listed = outputOf(sources);
   const isOpen = [portAnswer, service].some((answer) => answer?.type === 'ended' && answer.code === 0);
   return {
     active: true,
     ...(portAnswer.type === 'ended' && portAnswer.code <= 1 ? { server: isOpen } : {}),
-    ...(listed === undefined ? {} : { pods: listed.split(/\s+/).includes(PODS) }),
+    ...(listed === undefined ? {} : { pods: listed.split(/\s+/).includes(PODS) && policy.type === 'ended' && policy.code === 0 }),
   };
 }
 
@@ -92,7 +95,14 @@ export function judgeFirewall({ role, port, ufw, firewalld }: FirewallFacts): re
           role,
           port,
           [`firewall-cmd --permanent --add-port=${port}/tcp`, 'firewall-cmd --reload'],
-          [`firewall-cmd --permanent --zone=trusted --add-source=${PODS}`, 'firewall-cmd --reload'],
+          [
+            `firewall-cmd --permanent --zone=trusted --add-source=${PODS}`,
+            `firewall-cmd --permanent --new-policy=${POLICY}`,
+            `firewall-cmd --permanent --policy=${POLICY} --add-ingress-zone=ANY`,
+            `firewall-cmd --permanent --policy=${POLICY} --add-egress-zone=trusted`,
+            `firewall-cmd --permanent --policy=${POLICY} --set-target=ACCEPT`,
+            'firewall-cmd --reload',
+          ],
         )
       : []),
   ];
