@@ -1,6 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createBeside } from '../support/beside.ts';
 import { until } from '../support/engine.ts';
-import { OUTSIDE_ADDRESS, knownEndpoint, knownService, startDnsWorld, type DnsWorld } from '../support/dns-world.ts';
+import {
+  NODE_ADDRESS,
+  OUTSIDE_ADDRESS,
+  knownEndpoint,
+  knownService,
+  startDnsWorld,
+  type DnsWorld,
+} from '../support/dns-world.ts';
 
 /** A node's name server as its clients find it: dig, real packets, and dnsmasq as the resolver outside and as a neighbour on the node. */
 let world: DnsWorld;
@@ -153,6 +161,49 @@ test('beside a resolver that is bound to every address, whoever starts first', a
   const taker = await startDnsmasq(node, '--bind-interfaces', '--local=/cluster.local/');
   await until(async () => (await short('web.default.svc.cluster.local')) === '10.96.0.11', 'our answers again', 20_000);
   await taker.stop();
+});
+
+test('beside systemd-resolved, bound to every address or to its own alone, whoever starts first', async () => {
+  const { short, node, outside, startDnsmasq, setResolvConf, setBehindStub } = world;
+  const resolver = await startDnsmasq(outside, ...OUTSIDE);
+  const beside = await createBeside();
+  try {
+    const settings = `[Resolve]\nDNS=${OUTSIDE_ADDRESS}\nDNSSEC=no\nLLMNR=no\nMulticastDNS=no\n`;
+    const asked = (server: string) =>
+      node.run('dig', `@${server}`, '+short', '+time=2', '+tries=1', 'resolved.example.com').catch(() => 'nothing');
+    const startResolved = async (more = '') => {
+      await beside.run(node.pid, ['tee', '/etc/systemd/resolved.conf'], settings + more);
+      await beside.run(node.pid, ['install', '-d', '-o', 'systemd-resolve', '-g', 'systemd-resolve', '/run/systemd/resolve']);
+      const argv = ['/lib/systemd/systemd-resolved'];
+      const resolved = await beside.start(node.pid, argv, async () => (await asked('127.0.0.53')) === '192.0.2.80\n');
+      // Its stub is what the node's file names; whom to ask stands in its own.
+      setBehindStub(await beside.run(node.pid, ['cat', '/run/systemd/resolve/resolv.conf']));
+      setResolvConf(await beside.run(node.pid, ['cat', '/run/systemd/resolve/stub-resolv.conf']));
+      return resolved;
+    };
+    const both = async () => {
+      for (const protocol of ['+notcp', '+tcp'])
+        expect(await short(protocol, 'web.default.svc.cluster.local')).toBe('10.96.0.11');
+      await until(
+        async () => (await short(`${crypto.randomUUID()}.example.com`)) === '192.0.2.80',
+        'a name from outside',
+        20_000,
+      );
+      expect(await asked('127.0.0.53')).toBe('192.0.2.80\n');
+    };
+    for (const more of ['', 'DNSStubListenerExtra=0.0.0.0\n']) {
+      const after = await startResolved(more);
+      await both();
+      await world.stopServer();
+      await world.startServer();
+      await both();
+      if (more !== '') expect(await asked(NODE_ADDRESS)).toBe('192.0.2.80\n');
+      await after.stop();
+    }
+  } finally {
+    await beside.remove();
+    await resolver.stop();
+  }
 });
 
 test('a resolver that leads back is found out and left alone, and asked again once it does not', async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { judgeFirewall } from '../../src/doctor/checks/firewall.ts';
+import { judgeFirewall } from '#doctor/checks/firewall.ts';
 import { createBeside, type Beside } from '../support/beside.ts';
 import { A, B, C, CLIENT, FAR, NODE, TABLE, VIP, startServiceWorld, tcp, type ServiceWorld } from '../support/service-world.ts';
 

@@ -16,6 +16,8 @@ export type DnsWorld = {
   readonly resolvConf: string;
   /** As a DHCP client does it: another file in the place of the old one. */
   readonly setResolvConf: (text: string) => void;
+  /** What systemd-resolved writes of those it asks itself. */
+  readonly setBehindStub: (text: string) => void;
   readonly setServices: (services: readonly KnownService[]) => void;
   /** `slowLedger`: beside a ledger each sync of which takes half a second. */
   readonly startServer: (options?: { readonly slowLedger: boolean }) => Promise<void>;
@@ -40,6 +42,7 @@ export async function startDnsWorld(): Promise<DnsWorld> {
   await connect(node, NODE_ADDRESS, outside, OUTSIDE_ADDRESS);
   const folder = mkdtempSync(join(tmpdir(), 'skerry-dns-'));
   const [services, resolvConf, log] = [join(folder, 'services.json'), join(folder, 'resolv.conf'), join(folder, 'log')];
+  const behindStub = join(folder, 'behind-stub');
   const children = new Set<ChildProcess>();
   let server: ChildProcess | undefined;
   writeFileSync(services, '[]');
@@ -69,6 +72,7 @@ export async function startDnsWorld(): Promise<DnsWorld> {
       writeFileSync(`${resolvConf}.new`, text);
       renameSync(`${resolvConf}.new`, resolvConf);
     },
+    setBehindStub: (text) => writeFileSync(behindStub, text),
     setServices: (all) => writeFileSync(services, JSON.stringify(all)),
     startServer: async ({ slowLedger } = { slowLedger: false }) => {
       writeFileSync(log, '');
@@ -78,7 +82,7 @@ export async function startDnsWorld(): Promise<DnsWorld> {
         program,
         services,
         resolvConf,
-        join(folder, 'behind-stub'),
+        behindStub,
         ...(slowLedger ? [mkdtempSync(join(folder, 'ledger-'))] : []),
       ];
       server = launch(node, argv, (text) => writeFileSync(log, text, { flag: 'a' }));
