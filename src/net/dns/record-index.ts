@@ -38,7 +38,8 @@ export class RecordIndex {
   private zones: ReadonlyMap<NameKey, KnownZone> = new Map();
   private zoneLengths: ReadonlySet<number> = new Set();
   private served: readonly Zone[] = [];
-  private serial = 0;
+  /** Of the set that is served now; in the zones' SOA. */
+  serial = 0;
 
   /** Of the name server itself. */
   constructor(address: string) {

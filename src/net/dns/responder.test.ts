@@ -45,6 +45,41 @@ test('capitals are the same name, and come back as they were written', () => {
   expect(questionOf(bytes() ?? Buffer.alloc(0)).name).toBe('WEB.deFault.SVC.c.TEST');
 });
 
+test('never: another answer to who asks again than to who asks first, whatever has been asked and served between', () => {
+  const without = (...gone: readonly string[]): NameSet => ({
+    ...NAMES,
+    groups: new Map([...NAMES.groups].filter(([name]) => !gone.includes(name))),
+  });
+  const aTurn = fc.record({
+    name: fc.constantFrom(
+      'web.default.svc.c.test',
+      'WEB.default.svc.c.test',
+      'db.default.svc.c.test',
+      '_http._tcp.db.default.svc.c.test',
+    ),
+    type: fc.constantFrom('A', 'SRV'),
+    edns: fc.constantFrom({}, { edns: { udpBytes: 512, dnssecOk: true } }),
+    transport: fc.constantFrom<Transport>('udp', 'tcp'),
+    serves: fc.constantFrom(undefined, undefined, without(), without('web'), without('db')),
+  });
+  fc.assert(
+    fc.property(fc.array(aTurn, { maxLength: 20 }), (turns) => {
+      const kept = responderWorld(NAMES);
+      let served = NAMES;
+      for (const [id, { name, type, edns, transport, serves }] of turns.entries()) {
+        if (serves !== undefined) kept.index.serve((served = serves));
+        const fresh = responderWorld(served);
+        // The serial of its SOA counts what it has served.
+        while (fresh.index.serial < kept.index.serial) fresh.index.serve(served);
+        const [again, first] = [kept, fresh].map(({ ask }) => ask(name, { type, id, ...edns }, transport).bytes());
+        // Addresses that take turns are as many.
+        if (name.startsWith('db.') && type === 'A') expect(again?.length).toBe(first?.length);
+        else expect(again).toEqual(first);
+      }
+    }),
+  );
+});
+
 test('addresses of one name take turns', () => {
   const { ask } = responderWorld(NAMES);
   const orders = new Set(Array.from({ length: 4 }, () => ask('db.default.svc.c.test').said()));

@@ -1,6 +1,7 @@
 import { answerOf, answerWith, failure, type Transport } from './answer.ts';
 import type { Question } from './exchange.ts';
 import type { Forwarder, Outcome } from './forwarder.ts';
+import { KnownAnswers } from './known-answers.ts';
 import type { NameKey } from './name.ts';
 import { isRefused, parseQuery, type Query } from './query.ts';
 import type { Found, RecordIndex } from './record-index.ts';
@@ -15,10 +16,11 @@ export type Respond = (message: Buffer, transport: Transport, client: string, se
 const ALIASES_MAX = 8;
 
 export function createResponder(
-  index: Pick<RecordIndex, 'find'>,
+  index: Pick<RecordIndex, 'find' | 'serial'>,
   forwarder: Pick<Forwarder, 'known' | 'resolve'>,
   upstreams: Pick<Upstreams, 'cameBack'>,
 ): Respond {
+  const answers = new KnownAnswers(index);
   let turn = 0;
 
   const forward = (query: Query, transport: Transport, client: string, send: (answer: Buffer) => void) => {
@@ -70,6 +72,8 @@ export function createResponder(
   };
 
   return (message, transport, client, send) => {
+    const known = transport === 'udp' ? answers.find(message) : undefined;
+    if (known !== undefined) return send(known);
     const query = parseQuery(message);
     if (query === undefined) return;
     if (isRefused(query)) return send(failure(query, query.rcode));
@@ -81,7 +85,10 @@ export function createResponder(
     if (found.kind === 'alias') return void followAlias(query, transport, client, found).then(send);
     turn = (turn + 1) % 0x10000;
     const rcode = found.kind === 'none' && !found.exists ? RCODE.nameError : RCODE.noError;
-    send(answerOf(query, transport, rcode, found.body, turn));
+    const answer = answerOf(query, transport, rcode, found.body, turn);
+    // Records that change places do so at each answer.
+    if (transport === 'udp' && found.body.rotating <= 1) answers.keep(message, answer);
+    send(answer);
   };
 }
 
