@@ -11,6 +11,7 @@ import { allows } from './allows.ts';
 import { bootstrapChanges } from './bootstrap.ts';
 import { compacted, ruleText, uncovered } from './covers.ts';
 import { Grants } from './grants.ts';
+import { rulesByKind } from './rules-by-kind.ts';
 import { CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES } from './resources.ts';
 
 const GROUP = 'rbac.authorization.k8s.io';
@@ -255,6 +256,13 @@ describe('grants', () => {
     }
     expect(isRemembered(jane, long)).toBe(false);
     expect(grants.of(jane, long)).toHaveLength(1);
+    const [about, held] = [rulesByKind(), grants.of(jane, '')];
+    const isKindRemembered = (text: string) => about(held, asked(text)) === about(held, asked(text));
+    expect([isKindRemembered('get pods'), isKindRemembered(`get ${long}`), isKindRemembered(`${long} pods`)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
   });
 
   test('say by what something is allowed, and which role is missing', () => {
