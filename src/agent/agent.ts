@@ -30,6 +30,7 @@ import { podMemory } from './memory.ts';
 import { createNames } from './names/names.ts';
 import { createNetworkWatch } from './network-watch.ts';
 import { createNodeStatus } from './node-status.ts';
+import { readConnections } from './node/connections.ts';
 import { readListeningPorts } from './node/listening-ports.ts';
 import {
   findAddress,
@@ -46,6 +47,7 @@ import { withRejoin } from './rejoin.ts';
 import { createProbeDialer } from './probes/dialer.ts';
 import { isSameBoot } from './running-time.ts';
 import { createDockerRuntime } from './runtime/docker-runtime.ts';
+import { createConnectionWatch } from './services/connection-watch.ts';
 import { createServiceKeeper } from './services/service-keeper.ts';
 import { tokenFile } from './token-file.ts';
 import { createAgentTunnel } from './tunnel.ts';
@@ -234,6 +236,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     ids,
     log,
   });
+  const connections = createConnectionWatch({ node, ledger, read: readConnections, clock, ids, log });
   const names = createNames({ node, services, ledger, clock, ids, log });
   const network = createNetworkWatch({
     waysOut: readWaysOut,
@@ -255,11 +258,13 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
   door.start();
   link.start();
   network.start();
+  connections.start();
   log.info({ cluster, docker }, 'agent is running');
   return {
     alive: ledger.alive,
     health: () => ({ engine: pods.health()?.ready, link: link.connected() }),
     stop: async () => {
+      await connections.stop();
       await network.stop();
       await link.stop();
       await door.stop();

@@ -3,11 +3,13 @@ import { appContainers, waitForNode } from '../../scripts/demo/stage.ts';
 import { killContainer } from '../../scripts/lab/engine.ts';
 import { waitFor } from '../../scripts/lab/exec.ts';
 import type { Host } from '../../scripts/lab/host.ts';
+import { createBeside, type Beside } from '../support/beside.ts';
 import { startLabWorld, type LabWorld } from '../support/lab-world.ts';
 import { startNetns, type Netns } from '../support/netns.ts';
 import { answers, untilAnswer, webPod, webService } from '../support/web-pods.ts';
 
 /** What happens to a node's network while pods serve: interfaces get other names, addresses change, nodes fall silent, other sites have the same LAN. */
+let beside: Beside;
 let world: LabWorld;
 let one: Host;
 let two: Host;
@@ -15,6 +17,7 @@ let url = '';
 const sites: Netns[] = [];
 
 beforeAll(async () => {
+  beside = await createBeside();
   world = await startLabWorld(2);
   const [first, second] = world.lab.nodes;
   if (first === undefined || second === undefined) throw new Error('the lab has two nodes');
@@ -23,9 +26,10 @@ beforeAll(async () => {
   await world.create(webPod('web-1', one), webPod('web-2', two), webService('web', { type: 'NodePort', ports: PORTS }));
   url = `http://${await world.kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}')}/`;
   for (const host of [one, two]) await untilAnswer(host, url, ['web-1', 'web-2']);
-});
+}, 600_000);
 afterAll(async () => {
   await world.lab.remove();
+  await beside.remove();
   for (const site of sites) site.stop();
 });
 
@@ -77,6 +81,25 @@ test('a node’s address changes: its neighbours follow while the server is ther
   await world.lab.startServer();
   await untilRoute(one, `via ${onLan(78)}`, 60_000);
   await untilAnswer(one, url, ['web-1', 'web-2']);
+});
+
+test('a table of connections that is full: it is told, open ones and names go on, and it heals', async () => {
+  const reasons = () => world.kubectl('get', 'events', '-o', 'jsonpath={.items[*].reason}');
+  const max = Number(await one.exec('cat', '/proc/sys/net/netfilter/nf_conntrack_max'));
+  // Such as the kernel does not give up for a new one.
+  const lines = Array.from({ length: max }, (_, at) => {
+    const [from, port] = [`10.1.${at >> 15}.1`, 1 + (at & 0x7fff)];
+    return `-A -u SEEN_REPLY,ASSURED -t 600 -p udp -s ${from} -d 10.2.0.1 -r 10.2.0.1 -q ${from} --sport ${port} --dport 9 --reply-port-src 9 --reply-port-dst ${port}\n`;
+  });
+  // By a pipe: conntrack opens its input by name, which can not be done with a socket.
+  const filling = beside.run(one.pid(), ['sh', '-c', 'cat | conntrack --load-file -'], lines.join(''));
+  await expect(filling).rejects.toThrow('not enough memory');
+  await waitFor('the event', async () => ((await reasons()).includes('ConntrackFull') ? true : undefined), 60_000);
+  expect(await answers(one, url, 2)).toEqual(['failed 28']);
+  expect(await one.exec('dig', '@169.254.20.10', '+short', 'web.default.svc.cluster.local')).toMatch(/^10\.96\./);
+  await beside.run(one.pid(), ['conntrack', '--flush']);
+  await untilAnswer(one, url, ['web-1', 'web-2']);
+  await waitFor('the event of its end', async () => ((await reasons()).includes('ConntrackReady') ? true : undefined), 60_000);
 });
 
 test('endpoints of a silent node are the last resort: not chosen beside others, and not taken away', async () => {

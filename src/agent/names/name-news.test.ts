@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { silentLog } from '#lib/log.ts';
 import { manualClock } from '../../../test/support/manual-clock.ts';
 import { createMemoryLedger } from '../../../test/support/memory-ledger.ts';
-import { TELL_AFTER_MS, createNameNews } from './name-news.ts';
+import { TELL_AFTER_MS } from '../node-trouble.ts';
+import { createNameNews } from './name-news.ts';
 
 test('what lasts is told once, and once that it is over; what does not last is not told', async () => {
   const clock = manualClock();

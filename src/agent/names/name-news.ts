@@ -1,11 +1,6 @@
-import type { Report } from '#api/link/reports.ts';
-import { cutText } from '#lib/cut-text.ts';
-import type { Clock } from '#lib/clock.ts';
-import type { Log } from '#lib/log.ts';
-import { rfc3339 } from '#lib/time.ts';
 import { DNS_ADDRESS } from '#net/dns/address.ts';
 import type { ResolverHealth } from '#net/dns/upstreams.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import { createNodeTrouble, type NodeTroubleOptions, type Trouble } from '../node-trouble.ts';
 
 /** What log and events hear of the node's name server: what is wrong for longer than a moment, with what to do about it, and that it is well again. */
 export type NameNews = {
@@ -17,63 +12,12 @@ export type NameNews = {
   readonly stop: () => void;
 };
 
-export type NameNewsOptions = {
-  readonly node: string;
-  readonly ledger: Pick<Ledger, 'commit'>;
-  readonly clock: Clock;
-  readonly log: Log;
-};
+const NAMES = { wrong: 'names are not resolved as they should be', right: 'names are resolved again' };
 
-/** A cable that is pulled and put back is no news. */
-export const TELL_AFTER_MS = 10_000;
-const MESSAGE_BYTES_MAX = 1_024;
-
-type Trouble = { readonly reason: string; readonly message: string };
-type Told = { readonly trouble: (trouble: Trouble) => void; readonly well: (message: string) => void; readonly stop: () => void };
-
-export function createNameNews({ node, ledger, clock, log }: NameNewsOptions): NameNews {
+export function createNameNews(options: NodeTroubleOptions): NameNews {
   let nameservers: readonly string[] = [];
-
-  const tell = (type: 'Normal' | 'Warning', reason: string, message: string) => {
-    const involved = { kind: 'Node', name: node, uid: node };
-    const body = { involved, type, reason, message: cutText(message, MESSAGE_BYTES_MAX), time: rfc3339(clock.now()), count: 1 };
-    const report: Report = { class: 'event', body };
-    ledger
-      .commit([], [report])
-      .catch((error: unknown) => log.warn({ err: error, reason }, 'an event of the name server is lost'));
-  };
-
-  const subject = (healed: string): Told => {
-    let waiting: { readonly trouble: Trouble; readonly cancel: () => void } | undefined;
-    let told: Trouble | undefined;
-    return {
-      trouble: (trouble) => {
-        if (waiting?.trouble.reason === trouble.reason) return;
-        waiting?.cancel();
-        waiting = undefined;
-        if (told?.reason === trouble.reason) return;
-        const cancel = clock.timer(TELL_AFTER_MS, () => {
-          waiting = undefined;
-          told = trouble;
-          log.warn({ why: trouble.message }, 'names are not resolved as they should be');
-          tell('Warning', trouble.reason, trouble.message);
-        });
-        waiting = { trouble, cancel };
-      },
-      well: (message) => {
-        waiting?.cancel();
-        waiting = undefined;
-        if (told === undefined) return;
-        told = undefined;
-        log.info({}, 'names are resolved again');
-        tell('Normal', healed, message);
-      },
-      stop: () => waiting?.cancel(),
-    };
-  };
-
-  const resolvers = subject('ResolverReady');
-  const listener = subject('NameServerReady');
+  const resolvers = createNodeTrouble(options, { ...NAMES, healed: 'ResolverReady' });
+  const listener = createNodeTrouble(options, { ...NAMES, healed: 'NameServerReady' });
 
   return {
     resolvers: (health) => {
