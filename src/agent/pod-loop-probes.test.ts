@@ -181,6 +181,22 @@ test('nor does a disk that takes nothing', async () => {
   expect([isReady(), stateOf(node)?.restartCount]).toEqual([true, 1]);
 });
 
+test('a death counts at once, though the engine is too busy with it to be looked at', async () => {
+  const node = await nodeWith([podItem('web'), podItem('two', { containers: [{ name: 'app' }, { name: 'side' }] })]);
+  await node.advance(0);
+  const { readiness } = node.loop();
+  const heard: string[] = [];
+  readiness.onChange((uid) => heard.push(`${uid} ${readiness.isReady(uid)}`));
+  node.engine.fault = { type: 'hang' };
+  node.engine.exit(CONTAINER(), 137);
+  node.engine.exit('skr_side_two_default_uid-two_0', 1);
+  await node.advance(0);
+  expect(heard).toEqual(['uid-web false', 'uid-two false']);
+  node.engine.fault = undefined;
+  await node.advance(120_000);
+  expect([stateOf(node)?.restartCount, readiness.isReady('uid-web'), readiness.isReady('uid-two')]).toEqual([1, true, true]);
+});
+
 test('a pod on its way out is not restarted, and its readiness goes on to be told', async () => {
   const item = podItem('web', {
     containers: [{ command: ['sh', '-c', 'while true; do sleep 1; done'], livenessProbe: HTTP, readinessProbe: HTTP }],

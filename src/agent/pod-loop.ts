@@ -208,7 +208,10 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
       for await (const event of runtime.events(signal)) {
         if (event.type === 'listening') runners[1]?.signal(NODE);
         else if (event.type === 'image') await sight.lookAtImages(signal);
-        else if (rounds.hear(event.podUid)) signalPod(event.podUid);
+        else {
+          readiness.hear(event);
+          if (rounds.hear(event.podUid)) signalPod(event.podUid);
+        }
       }
     } catch (error) {
       noteEngine(error);

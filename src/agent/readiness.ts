@@ -3,6 +3,7 @@ import type { Memory } from './ledger/ledger.ts';
 import { STATUSES, reportedStatus } from './memory.ts';
 import type { Action } from './plan/action.ts';
 import type { ProbeVerdicts } from './plan/observed.ts';
+import type { RuntimeEvent } from './runtime/runtime.ts';
 
 /**
  * How this node's pods are, for whoever acts on it at once (endpoints): as planned, before the disk and the server have it; what probes have found since counts too, though the
@@ -21,12 +22,18 @@ export type ReadinessKeeper = Readiness & {
   readonly note: (uid: string, actions: readonly Action[]) => void;
   /** A probe has found something of this pod. */
   readonly changed: (uid: string) => void;
+  /** The engine's word for a death counts before it was looked at: while it takes a container away it may be busy for a tenth of a second. */
+  readonly hear: (event: Extract<RuntimeEvent, { readonly type: 'container' }>) => void;
 };
+
+/** Deaths that are remembered; what was planned of the first of them is known long since. */
+const DEAD_MAX = 1_000;
 
 export function createReadiness(memory: () => Memory, verdicts: ReadonlyMap<string, ProbeVerdicts>): ReadinessKeeper {
   const listeners = new Set<(uid: string) => void>();
   /** What the disk may not have. */
   const planned = new Map<string, PodStatus>();
+  const dead = new Set<string>();
   const changed = (uid: string) => {
     for (const listener of listeners) listener(uid);
   };
@@ -36,7 +43,7 @@ export function createReadiness(memory: () => Memory, verdicts: ReadonlyMap<stri
     isReady: (uid) => {
       const known = status(uid);
       if (known?.conditions?.find(({ type }) => type === 'Ready')?.status !== 'True') return false;
-      return idsOf(known).every((id) => verdicts.get(id)?.readiness !== 'failure');
+      return runningIn(known).every((id) => verdicts.get(id)?.readiness !== 'failure' && !dead.has(id));
     },
     onChange: (listener) => {
       listeners.add(listener);
@@ -51,9 +58,22 @@ export function createReadiness(memory: () => Memory, verdicts: ReadonlyMap<stri
       if (isOther) changed(uid);
     },
     changed,
+    hear: ({ podUid, id, change }) => {
+      // By hand: what is ours to start again is another container.
+      if (change === 'started' && dead.delete(id)) changed(podUid);
+      if (change !== 'died') return;
+      const [oldest] = dead;
+      if (oldest !== undefined && dead.size >= DEAD_MAX) dead.delete(oldest);
+      dead.add(id);
+      const known = status(podUid);
+      if (known !== undefined && runningIn(known).includes(id)) changed(podUid);
+    },
   };
 }
 
-function idsOf({ containerStatuses = [], initContainerStatuses = [] }: PodStatus): readonly string[] {
-  return [...initContainerStatuses, ...containerStatuses].map(({ containerID = '' }) => containerID.replace(/^.*:\/\//, ''));
+/** Ids of the containers that run, as far as was told; one that ended well (an init container) says nothing of readiness. */
+function runningIn({ containerStatuses = [], initContainerStatuses = [] }: PodStatus): readonly string[] {
+  return [...initContainerStatuses, ...containerStatuses].flatMap(({ containerID = '', state }) =>
+    state?.running === undefined ? [] : [containerID.replace(/^.*:\/\//, '')],
+  );
 }

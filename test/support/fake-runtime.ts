@@ -117,9 +117,10 @@ export function createFakeEngine(clock: Clock): FakeEngine {
   const isOurs = (owner: Owner, { node, labels }: Pick<Container, 'node' | 'labels'>) =>
     owner.node === node || owner.ranHere(labels.podUid);
 
-  const say = (container: Container) => {
+  const say = (container: Container, change: 'started' | 'died' | 'other') => {
     const { podUid } = container.labels;
-    for (const { owner, push } of listeners) if (isOurs(owner, container)) push({ type: 'container', podUid });
+    const event = { type: 'container', podUid, id: container.id, change } as const;
+    for (const { owner, push } of listeners) if (isOurs(owner, container)) push(event);
   };
 
   const die = (container: Container, exitCode: number, oomKilled: boolean) => {
@@ -134,7 +135,7 @@ export function createFakeEngine(clock: Clock): FakeEngine {
   const end = (container: Container, exitCode: number, oomKilled = false) => {
     if (container.state !== 'running') return;
     die(container, exitCode, oomKilled);
-    say(container);
+    say(container, 'died');
   };
 
   const launch = (container: Container) => {
@@ -144,7 +145,7 @@ export function createFakeEngine(clock: Clock): FakeEngine {
     container.pid = 1000 + serial;
     container.startedWallMs = clock.now();
     for (const line of container.program.lines) container.log.push({ atMs: clock.now(), text: `${line}\n` });
-    say(container);
+    say(container, 'started');
     const { exitCode, sleepMs } = container.program;
     if (sleepMs !== undefined) clock.timer(sleepMs, () => end(container, exitCode ?? 0));
     else if (exitCode !== undefined) end(container, exitCode);
@@ -269,7 +270,7 @@ export function createFakeEngine(clock: Clock): FakeEngine {
         if (container === undefined) return;
         end(container, KILLED);
         containers.delete(id);
-        say(container);
+        say(container, 'other');
       }),
     removePodTraces: (_podUid, signal) => call('removePodTraces', signal, () => undefined),
     removeOwnImages: (signal) => call('removeOwnImages', signal, () => []),

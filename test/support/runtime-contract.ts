@@ -214,19 +214,26 @@ export function runtimeContract(name: string, prepare: () => Promise<ContractSet
     test('events name the pod that something happened to', async () => {
       const abort = new AbortController();
       const seen = new Set<string>();
+      const changes: string[] = [];
       let listens = false;
       const listening = (async () => {
         for await (const event of runtime.events(abort.signal)) {
           if (event.type === 'listening') listens = true;
-          if (event.type === 'container') seen.add(event.podUid);
+          if (event.type !== 'container') continue;
+          seen.add(event.podUid);
+          changes.push(`${event.id} ${event.change}`);
         }
       })();
       await setup.until(async () => listens, 'the listening to begin');
       const { uid } = await newPod();
       await setup.until(async () => seen.has(uid), 'the event of a start');
-      const { id, uid: dying } = await newContainer('exit 1');
+      const { id } = await newContainer('exit 1');
       await runtime.start(id, signal);
-      await setup.until(async () => seen.has(dying), 'the event of a death');
+      await setup.until(async () => changes.includes(`${id} died`), 'the event of a death');
+      expect(changes.filter((change) => change.startsWith(id) && !change.endsWith('other'))).toEqual([
+        `${id} started`,
+        `${id} died`,
+      ]);
       abort.abort();
       await listening;
     });

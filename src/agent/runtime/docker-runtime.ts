@@ -263,6 +263,10 @@ const EVENTS = [
   'import',
 ];
 
+function changeOf(action: unknown): 'started' | 'died' | 'other' {
+  return action === 'start' ? 'started' : action === 'die' ? 'died' : 'other';
+}
+
 async function* events(engine: Engine, clock: Clock, owner: Owner, signal: AbortSignal): AsyncGenerator<RuntimeEvent> {
   const filters = { type: ['container', 'image'], event: EVENTS };
   const query = { filters: JSON.stringify(filters) };
@@ -275,7 +279,14 @@ async function* events(engine: Engine, clock: Clock, owner: Owner, signal: Abort
       if (field(event, 'Type') === 'image') yield { type: 'image' };
       else {
         const labels = readLabels(owner, asLabels(attributes));
-        if (labels !== undefined) yield { type: 'container', podUid: labels.podUid };
+        if (labels === undefined) continue;
+        const { podUid } = labels;
+        yield {
+          type: 'container',
+          podUid,
+          id: text(field(field(event, 'Actor'), 'ID')),
+          change: changeOf(field(event, 'Action')),
+        };
       }
     }
   } finally {

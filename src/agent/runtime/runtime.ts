@@ -51,7 +51,7 @@ export type ExecResult =
 export type RuntimeEvent =
   | { readonly type: 'listening' }
   /** Of which pod a container was created, started, died or was removed. */
-  | { readonly type: 'container'; readonly podUid: string }
+  | { readonly type: 'container'; readonly podUid: string; readonly id: string; readonly change: 'started' | 'died' | 'other' }
   | { readonly type: 'image' };
 
 export type EngineInfo = {
