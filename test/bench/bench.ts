@@ -4,6 +4,7 @@ import { run, waitFor } from '../../scripts/lab/exec.ts';
 import { DNS, LAB, ensure } from '../../scripts/lab/requirements.ts';
 import type { Host } from '../../scripts/lab/host.ts';
 import { createApi, type Api } from './api.ts';
+import { busyNode } from './busy-node.ts';
 import { measureDns } from './dns.ts';
 import { measureExecutable } from './executable.ts';
 import { findPid, memoryOf } from './memory.ts';
@@ -56,6 +57,8 @@ async function bench(stage: Lab): Promise<void> {
     memory(stage, `with ${REPLICAS} pods`);
     await requests(api);
     await requestsByRoles(api, stage.kubeconfig);
+    await api.call('DELETE', '/apis/apps/v1/namespaces/default/deployments/many');
+    rows.push(...(await busyNode(api, pidsOf(stage).agent, podSpec())));
   } finally {
     await api.close();
   }
@@ -231,11 +234,8 @@ function memory(
   when: string,
   budget?: { readonly server: number; readonly agent: number; readonly agentPrivate: number },
 ): void {
-  const pids = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number);
-  const server = memoryOf(findPid(['server', stage.server.disk], pids));
-  const agent = memoryOf(findPid(['agent', (stage.nodes[0] as Host).disk], pids));
+  const pids = pidsOf(stage);
+  const [server, agent] = [memoryOf(pids.server), memoryOf(pids.agent)];
   rows.push(
     row(
       `server memory, ${when} (RSS / private)`,
@@ -252,6 +252,16 @@ function memory(
       budget === undefined ? undefined : agent.rssMb <= budget.agent && agent.privateMb <= budget.agentPrivate,
     ),
   );
+}
+
+function pidsOf(stage: Lab): { readonly server: number; readonly agent: number } {
+  const pids = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+  return {
+    server: findPid(['server', stage.server.disk], pids),
+    agent: findPid(['agent', (stage.nodes[0] as Host).disk], pids),
+  };
 }
 
 function pod(name: string) {
