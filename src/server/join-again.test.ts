@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { ADMIN, startJoinWorld, type JoinWorld } from '../../test/support/join-world.ts';
 import { failure, joinNode, joinOptions, joinRequest, keyOf, nodeOf, without } from '../../test/support/joining-node.ts';
@@ -25,19 +25,9 @@ import { OWN_NODE_LABEL, makeOwnToken } from './own-node.ts';
 /** A name that is there already: taken over, lost, removed, and joined anew. */
 const ownOptions = { clock: systemClock, ids };
 const never = new AbortController().signal;
-const stops: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const stop of stops.splice(0).toReversed()) await stop();
-});
-
-async function start(options: Parameters<typeof startJoinWorld>[0] = {}): Promise<JoinWorld> {
-  const world = await startJoinWorld(options);
-  stops.push(world.stop);
-  return world;
-}
 
 test('a name that is pinned to another key is refused, until its Node is deleted', async () => {
-  const world = await start();
+  const world = await startJoinWorld();
   const first = await joinNode(world);
   const refused = await failure(joinNode(world));
   expect(refused).toEqual({ code: 'Forbidden', text: expect.stringContaining('`skerry token create --replace n1`') });
@@ -52,7 +42,7 @@ test('a name that is pinned to another key is refused, until its Node is deleted
 });
 
 test('a machine that has lost its key takes its name back with a token for that, once, and the old key is dead at once', async () => {
-  const world = await start();
+  const world = await startJoinWorld();
   const lost = await joinNode(world);
   const before = nodeOf(world);
   world.link.start({ connected() {}, disconnected() {}, seen() {}, message() {} });
@@ -88,7 +78,7 @@ test('a machine that has lost its key takes its name back with a token for that,
 });
 
 test('a token that was revoked lets nobody in, also to take a node’s place', async () => {
-  const world = await start();
+  const world = await startJoinWorld();
   await joinNode(world);
   for (const [name, token] of [
     ['n2', await world.token({ uses: 9 })],
@@ -106,7 +96,7 @@ test('a token that was revoked lets nobody in, also to take a node’s place', a
 });
 
 test('a node’s key reads, makes and revokes no token, has no certificate signed, and takes no other name', async () => {
-  const world = await start();
+  const world = await startJoinWorld();
   const mine = await joinNode(world);
   const other = await joinNode(world, { nodeName: 'n2' });
   const token = await world.token({ replaces: 'n2' });
@@ -148,7 +138,7 @@ function callAs(world: JoinWorld, { key, certificate }: Identity, method: string
 }
 
 test('the server lets its own node in again when that has lost its data, and never into another machine’s place', async () => {
-  const world = await start();
+  const world = await startJoinWorld();
   const ownToken = () =>
     makeOwnToken('n1', { ...ownOptions, ...world.store, ...world.api, caKeyHash: world.pki.caKeyHash }, never);
   const foreign = await joinNode(world);
@@ -166,7 +156,7 @@ test('the server lets its own node in again when that has lost its data, and nev
 });
 
 test('of two machines that take a name with one token, one has it', async () => {
-  const world = await start();
+  const world = await startJoinWorld();
   await joinNode(world);
   const token = await world.token({ replaces: 'n1' });
   const answers = await Promise.all([1, 2].map(() => world.ask(joinRequest('n1', newKey(), token))));
@@ -176,29 +166,29 @@ test('of two machines that take a name with one token, one has it', async () => 
 });
 
 test('a token for a name that is free by now makes the node anew', async () => {
-  const world = await start();
+  const world = await startJoinWorld();
   const token = await world.token({ replaces: 'n1' });
   expect((await joinNode(world, { token })).node).toBe('n1');
 });
 
 test('a server that lost its database lets its nodes in again; one that removed a node does not', async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'skerry-pki-'));
-  stops.push(() => rmSync(dataDir, { recursive: true }));
-  const first = await start({ dataDir });
+  onTestFinished(() => rmSync(dataDir, { recursive: true }));
+  const first = await startJoinWorld({ dataDir });
   const identity = await joinNode(first);
   const more = { dataDir, labels: {}, release: '0.1.0', clock: systemClock, ids };
   await first.api.change({ verb: 'delete', resource: 'nodes', namespace: '', name: 'n1' }, ADMIN, never);
   const removed = await failure(rejoin(identity, more, never));
   expect(removed).toEqual({ code: 'Forbidden', text: expect.stringContaining('was removed') });
 
-  const empty = await start({ dataDir, confirmed: false });
+  const empty = await startJoinWorld({ dataDir, confirmed: false });
   const server = { host: '127.0.0.1', port: Number(new URL(empty.url).port) };
   empty.link.start({ connected() {}, disconnected() {}, seen() {}, message() {} });
   const moved = { ...identity, server };
   const transport = createAgentTransport({ ...moved, ...server, keepaliveSeconds: 30, clock: systemClock });
   await withRejoin(transport, moved, { ...more, log: silentLog }).connect({ message() {}, closed() {} }, never);
   expect(empty.keys.nodeOf(keyOf(identity))).toEqual({ node: 'n1' });
-  const stranger = await start({ confirmed: false });
+  const stranger = await startJoinWorld({ confirmed: false });
   expect(
     await failure(rejoin({ ...identity, server: { ...server, port: Number(new URL(stranger.url).port) } }, more, never)),
   ).toMatchObject({ code: 'WrongServer' });
@@ -212,7 +202,7 @@ test('a server that lost its database lets its nodes in again; one that removed 
 });
 
 test('a node that was deleted comes back with the token it was started with, and never touches that while its identity is good', async () => {
-  const world = await start();
+  const world = await startJoinWorld();
   world.link.start({ connected() {}, disconnected() {}, seen() {}, message() {} });
   const once = joinOptions(world, await world.token({ uses: 1 }));
   const identity = await loadOrJoin(once, never);
@@ -263,7 +253,7 @@ test('a node that was deleted comes back with the token it was started with, and
 });
 
 test('a token file is deleted once the node is in: after the join, after a crash between the two, and after a join anew', async () => {
-  const world = await start();
+  const world = await startJoinWorld();
   world.link.start({ connected() {}, disconnected() {}, seen() {}, message() {} });
   const file = join(world.folder(), 'token');
   const put = async () => writeFileSync(file, `${await world.token({ uses: 1 })}\n`, { mode: 0o600 });
@@ -305,7 +295,7 @@ test('a token file is deleted once the node is in: after the join, after a crash
 });
 
 test('a node that was removed asks a few times an hour at first, then once', async () => {
-  const world = await start();
+  const world = await startJoinWorld();
   const identity = await joinNode(world);
   await world.api.change({ verb: 'delete', resource: 'nodes', namespace: '', name: 'n1' }, ADMIN, never);
   let [nowMs, isRefused] = [0, true];

@@ -2,7 +2,7 @@ import { createPrivateKey } from 'node:crypto';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { startJoinWorld, type JoinWorld } from '../../test/support/join-world.ts';
 import { failure, joinNode, joinOptions, joinRequest, keyOf, nodeOf, without } from '../../test/support/joining-node.ts';
@@ -17,19 +17,9 @@ import { OWN_NODE_LABEL, makeOwnToken } from './own-node.ts';
 /** Machines that join for the first time, and who is not let in. Names that are pinned, lost or removed: join-again.test.ts. */
 const ownOptions = { clock: systemClock, ids };
 const never = new AbortController().signal;
-const stops: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const stop of stops.splice(0).toReversed()) await stop();
-});
-
-async function start(options: Parameters<typeof startJoinWorld>[0] = {}): Promise<JoinWorld> {
-  const world = await startJoinWorld(options);
-  stops.push(world.stop);
-  return world;
-}
 
 test('a machine joins with a token, starts again without, and is let in by its key', async () => {
-  const world = await start();
+  const world = await startJoinWorld();
   const options = joinOptions(world, await world.token());
   const identity = await loadOrJoin(options, never);
   expect(identity).toMatchObject({
@@ -60,12 +50,12 @@ test('a machine joins with a token, starts again without, and is let in by its k
 });
 
 test('a machine that is given no name goes by its hostname', async () => {
-  const world = await start();
+  const world = await startJoinWorld();
   expect((await loadOrJoin(without(joinOptions(world, await world.token()), 'nodeName'), never)).node).toBe('board-7');
 });
 
 test('who cannot join for want of a flag leaves nothing on the disk', async () => {
-  const world = await start();
+  const world = await startJoinWorld();
   const options = joinOptions(world, 'no token at all');
   for (const missing of [['server'], ['token'], []])
     expect((await failure(loadOrJoin(without(options, ...missing), never))).code).toMatch(/^(Usage|BadToken)$/);
@@ -73,7 +63,7 @@ test('who cannot join for want of a flag leaves nothing on the disk', async () =
 });
 
 test('a wrong clock on the node matters nowhere', async () => {
-  const world = await start();
+  const world = await startJoinWorld();
   for (const [name, now] of [
     ['past', 0],
     ['future', Date.UTC(2090, 0, 1)],
@@ -84,8 +74,8 @@ test('a wrong clock on the node matters nowhere', async () => {
 });
 
 test('a token of another cluster: the server is told nothing', async () => {
-  const world = await start();
-  const other = await start();
+  const world = await startJoinWorld();
+  const other = await startJoinWorld();
   const refused = await failure(joinNode(other, { server: world.url }));
   expect(refused.code).toBe('WrongServer');
   expect(refused.text).toContain('of another cluster');
@@ -94,7 +84,7 @@ test('a token of another cluster: the server is told nothing', async () => {
 });
 
 test('what can not be a token, a server or a name is refused with the reason', async () => {
-  const world = await start();
+  const world = await startJoinWorld();
   const token = await world.token({ uses: 10 });
   const [head, hash, id] = token.split('.');
   const cases: readonly (readonly [Partial<IdentityOptions>, string, RegExp])[] = [
@@ -119,7 +109,7 @@ test('what can not be a token, a server or a name is refused with the reason', a
 });
 
 test('a server whose own address would be a pod’s or a service’s lets nobody in', async () => {
-  const world = await start({ serverAddresses: ['192.0.2.1', '10.96.3.4'] });
+  const world = await startJoinWorld({ serverAddresses: ['192.0.2.1', '10.96.3.4'] });
   const refused = await failure(joinNode(world, { networks: ['192.0.2.0/24'] }));
   expect(refused).toEqual({
     code: 'BadRequest',
@@ -130,8 +120,8 @@ test('a server whose own address would be a pod’s or a service’s lets nobody
 
 test('labels that are reserved come with no join but that of the server’s own node', async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'skerry-pki-'));
-  stops.push(() => rmSync(dataDir, { recursive: true }));
-  const world = await start({ dataDir });
+  onTestFinished(() => rmSync(dataDir, { recursive: true }));
+  const world = await startJoinWorld({ dataDir });
   const labels = { site: 'harbour', [OWN_NODE_LABEL]: '', 'node-restriction.kubernetes.io/vault': 'yes' };
   const refused = await failure(joinNode(world, { labels }));
   expect(refused).toEqual({
@@ -152,7 +142,7 @@ test('labels that are reserved come with no join but that of the server’s own 
     ...plain,
     joined: { ...plain.joined, membership: { membership: { ...membership, own: true as const }, signature } },
   };
-  const empty = await start({ dataDir, confirmed: false });
+  const empty = await startJoinWorld({ dataDir, confirmed: false });
   const there = { host: '127.0.0.1', port: Number(new URL(empty.url).port) };
   const come = (who: Identity) => rejoin({ ...who, server: there }, { labels, release: '0', clock: systemClock }, never);
   expect(await failure(come(forged))).toMatchObject({ code: 'Unauthorized' });
@@ -166,7 +156,7 @@ test('labels that are reserved come with no join but that of the server’s own 
 
 test('a token is good for its time and its uses; a node that asks again spends none', async () => {
   const clock = { ...systemClock };
-  const world = await start({ clock });
+  const world = await startJoinWorld({ clock });
   const token = await world.token({ uses: 1, ttlMs: 60_000 });
   const key = newKey();
   const first = await world.ask(joinRequest('n1', key, token));
@@ -190,7 +180,7 @@ test('a token is good for its time and its uses; a node that asks again spends n
 });
 
 test('of many at once with a token of three uses, three come in', async () => {
-  const world = await start();
+  const world = await startJoinWorld();
   const token = await world.token({ uses: 3 });
   const names = Array.from({ length: 8 }, (_, i) => `n${i}`);
   const answers = await Promise.all(names.map((name) => world.ask(joinRequest(name, newKey(), token))));
@@ -199,7 +189,7 @@ test('of many at once with a token of three uses, three come in', async () => {
 });
 
 test('a fleet that joins at once with one token comes in at the first ask, all of it', async () => {
-  const world = await start();
+  const world = await startJoinWorld();
   const token = await world.token({ uses: 40 });
   const names = Array.from({ length: 40 }, (_, i) => `n${i}`);
   const answers = await Promise.all(names.map((name) => world.ask(joinRequest(name, newKey(), token))));
@@ -208,7 +198,7 @@ test('a fleet that joins at once with one token comes in at the first ask, all o
 });
 
 test('whoever guesses is slowed down', async () => {
-  const world = await start();
+  const world = await startJoinWorld();
   const token = await world.token();
   const wrong = joinRequest('n1', newKey(), token);
   const answers: number[] = [];
@@ -219,7 +209,7 @@ test('whoever guesses is slowed down', async () => {
 });
 
 test('a damaged file of the node is named, and nothing is overwritten', async () => {
-  const world = await start();
+  const world = await startJoinWorld();
   const options = joinOptions(world, await world.token({ uses: 9 }));
   await loadOrJoin(options, never);
   for (const name of ['identity.json', 'node.key']) {
@@ -237,7 +227,7 @@ test('a damaged file of the node is named, and nothing is overwritten', async ()
 });
 
 test('one key under two names at the same moment becomes one node', async () => {
-  const world = await start();
+  const world = await startJoinWorld();
   const key = newKey();
   const token = await world.token({ uses: 2 });
   const answers = await Promise.all([world.ask(joinRequest('n1', key, token)), world.ask(joinRequest('n2', key, token))]);

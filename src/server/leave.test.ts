@@ -1,5 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { startJoinWorld, type JoinWorld } from '../../test/support/join-world.ts';
 import { leave, loadOrJoin, type Identity } from '../agent/identity.ts';
@@ -10,10 +10,6 @@ import { selfSignedCertificate } from '../net/tls/node-certificate.ts';
 import { publicKeyHash } from '../net/tls/key-hash.ts';
 
 const never = new AbortController().signal;
-const stops: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const stop of stops.splice(0).toReversed()) await stop();
-});
 
 const keyHashOf = (identity: Identity) => publicKeyHash(createPrivateKey(identity.key));
 const codeOf = (work: Promise<unknown>) =>
@@ -44,7 +40,6 @@ async function joinNode(world: JoinWorld, nodeName: string, token?: string): Pro
 
 test('a node that leaves is gone with its key, and nobody else is; a second time it is not known', async () => {
   const world = await startJoinWorld();
-  stops.push(world.stop);
   const one = await joinNode(world, 'n1');
   const two = await joinNode(world, 'n2');
   const names = () =>
@@ -63,7 +58,6 @@ test('a node that leaves is gone with its key, and nobody else is; a second time
 
 test('who has no node’s key makes nobody leave, nor a machine whose place another has taken', async () => {
   const world = await startJoinWorld();
-  stops.push(world.stop);
   const lost = await joinNode(world, 'n1');
   const key = newKey();
   const stranger = { ...lost, key, certificate: selfSignedCertificate('n1', key, ids) };

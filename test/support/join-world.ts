@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
 import { DEFAULT_NETWORK } from '../../src/api/cluster-network.ts';
 import { newJoinToken } from '../../src/api/join-token.ts';
 import type { JoinAnswer, JoinRequest } from '../../src/api/link/join.ts';
@@ -26,7 +27,7 @@ import { createPort } from '../../src/server/port.ts';
 import type { Store } from '../../src/server/store/store.ts';
 import { openTestStore } from './store.ts';
 
-/** A server that nodes can join: keys, store, pipeline, port and link, without loops. */
+/** A server that nodes can join: keys, store, pipeline, port and link, without loops. It ends with its test. */
 export type JoinWorld = {
   readonly url: string;
   readonly pki: Pki;
@@ -43,7 +44,6 @@ export type JoinWorld = {
     request: JoinRequest,
   ) => Promise<{ readonly status: number; readonly body: JoinAnswer & { readonly message?: string } }>;
   readonly folder: () => string;
-  readonly stop: () => Promise<void>;
 };
 
 export const ADMIN = {
@@ -124,6 +124,13 @@ export async function startJoinWorld(
     log,
   });
   const address = await port.listen();
+  onTestFinished(async () => {
+    await link.stop();
+    await port.stop();
+    keys.stop();
+    await store.close();
+    for (const each of folders) rmSync(each, { recursive: true, force: true });
+  });
   return {
     url: `https://127.0.0.1:${address.port}`,
     pki,
@@ -151,13 +158,6 @@ export async function startJoinWorld(
       });
       if (answer.type !== 'value') throw new Error('a join answers with a value');
       return { status: answer.status, body: JSON.parse(String(answer.body)) as never };
-    },
-    stop: async () => {
-      await link.stop();
-      await port.stop();
-      keys.stop();
-      await store.close();
-      for (const each of folders) rmSync(each, { recursive: true, force: true });
     },
   };
 }
