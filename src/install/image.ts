@@ -1,8 +1,8 @@
 import { existsSync, lstatSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { SkerryError } from '#lib/error.ts';
+import { bornAs } from './born-as.ts';
 import { architectureOf } from './elf.ts';
-import { isJoined } from './observe.ts';
 
 /** What has to hold of a system's folder, such as a mounted card, that is prepared for machines yet to start: each makes a key of its own then. */
 const SHELLS = ['usr/bin/sh', 'bin/sh', 'usr/bin/dash', 'bin/busybox'];
@@ -39,13 +39,13 @@ export function checkImage(image: string, executable: string, { installEngine }:
 
 /** Who was somebody already would be so on every machine that is made from it. `dataDir`: as the system itself sees it. Throws Usage. */
 export function checkUnborn(root: string, dataDir: string): void {
-  const there = (name: string) => existsSync(join(root, dataDir, name));
-  if (isJoined(root, dataDir) || there('agent/node.key'))
+  const born = bornAs(root, dataDir).type;
+  if (born === 'node' || existsSync(join(root, dataDir, 'agent/node.key')))
     throw wrongImage(
       root,
       `it holds a node's identity already (${dataDir}/agent): every machine made from it would be the same node; remove that folder first`,
     );
-  if (there('server'))
+  if (born === 'server')
     throw wrongImage(
       root,
       `it holds a cluster already (${dataDir}/server): every machine made from it would have its keys; remove that folder first`,

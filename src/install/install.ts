@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { parseJoinToken } from '#api/join-token.ts';
 import type { Clock } from '#lib/clock.ts';
 import { readFileIfThere } from '#lib/durable-file.ts';
 import { SkerryError } from '#lib/error.ts';
+import { refuseOtherMode } from './born-as.ts';
 import { parseSwitch, type ConfigKey } from './config/config-key.ts';
 import { mergeConfig, settingOf, type GivenFlags } from './config/merge-config.ts';
 import { engineGet } from './engine-get.ts';
@@ -19,7 +21,8 @@ import type { RunProgram } from './run-program.ts';
 import { createRunners, runSteps } from './runners.ts';
 import { slotExecutable } from './slots.ts';
 import { startEngine } from './start-engine.ts';
-import { unitText } from './units.ts';
+import { readDataDir } from './trial.ts';
+import { otherMode, unitText } from './units.ts';
 import { lockInstallation } from './upgrade/lock.ts';
 
 /**
@@ -83,8 +86,12 @@ async function installIn(
   signal: AbortSignal,
 ): Promise<Installed> {
   const { mode, version, executable } = request;
-  const { config, dataDir, token, runsPods } = settle(request, root, layout);
+  const { config, dataDir, dataDirBefore, token, runsPods } = settle(request, root, layout);
   if (root !== '/') checkUnborn(root, dataDir);
+  else {
+    const dataDirs = [dataDir, dataDirBefore, readDataDir(layout, otherMode(mode)) ?? dataDir];
+    refuseOtherMode({ mode, layout, dataDirs, usualDataDir: request.dataDir, isInstalled: existsSync(layout.current) });
+  }
 
   const wanted: Wanted = {
     mode,
@@ -137,7 +144,13 @@ function settle(
   { mode, flags, keys, dataDir: usual, token, image }: InstallRequest,
   root: string,
   layout: Layout,
-): { readonly config: string; readonly dataDir: string; readonly token: Wanted['token']; readonly runsPods: boolean } {
+): {
+  readonly config: string;
+  readonly dataDir: string;
+  readonly dataDirBefore: string;
+  readonly token: Wanted['token'];
+  readonly runsPods: boolean;
+} {
   const path = layout.config;
   const before = readFileIfThere(path);
   const said = (text: string, name: string) => {
@@ -146,15 +159,16 @@ function settle(
   };
   const first = mergeConfig(path, before, flags, keys);
   const dataDir = said(first, 'data-dir') ?? usual;
+  const dataDirBefore = before === undefined ? dataDir : (said(before, 'data-dir') ?? usual);
   const tokenPath = tokenPathIn(dataDir);
   const config = token === undefined ? first : mergeConfig(path, before, { ...flags, 'token-file': tokenPath }, keys);
   if (mode === 'agent')
     checkCanJoin(image !== undefined || isJoined(root, dataDir), said(config, 'server'), said(config, 'token-file'));
   const runsPods = mode === 'agent' || !parseSwitch(said(config, 'no-agent') ?? 'false');
-  if (token === undefined) return { config, dataDir, token, runsPods };
+  if (token === undefined) return { config, dataDir, dataDirBefore, token, runsPods };
   parseJoinToken(token);
   const hash = createHash('sha256').update(token).digest('hex');
-  return { config, dataDir, runsPods, token: { path: join(root, tokenPath), text: `${token}\n`, hash } };
+  return { config, dataDir, dataDirBefore, runsPods, token: { path: join(root, tokenPath), text: `${token}\n`, hash } };
 }
 
 /** A card may get its server and its token later; a machine that has neither would wait for ever. */

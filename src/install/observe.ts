@@ -67,8 +67,11 @@ export async function observe(request: Request, tools: EngineTools, signal: Abor
 
 /** Whether this machine is a node already: it needs no token then. */
 export function isJoined(root: string, dataDir: string): boolean {
-  return existsSync(join(root, dataDir, 'agent/identity.json'));
+  return existsSync(identityFile(root, dataDir));
 }
+
+/** The agent's: what it pinned when it joined. */
+export const identityFile = (root: string, dataDir: string): string => join(root, dataDir, 'agent/identity.json');
 
 async function observePackages(request: Request, run: RunProgram, signal: AbortSignal): Promise<Seen['packages']> {
   const { root, executable, offline } = request;

@@ -357,6 +357,13 @@ test('uninstalled, the data stays; with --purge it goes; the engine has its sett
   mkdirSync(inside('/data'));
   writeFileSync(inside('/data/daemon.json'), '{\n    "debug": false\n}\n');
   symlinkSync('/data/daemon.json', inside('/etc/docker/daemon.json'));
+  expect(
+    await machine.run('/stick/skerry', 'install', 'agent', '--server', 'https://10.0.0.1:6443', '--token', TOKEN),
+  ).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('this machine is the server of a cluster (its data is in /var/lib/skerry/server)'),
+  });
+  expect(existsSync(inside('/usr/local/lib/skerry/current'))).toBe(false);
   const back = await machine.run('/stick/skerry', 'install', 'server');
   expect([back.code, back.stderr]).toEqual([0, expect.not.stringContaining(CONFIG)]);
   await isReady();
@@ -445,12 +452,19 @@ test('an engine that systemd has given up is started again by the agent as soon 
   expect(await ours()).toBe(before);
 }, 360_000);
 
-test('an agent that becomes a server gives up its unit', async () => {
-  const { code, stderr } = await skerry('install', 'server', '--no-agent');
-  expect([code, stderr]).toEqual([0, expect.stringContaining('stop skerry-agent.service')]);
-  await isReady();
-  expect(readdirSync(inside(UNITS)).filter((name) => name.startsWith('skerry'))).toEqual(['skerry-server.service']);
-  expect((await machine.run('systemctl', 'is-active', 'skerry-agent')).stdout).toBe('inactive\n');
+test('a node becomes no server by the way: nothing is changed, and it is told how to leave its cluster', async () => {
+  const before = [await mainPid('agent'), textOf(CONFIG), await ours()];
+  // Also where the server is to have its data elsewhere.
+  for (const flags of [[], ['--data-dir', '/srv/new']]) {
+    const { code, stdout, stderr } = await skerry('install', 'server', '--no-agent', ...flags);
+    expect([code, stdout, stderr]).toEqual([
+      2,
+      '',
+      expect.stringMatching(/this machine is node board of the cluster at https:\/\/127\.0\.0\.1:7443 .*skerry reset`/),
+    ]);
+  }
+  expect([await mainPid('agent'), textOf(CONFIG), await ours()]).toEqual(before);
+  expect(readdirSync(inside(UNITS)).filter((name) => name.startsWith('skerry'))).toEqual(['skerry-agent.service']);
 });
 
 test('uninstalled, a node leaves nothing of its own, and all of what is not', async () => {

@@ -1,0 +1,96 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { readFileIfThere } from '#lib/durable-file.ts';
+import { SkerryError } from '#lib/error.ts';
+import type { Layout, Mode } from './layout.ts';
+import { identityFile } from './observe.ts';
+import { unitFile, unitName } from './units.ts';
+
+/**
+ * Who a machine is already, by the data that lies in a folder. Installed as the other, it would leave its cluster, or its cluster it, without a word: that
+ * takes a command of its own. It neither reads keys nor asks anybody.
+ */
+export type BornAs =
+  | { readonly type: 'nobody' }
+  /** `node` and `server` are undefined where they can not be read. */
+  | { readonly type: 'node'; readonly node: string | undefined; readonly server: string | undefined }
+  | { readonly type: 'server' };
+
+/** `dataDir`: as the system itself sees it. */
+export function bornAs(root: string, dataDir: string): BornAs {
+  // First: beside it lies the server's own node.
+  if (existsSync(join(root, dataDir, 'server'))) return { type: 'server' };
+  const text = readFileIfThere(identityFile(root, dataDir));
+  return text === undefined ? { type: 'nobody' } : { type: 'node', ...readNode(text) };
+}
+
+export type Asked = {
+  readonly mode: Mode;
+  readonly layout: Layout;
+  /** Where the data is by what is asked for, by the settings before, and by what the other mode's service says. */
+  readonly dataDirs: readonly string[];
+  /** Where it is unless somebody says otherwise. */
+  readonly usualDataDir: string;
+  /** Without one nothing here can be asked to reset or uninstall anything. */
+  readonly isInstalled: boolean;
+};
+
+/** Throws Usage. */
+export function refuseOtherMode({ mode, layout, dataDirs, usualDataDir, isInstalled }: Asked): void {
+  // It is of this mode already, whatever data of the other one lies about.
+  if (existsSync(unitFile(layout, mode))) return;
+  for (const dataDir of new Set(dataDirs)) {
+    const born = bornAs('/', dataDir);
+    const flag = dataDir === usualDataDir ? '' : ` --data-dir ${dataDir}`;
+    if (born.type === 'node' && mode === 'server') throw refusal(mode, nodeRefusal(born, dataDir, flag, isInstalled));
+    if (born.type === 'server' && mode === 'agent') throw refusal(mode, serverRefusal(dataDir, flag, isInstalled));
+  }
+}
+
+const refusal = (mode: Mode, why: string): SkerryError => new SkerryError('Usage', `install the ${mode}: ${why}`);
+
+function nodeRefusal(
+  { node, server }: Extract<BornAs, { readonly type: 'node' }>,
+  dataDir: string,
+  flag: string,
+  isInstalled: boolean,
+): string {
+  const who = `this machine is ${node === undefined ? 'a node' : `node ${node}`} of the cluster at ${server ?? 'another server'} (${dataDir}/agent)`;
+  const command = `\`systemctl stop ${unitName('agent')}; skerry reset${flag}\``;
+  return isInstalled
+    ? `${who}; ${command} takes it out of that cluster, then run this line again`
+    : `${who}; \`kubectl delete node ${node ?? 'NAME'}\` there and \`rm -r ${dataDir}/agent\` here take it out of that cluster, then run this line again`;
+}
+
+function serverRefusal(dataDir: string, flag: string, isInstalled: boolean): string {
+  const who = `this machine is the server of a cluster (its data is in ${dataDir}/server)`;
+  const paths = ['server', 'agent', 'admin.kubeconfig', 'recovery.key'].map((name) => `${dataDir}/${name}`).join(' ');
+  const command = isInstalled ? `skerry uninstall --purge${flag}` : `rm -rf ${paths}`;
+  return `${who}; \`${command}\` ends that cluster for good, and all of its nodes lose their server; then run this line again`;
+}
+
+function readNode(text: string): { readonly node: string | undefined; readonly server: string | undefined } {
+  const value = parsed(text);
+  const [joined, server] = [at(value, 'joined'), at(value, 'server')];
+  const [node, host, port] = [at(joined, 'node'), at(server, 'host'), at(server, 'port')];
+  return {
+    node: typeof node === 'string' ? node : undefined,
+    server:
+      typeof host === 'string' && typeof port === 'number'
+        ? `https://${host.includes(':') ? `[${host}]` : host}:${port}`
+        : undefined,
+  };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Damaged: it was a node all the same.
+    return undefined;
+  }
+}
+
+function at(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? Object.entries(value).find(([name]) => name === key)?.[1] : undefined;
+}
