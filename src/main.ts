@@ -241,6 +241,7 @@ async function runAgentIn(
       ids: systemIds,
       log,
       onTrial: service.onTrial,
+      isInstalled: service.isInstalled,
       onWaiting: service.waiting,
     },
     signal,

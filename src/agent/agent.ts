@@ -76,6 +76,8 @@ export type AgentOptions = {
   readonly release: string;
   /** This release may yet be taken back: the ledger stays as the one before needs it. */
   readonly onTrial?: boolean;
+  /** By `skerry install`, which is also how it is given another token. */
+  readonly isInstalled?: boolean;
   /** Called if it is up but for its first join, which may take as long as the server stays away. */
   readonly onWaiting?: () => void;
   readonly clock: Clock;

@@ -12,6 +12,7 @@ import { joinAgain, rejoin, type Identity, type IdentityOptions } from './identi
  */
 export type RejoinOptions = Pick<IdentityOptions, 'dataDir' | 'labels' | 'release' | 'clock' | 'token' | 'onJoined'> & {
   readonly ids: Pick<Ids, 'random'>;
+  readonly isInstalled?: boolean;
   readonly log: Log;
 };
 
@@ -74,7 +75,7 @@ export function withRejoin(transport: AgentTransport, identity: Identity, option
           // Told once per reason: a node that was removed may run on for months.
           const why = error instanceof Error ? error.message : '';
           if (why !== lastWhy && !signal.aborted)
-            log.warn({ err: error, remedy: remedyFor(identity, options.dataDir) }, 'the server does not let this node in again');
+            log.warn({ err: error, remedy: remedyFor(identity, options) }, 'the server does not let this node in again');
           lastWhy = why;
           throw refused;
         }
@@ -96,7 +97,10 @@ function waitMs(refusals: number, random: number): number {
 
 const FINAL = ['Unauthorized', 'Forbidden', 'BadToken', 'BadAnswer', 'BadRequest', 'WrongServer'] as const;
 
-function remedyFor({ server: { host, port } }: Identity, dataDir: string): string {
+function remedyFor({ server: { host, port } }: Identity, { dataDir, isInstalled = false }: RejoinOptions): string {
   const url = `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
-  return `if it was removed: make a token with \`skerry token create\` on the server, stop this agent, and start it as: skerry agent --server ${url} --token TOKEN --data-dir ${dataDir} (or put it into its token file)`;
+  const how = isInstalled
+    ? `run here: skerry install agent --server ${url} --token-file FILE`
+    : `stop this agent, and start it as: skerry agent --server ${url} --token TOKEN --data-dir ${dataDir} (or put it into its token file)`;
+  return `if it was removed: make a token with \`skerry token create\` on the server, and ${how}`;
 }

@@ -32,6 +32,8 @@ export type ServiceOptions = {
 export type Service = {
   /** This release may yet be taken back. */
   readonly onTrial: boolean;
+  /** `skerry install` made it: whoever is to start it otherwise says so to that. */
+  readonly isInstalled: boolean;
   /** One that is up. With the last of them the start is over: from then on the watchdog counts, which no part that still reads a disk is to meet. */
   readonly add: (part: ServicePart) => void;
   /** The start is over but for the node's first join, which takes as long as the server stays away. */
@@ -69,6 +71,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   };
   return {
     onTrial: trial !== undefined,
+    isInstalled: installed !== undefined && options.manager !== undefined,
     add: (part) => {
       parts.push(part);
       readyIf(parts.length === partCount);

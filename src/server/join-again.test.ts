@@ -213,10 +213,10 @@ test('a node that was deleted comes back with the token it was started with, and
     warn: (facts: { readonly remedy?: string }) => void told.push(facts),
   } as unknown as typeof silentLog;
   const clock = { ...systemClock };
-  const connect = async (token: string | undefined) => {
+  const connect = async (token: string | undefined, isInstalled = false) => {
     const transport = createAgentTransport({ ...identity, ...identity.server, keepaliveSeconds: 30, clock });
     const options = { ...without(once, 'token'), ...(token === undefined ? {} : { token }), log };
-    const link = withRejoin(transport, identity, { ...options, clock, ids });
+    const link = withRejoin(transport, identity, { ...options, isInstalled, clock, ids });
     const connection = await link.connect({ message() {}, closed() {} }, never);
     connection.close();
   };
@@ -245,6 +245,10 @@ test('a node that was deleted comes back with the token it was started with, and
       },
     ]);
   }
+  expect((await failure(connect(undefined, true))).code).toBe('Unauthorized');
+  expect(told.splice(0)).toMatchObject([
+    { remedy: expect.stringContaining(`run here: skerry install agent --server ${world.url} --token-file FILE`) },
+  ]);
   await connect(fresh);
   expect(world.keys.nodeOf(keyOf(identity))).toEqual({ node: 'n1' });
   expect(nodeOf(world)?.metadata.name).toBe('n1');

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { MODES, healthFile, layoutIn } from '#install/layout.ts';
 import { unitFile, unitName } from '#install/units.ts';
-import { lastWords, ownFailure } from '../facts/last-words.ts';
+import { lastWords, ownFailure, refusalOf } from '../facts/last-words.ts';
 import { valueOf } from '../facts/value-of.ts';
 import { ok, problem, unknown, warning, type Verdict } from '../finding.ts';
 import { textOf } from '../outside/outside.ts';
@@ -26,6 +26,8 @@ export type Unit = {
   readonly has: readonly string[] | undefined;
   /** Why it ended, where it does not simply run, in its own words. */
   readonly says: string | undefined;
+  /** Why its server does not let it in, where it has no link. */
+  readonly refused: string | undefined;
   /** An agent that has joined no cluster (any more), and has no token to join one with. */
   readonly canNotJoin: boolean;
 };
@@ -64,12 +66,19 @@ export async function gatherService(scene: Scene, signal: AbortSignal): Promise<
         says: isSteady(of('ActiveState'), Number(of('NRestarts')))
           ? undefined
           : await lastWords(scene, of('InvocationID'), ownFailure, signal),
+        refused:
+          mode === 'agent' && has?.split(',').includes('link') === false
+            ? await lastWords(scene, of('InvocationID'), refusalOf, signal, WARNINGS)
+            : undefined,
         canNotJoin: mode === 'agent' && !(await canJoin(scene)),
       },
     ];
   });
   return { hasSystemd, units: (await Promise.all(units)).flat() };
 }
+
+/** Said once, it may be long ago: other lines must not push it out. */
+const WARNINGS = ['--priority=warning'];
 
 /** It runs, and has ended by itself never: nobody asks why. */
 const isSteady = (active: string, restarts: number): boolean => active === 'active' && restarts === 0;
@@ -146,11 +155,18 @@ function judgeBoot({ name, active, file }: Unit): readonly Verdict[] {
   ];
 }
 
-function judgeHealth({ name, active, has }: Unit): readonly Verdict[] {
+function judgeHealth({ name, active, has, refused }: Unit): readonly Verdict[] {
   if (active !== 'active' || has === undefined) return [];
   const lacks = LACKS.filter(({ need }) => !has.includes(need) && name === unitName('agent'));
-  return lacks.map(({ message, advice }) => warning(`${name} ${message}`, advice));
+  return lacks.map(({ need, message, advice }) =>
+    need === 'link' && refused !== undefined
+      ? warning(`${name} says that it has no link to its server, which did not let it in again: ${refused}`, REMOVED)
+      : warning(`${name} ${message}`, advice),
+  );
 }
+
+const REMOVED =
+  'If it was removed, make a token on the server (skerry token create), and run here: skerry install agent --server URL --token-file FILE\nWhere it is to be no node any more: skerry uninstall';
 
 const LACKS = [
   { need: 'engine', message: 'says that it has no engine: no pod can be started', advice: 'See the check "engine".' },

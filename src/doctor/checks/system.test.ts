@@ -212,6 +212,7 @@ describe('service', () => {
     upSeconds: 5,
     has: ['engine', 'link'],
     says: undefined,
+    refused: undefined,
     canNotJoin: false,
   };
   test.each<[string, Partial<Unit>, Expected]>([
