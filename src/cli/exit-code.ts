@@ -6,6 +6,7 @@ export const USAGE_EXIT_CODE = 2;
 /** Code of an error → exit code of the process, for scripts. Everything else is 1. */
 const EXIT_CODES: Readonly<Record<string, number>> = {
   Usage: USAGE_EXIT_CODE,
+  OtherMode: USAGE_EXIT_CODE,
   BadToken: USAGE_EXIT_CODE,
   NoToken: USAGE_EXIT_CODE,
   BadConfig: USAGE_EXIT_CODE,

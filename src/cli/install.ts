@@ -140,7 +140,12 @@ async function tokenOf({ token, 'token-file': file }: GivenFlags, { stderr }: Co
       stderr(`warning: others on this machine may read the token in ${file}: chmod 600 it, or delete it after this\n`);
     return (await readFile(file, 'utf8')).trim();
   } catch (cause) {
-    throw new SkerryError('Usage', `read the token file ${file}`, { cause });
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT')
+      throw new SkerryError(
+        'NoToken',
+        `read the token file ${file}: it is not there; write a token to it (made with \`skerry token create\` on the server), mode 0600`,
+      );
+    throw new SkerryError('BadToken', `read the token file ${file}`, { cause });
   }
 }
 

@@ -143,7 +143,12 @@ test('kubectl is told of with the kubeconfig that is there', async () => {
 test('wrong usage that only a mode finds is told in the same form, other failures without a word of help', async () => {
   const failing = (code: string) => runWith({ runAgent: async () => Promise.reject(new SkerryError(code, 'join')) }, 'agent');
   expect(await failing('Usage')).toMatchObject({ code: 2, output: 'skerry: join\n(try --help)\n' });
-  expect(await failing('BadToken')).toMatchObject({ code: 2, output: 'skerry: join\n(try --help)\n' });
+  // No flag mends it.
+  expect(await failing('BadToken')).toMatchObject({
+    code: 2,
+    output: expect.stringMatching(/^skerry: join\n\(make a new token with `skerry token create`/),
+  });
+  expect(await failing('OtherMode')).toMatchObject({ code: 2, output: 'skerry: join\n' });
   expect(await failing('BadConfig')).toMatchObject({ code: 2, output: 'skerry: join\n' });
   expect(await failing('Forbidden')).toMatchObject({ code: 3, output: 'skerry: join\n' });
 });

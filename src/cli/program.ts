@@ -33,8 +33,8 @@ async function withVerbFirst(argv: readonly string[]): Promise<readonly string[]
 }
 
 const TRY_HELP = '(try --help)';
-/** What is wrong in a file of settings is told with its place, a verb of kubectl with the line that does it. */
-const HELP_SAYS_NO_MORE = ['BadConfig', 'NotServed'];
+/** What is wrong in a file of settings is told with its place, a verb of kubectl with the line that does it; no flag makes a token, or another machine. */
+const HELP_SAYS_NO_MORE = ['BadConfig', 'NotServed', 'BadToken', 'NoToken', 'OtherMode'];
 
 /** In the order of the help. A verb is loaded when it is run, or when all are to be told of: the rest would cost it as much again. */
 const VERBS: Readonly<Record<string, () => Promise<(context: Context) => Command>>> = {

@@ -31,7 +31,7 @@ function checkInstall(mode: Mode, { files, unit, isInstalled = true }: Case, exp
     try {
       refuseOtherMode(asked);
     } catch (error) {
-      expect(error).toMatchObject({ code: 'Usage' });
+      expect(error).toMatchObject({ code: 'OtherMode' });
       said = error instanceof Error ? error.message.replaceAll(dataDir, 'DIR') : '';
     }
     if (expected === undefined) expect(said).toBe(undefined);

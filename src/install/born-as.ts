@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readFileIfThere } from '#lib/durable-file.ts';
 import { SkerryError } from '#lib/error.ts';
+import { field, parsedJson, textField } from '#lib/json-field.ts';
 import type { Layout, Mode } from './layout.ts';
 import { identityFile } from './observe.ts';
 import { unitFile, unitName } from './units.ts';
@@ -35,7 +36,7 @@ export type Asked = {
   readonly isInstalled: boolean;
 };
 
-/** Throws Usage. */
+/** Throws OtherMode. */
 export function refuseOtherMode({ mode, layout, dataDirs, usualDataDir, isInstalled }: Asked): void {
   // It is of this mode already, whatever data of the other one lies about.
   if (existsSync(unitFile(layout, mode))) return;
@@ -47,7 +48,7 @@ export function refuseOtherMode({ mode, layout, dataDirs, usualDataDir, isInstal
   }
 }
 
-const refusal = (mode: Mode, why: string): SkerryError => new SkerryError('Usage', `install the ${mode}: ${why}`);
+const refusal = (mode: Mode, why: string): SkerryError => new SkerryError('OtherMode', `install the ${mode}: ${why}`);
 
 function nodeRefusal(
   { node, server }: Extract<BornAs, { readonly type: 'node' }>,
@@ -70,27 +71,16 @@ function serverRefusal(dataDir: string, flag: string, isInstalled: boolean): str
 }
 
 function readNode(text: string): { readonly node: string | undefined; readonly server: string | undefined } {
-  const value = parsed(text);
-  const [joined, server] = [at(value, 'joined'), at(value, 'server')];
-  const [node, host, port] = [at(joined, 'node'), at(server, 'host'), at(server, 'port')];
+  // Damaged, it was a node all the same.
+  const value = parsedJson(text);
+  const [node, host, port] = [
+    textField(value, 'joined', 'node'),
+    textField(value, 'server', 'host'),
+    field(value, 'server', 'port'),
+  ];
+  const isNamed = host !== '' && typeof port === 'number';
   return {
-    node: typeof node === 'string' ? node : undefined,
-    server:
-      typeof host === 'string' && typeof port === 'number'
-        ? `https://${host.includes(':') ? `[${host}]` : host}:${port}`
-        : undefined,
+    node: node === '' ? undefined : node,
+    server: isNamed ? `https://${host.includes(':') ? `[${host}]` : host}:${port}` : undefined,
   };
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Damaged: it was a node all the same.
-    return undefined;
-  }
-}
-
-function at(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null ? Object.entries(value).find(([name]) => name === key)?.[1] : undefined;
 }

@@ -20,7 +20,13 @@ export async function lastWords(
   for (const end = clock.monotonic() + WRITTEN_MS_MAX; ; await sleep(clock, LOOK_EVERY_MS, signal)) {
     const log = await run(argv, ASK_MS_MAX, signal);
     const said = log.type === 'ended' ? log.stdout.trim() : '';
-    if (said !== '') return `; it said last:\n  ${said.replaceAll('\n', '\n  ')}`;
+    if (said !== '') return `; it said last:\n  ${forPeople(said.split('\n')).join('\n  ')}`;
     if (signal.aborted || clock.monotonic() >= end) return '';
   }
+}
+
+/** Why it ended is in its log, and in one sentence for people: where that is there, it is enough. */
+function forPeople(lines: readonly string[]): readonly string[] {
+  const from = lines.findLastIndex((line) => line.startsWith('skerry: '));
+  return from === -1 ? lines : lines.slice(from).filter((line) => !line.startsWith('{'));
 }

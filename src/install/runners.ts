@@ -114,7 +114,8 @@ async function checkReady(
     late ? 'Timeout' : 'NotReady',
     late
       ? `start ${unit}: it is running, but not ready after ${READY_MS_MAX / 1000} s, and goes on trying (journalctl -f -u ${unit})${said}`
-      : `start ${unit}: ${why}${said}`,
+      : // systemctl only says where to look for what is said here.
+        `start ${unit}: ${said === '' ? why : `it failed${said}`}`,
   );
 }
 

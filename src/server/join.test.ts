@@ -89,7 +89,11 @@ test('what can not be a token, a server or a name is refused with the reason', a
   const [head, hash, id] = token.split('.');
   const cases: readonly (readonly [Partial<IdentityOptions>, string, RegExp])[] = [
     [{ token: 'abc' }, 'BadToken', /skr1\./],
-    [{ token: `${head}.${hash}.${id}.${'x'.repeat(32)}` }, 'Unauthorized', /secret is wrong/],
+    [
+      { token: `${head}.${hash}.${id}.${'x'.repeat(32)}` },
+      'Unauthorized',
+      /secret is wrong: make a new one with `skerry token create`/,
+    ],
     [{ token: `${head}.${hash}.bcdfghjk.${'x'.repeat(32)}` }, 'Unauthorized', /not known here/],
     [{ server: 'http://x' }, 'Usage', /https:/],
     [{ server: 'https://127.0.0.1:1' }, 'Unreachable', /127.0.0.1:1/],

@@ -182,6 +182,8 @@ async function voucherOf(request: JoinRequest, keyHash: string, options: JoinOpt
   throw apiError('Unauthorized', `join node "${request.node}": there is neither a token nor a membership`);
 }
 
+const ANOTHER_TOKEN = ': make a new one with `skerry token create` on the server, then run the same line again with it';
+
 async function tokenVoucher(
   { node, labels }: JoinRequest,
   { id, secret }: { readonly id: string; readonly secret: string },
@@ -194,7 +196,7 @@ async function tokenVoucher(
   if (stored === undefined || state?.matches(secret) !== true)
     throw apiError(
       'Unauthorized',
-      `join node "${node}": the token ${JSON.stringify(id)} is not known here, or its secret is wrong`,
+      `join node "${node}": the token ${JSON.stringify(id)} is not known here, or its secret is wrong${ANOTHER_TOKEN}`,
     );
   const { expiresMs, usesLeft, replaces, own } = state;
   if (replaces !== undefined && replaces !== node)
@@ -213,8 +215,12 @@ async function tokenVoucher(
     own,
     spend: () => {
       if (expiresMs !== undefined && clock.now() >= expiresMs)
-        throw apiError('Forbidden', `join node "${node}": the token ${JSON.stringify(id)} expired at ${rfc3339(expiresMs)}`);
-      if (usesLeft < 1) throw apiError('Forbidden', `join node "${node}": the token ${JSON.stringify(id)} is used up`);
+        throw apiError(
+          'Forbidden',
+          `join node "${node}": the token ${JSON.stringify(id)} expired at ${rfc3339(expiresMs)}${ANOTHER_TOKEN}`,
+        );
+      if (usesLeft < 1)
+        throw apiError('Forbidden', `join node "${node}": the token ${JSON.stringify(id)} is used up${ANOTHER_TOKEN}`);
       return [{ key, object: withOneUseLess(stored), expect: { revision: Number(stored.metadata.resourceVersion) } }];
     },
   };

@@ -165,7 +165,7 @@ test('a token that is none is told, and the script takes away again what it fetc
     writeFileSync(join(root.folder, 'token'), 'not a token\n', { mode: 0o600 });
     for (const [file, why] of [
       ['/token.d', 'read the token file /token.d'],
-      ['/nowhere', 'read the token file /nowhere'],
+      ['/nowhere', 'read the token file /nowhere: it is not there; write a token to it (made with `skerry token create`'],
       ['/token', 'it does not look like skr1.<hash>.<id>.<secret>'],
     ] as const) {
       const flags = ['--server', 'https://10.0.0.1:6443', '--token-file', file, '--offline', '/stick'];
@@ -393,6 +393,16 @@ test('an agent joins with a token that is nowhere to be found afterwards, and ru
   const incomplete = await installScript('agent', '--server', 'https://127.0.0.1:7443');
   expect([incomplete.code, incomplete.stderr]).toEqual([2, expect.stringContaining('it needs --token-file FILE')]);
 
+  // One that is not known there, of the right cluster: said in one sentence, with what to do.
+  const [head = '', hash = ''] = token.trim().split('.');
+  writeFileSync(inside('/root/wrong'), `${head}.${hash}.bcdfghjk.${'x'.repeat(32)}`, { mode: 0o600 });
+  const unknown = await installScript('agent', '--server', 'https://127.0.0.1:7443', '--token-file', '/root/wrong');
+  expect([unknown.code, unknown.stderr]).toEqual([
+    1,
+    expect.stringMatching(
+      /skerry: start skerry-agent\.service: it failed; it said last:\n {2}skerry: [^\n{]*not known here[^\n]*run the same line again with it\n$/,
+    ),
+  ]);
   const { code, stderr } = await machine.run(
     'env',
     'SKERRY_TOKEN_FILE=/root/token',
