@@ -35,6 +35,7 @@ afterAll(async () => {
 
 /** What becomes of the second node's eth0. */
 const RENAMED = 'lan0';
+const BACK_MS_MAX = 10_000;
 const PORTS = [{ port: 80, targetPort: 8080, nodePort: 30_080 }];
 const onLan = (last: number) => one.address.replace(/\d+$/, String(last));
 const routesOf = (host: Host) => host.exec('ip', 'route', 'show', 'proto', '84');
@@ -49,6 +50,24 @@ async function changeAddress(host: Host, address: string, prefix = 24): Promise<
   if (prefix === 24) await host.exec('ip', 'route', 'add', 'default', 'via', onLan(254));
   else await host.exec('ip', 'route', 'add', world.lab.server.address, 'dev', device);
 }
+
+test('without the server, what others flush of ours is back within ten seconds', async () => {
+  await world.lab.stopServer();
+  for (const proto of ['83', '84']) await one.exec('ip', 'route', 'flush', 'proto', proto);
+  await one.exec('ip', 'addr', 'del', '169.254.20.10/32', 'dev', 'lo');
+  const back = [
+    untilRoute(one, `via ${two.address}`, BACK_MS_MAX),
+    waitFor(
+      'the address and the route of services',
+      async () => ((await one.exec('ip', 'route', 'show', 'proto', '83')).includes('src 169.254.20.10') ? true : undefined),
+      BACK_MS_MAX,
+    ),
+  ];
+  await Promise.all(back);
+  await untilAnswer(one, url, ['web-1', 'web-2']);
+  await world.lab.startServer();
+  await waitForNode(world, one.name, 'True');
+});
 
 test('an interface gets another name: ways, services, node ports and names go on', async () => {
   await two.exec('ip', 'link', 'set', 'eth0', 'down');

@@ -11,6 +11,8 @@ import { eventually } from '../support/eventually.ts';
 import { createMemoryLedger } from '../support/memory-ledger.ts';
 import { connect, startNetns, type Netns } from '../support/netns.ts';
 
+const BACK_MS_MAX = 10_000;
+
 /** Ways to peers, with the kernel's own ARP between two network namespaces. */
 let here: Netns;
 let there: Netns;
@@ -30,7 +32,7 @@ beforeAll(async () => {
   };
   watch = createPeerWatch({
     ledger,
-    routes: createLanRoutes(here.command, knock),
+    routes: createLanRoutes(here.command, knock, `/proc/${here.pid}/net/route`),
     ownAddresses: () => 'the same',
     found: (found) => (paths = found),
     clock: systemClock,
@@ -85,7 +87,24 @@ test('a route where the reported MAC answers, which follows its node, and goes w
   expect(await here.run('ip', 'route', 'show', '10.32.9.0/25')).toContain('via 192.0.2.2');
 });
 
+test('what others flush is back within ten seconds', async () => {
+  const expected = ['10.32.1.0/25 via 192.0.2.2'];
+  const back = (what: string) => eventually(async () => (await routes()).join() === expected.join(), what, BACK_MS_MAX);
+  await there.run('ip', 'addr', 'replace', '192.0.2.2/24', 'dev', `to-${here.pid}`);
+  await there.run('ip', 'link', 'set', `to-${here.pid}`, 'arp', 'on');
+  await become([peer('b', '192.0.2.2', '10.32.1.0/25')], expected, { b: 'found' });
+  await here.run('ip', 'route', 'flush', 'proto', '84');
+  await back('the route after a flush');
+  // All its routes go with it; addresses stay.
+  await here.run('ip', 'link', 'set', `to-${there.pid}`, 'down');
+  await here.run('ip', 'link', 'set', `to-${there.pid}`, 'up');
+  await back('the route after the link was down');
+  await become([], [], {});
+});
+
 test('clearing takes ours, and no other', async () => {
+  await watch.stop();
+  await here.run('ip', 'route', 'replace', '10.32.9.0/25', 'via', '192.0.2.2');
   await here.run('ip', 'route', 'add', '10.32.1.0/25', 'via', '192.0.2.2', 'proto', '84', 'metric', '1084');
   expect(await createClearing(here.command).rules(signal)).toEqual(["1 routes to other nodes' pods"]);
   expect(await routes()).toEqual([]);

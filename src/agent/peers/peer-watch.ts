@@ -11,7 +11,7 @@ import { isSettled, planPaths, whomToAsk } from './plan-paths.ts';
 
 /**
  * Keeps the ways to this node's peers: asks for them, routes their pods, and tells which are there. Now and then while all is well, more often while a peer
- * does not answer, and at once when the documents or the machine's own addresses change.
+ * does not answer, and at once when the documents, the machine's own addresses or our routes change: others flush them (systemd-networkd does as it starts).
  */
 export type PeerWatchOptions = {
   readonly ledger: Pick<Ledger, 'documents' | 'onDocuments'>;
@@ -32,8 +32,10 @@ export type PeerWatch = {
 
 const WELL_MS = 15_000;
 const MISSING_MS = 5_000;
-/** How often it is seen whether this machine's addresses have changed. */
+/** How often it is seen whether this machine's addresses or our routes have changed. */
 const GLANCE_MS = 2_000;
+/** An interface that is down refuses routes: it is tried again soon, for it may be up by then. */
+const BACKOFF_MS_MAX = 5_000;
 /** ARP gives up after three seconds. */
 const SETTLE_MS_MAX = 3_500;
 const SETTLE_LOOK_MS = 150;
@@ -49,6 +51,8 @@ export function createPeerWatch({ ledger, routes, ownAddresses, found, clock, id
   let stopListening = (): void => undefined;
   let nextMs = Number.NEGATIVE_INFINITY;
   let before = '';
+  /** Our routes as the last round has left them. */
+  let left = '';
   let paths: ReadonlyMap<string, PeerPath> = new Map();
 
   const peersNow = (): readonly PeerItem[] =>
@@ -89,11 +93,12 @@ export function createPeerWatch({ ledger, routes, ownAddresses, found, clock, id
   const run = async (): Promise<number> => {
     const peers = peersNow();
     const text = canonicalText([peers, ownAddresses()]);
-    if (text !== before || clock.monotonic() >= nextMs) {
+    if (text !== before || clock.monotonic() >= nextMs || (await routes.glance()) !== left) {
       // What fails is done again.
       nextMs = Number.NEGATIVE_INFINITY;
       before = text;
       await round(peers);
+      left = await routes.glance();
       const isWell = [...paths.values()].every((path) => path === 'found');
       nextMs = clock.monotonic() + (isWell ? WELL_MS : MISSING_MS) * (0.9 + ids.random() * 0.2);
     }
@@ -102,7 +107,10 @@ export function createPeerWatch({ ledger, routes, ownAddresses, found, clock, id
 
   return {
     start: () => {
-      runner ??= createRunner({ name: KEY, run, keys: () => [KEY], periodMs: PERIOD_MS, clock, ids, log }, signal);
+      runner ??= createRunner(
+        { name: KEY, run, keys: () => [KEY], periodMs: PERIOD_MS, backoffMsMax: BACKOFF_MS_MAX, clock, ids, log },
+        signal,
+      );
       stopListening = ledger.onDocuments(() => runner?.signal(KEY));
     },
     stop: async () => {

@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram';
+import { readFile } from 'node:fs/promises';
 import { hasCode } from '#lib/error.ts';
 import { runCommand, type Command } from '../wire/command.ts';
 import { LAN_ROUTES } from '../wire/rules.ts';
@@ -9,6 +10,8 @@ import { parseLook, type LanLook } from './parse-look.ts';
  * src/agent/peers. Only routes that are marked as ours are ever seen or touched.
  */
 export type LanRoutes = {
+  /** Ours as a text, another one whenever one has come or gone. No process is started for it: cheap enough to ask every other second. */
+  readonly glance: () => Promise<string>;
   readonly look: (signal: AbortSignal) => Promise<LanLook>;
   /** Has the kernel ask these by ARP, now: what comes of it is seen by the next looks. */
   readonly ask: (neighbours: readonly Asked[], signal: AbortSignal) => Promise<void>;
@@ -27,9 +30,17 @@ const METRIC = '1084';
 /** Nobody listens there (discard): the packet is not the point, but that the kernel must ask for the MAC first. */
 const DISCARD_PORT = 9;
 
-/** `knock`: sends something to each of these addresses, whatever comes of it; from where `run` runs. */
-export function createLanRoutes(run: Command = runCommand, knock: Knock = sendDatagrams): LanRoutes {
+const ROUTES_FILE = '/proc/net/route';
+/** Its columns are device, destination, gateway, flags, references, uses, metric and more. */
+const METRIC_COLUMN = 6;
+
+/** `knock`: sends something to each of these addresses, whatever comes of it. Both this and `routesFile` are of where `run` runs. */
+export function createLanRoutes(run: Command = runCommand, knock: Knock = sendDatagrams, routesFile = ROUTES_FILE): LanRoutes {
   return {
+    glance: async () => {
+      const lines = (await readFile(routesFile, 'utf8')).split('\n');
+      return lines.filter((line) => line.split('\t')[METRIC_COLUMN] === METRIC).join('\n');
+    },
     look: async (signal) => {
       const ip = (...args: string[]) => run('ip', args, '', signal);
       const [addresses, neighbours, routes, defaults] = await Promise.all([
