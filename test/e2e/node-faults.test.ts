@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { allAppContainers, appContainers, waitForNode } from '../../scripts/demo/stage.ts';
+import { killContainer } from '../../scripts/lab/engine.ts';
 import { waitFor } from '../../scripts/lab/exec.ts';
 import type { Host } from '../../scripts/lab/host.ts';
 import { deployment, startLabWorld, type LabWorld } from '../support/lab-world.ts';
@@ -87,6 +88,43 @@ test('an engine that dies and comes back: containers go on with their ids, and t
   await host.startEngine();
   await waitForNode(world, host.name, 'True');
   expect(await idsOf(host)).toEqual(before);
+});
+
+test('restarts without the server, by a kill and by a power cut, are counted once it is back', async () => {
+  const host = node(1);
+  const counts = async () => {
+    const all = await world.kubectl(
+      'get',
+      'pods',
+      '--field-selector',
+      `spec.nodeName=${host.name}`,
+      '-o',
+      'jsonpath={range .items[*]}{.metadata.name}={.status.containerStatuses[0].restartCount} {end}',
+    );
+    return all.trim().split(' ').toSorted();
+  };
+  const [victim, ...others] = (await appContainers(host)).toSorted((a, b) => a.pod.localeCompare(b.pod));
+  if (victim === undefined || others.length === 0) throw new Error('two pods run there');
+  const startedAnew = (ids: readonly string[], count: number) =>
+    waitFor('them to be started anew', async () => {
+      const now = await appContainers(host);
+      return now.length === count && now.every(({ id }) => !ids.includes(id)) ? true : undefined;
+    });
+  await world.lab.stopServer('SIGKILL');
+  await killContainer(host.engineSocket(), victim.id);
+  await startedAnew([victim.id], others.length + 1);
+  const before = (await appContainers(host)).map(({ id }) => id);
+  await host.cutPower();
+  await host.boot({ engine: true });
+  world.lab.startAgent(host);
+  await startedAnew(before, before.length);
+  await world.lab.startServer();
+  const expected = [`${victim.pod}=2`, ...others.map(({ pod }) => `${pod}=1`)].toSorted();
+  await waitFor('the counts', async () => ((await counts()).join() === expected.join() ? true : undefined), 20_000).catch(
+    async (error: unknown) => {
+      throw new Error(`${(await counts()).join()} instead of ${expected.join()}`, { cause: error });
+    },
+  );
 });
 
 test('a ledger that is damaged is set aside, filled by the server, and what runs is adopted', async () => {
