@@ -37,6 +37,7 @@ main() {
   case ${1:-} in
     server | agent) ;;
     *)
+      [ $# = 0 ] || say "'$1' is neither server nor agent"
       usage >&2
       exit 2
       ;;

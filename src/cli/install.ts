@@ -150,9 +150,13 @@ async function tokenOf({ token, 'token-file': file }: GivenFlags, { stderr }: Co
 }
 
 /** What was done, and what comes next. */
-function told({ mode, start, image }: InstallRequest, { changed, notes, supervisor, layout, dataDir }: Installed): string {
+function told(
+  { mode, start, image }: InstallRequest,
+  { changed, notes, supervisor, layout, dataDir, joined }: Installed,
+): string {
   const lines = [
     changed ? `installed: ${layout.command}` : 'nothing to do: all of it is installed',
+    ...(joined === undefined ? [] : [`this machine is node ${joined.node} of the cluster at ${joined.server}`]),
     ...notes.map((note) => `note: ${note}`),
     ...nextSteps({ mode, start, image }, { supervisor, layout, dataDir }),
   ];

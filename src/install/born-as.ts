@@ -25,6 +25,12 @@ export function bornAs(root: string, dataDir: string): BornAs {
   return text === undefined ? { type: 'nobody' } : { type: 'node', ...readNode(text) };
 }
 
+/** Undefined: as no node, or as one that can not be read. */
+export function joinedAs(root: string, dataDir: string): { readonly node: string; readonly server: string } | undefined {
+  const { node, server } = readNode(readFileIfThere(identityFile(root, dataDir)) ?? '');
+  return node === undefined || server === undefined ? undefined : { node, server };
+}
+
 export type Asked = {
   readonly mode: Mode;
   readonly layout: Layout;

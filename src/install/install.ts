@@ -5,7 +5,7 @@ import { parseJoinToken } from '#api/join-token.ts';
 import type { Clock } from '#lib/clock.ts';
 import { readFileIfThere } from '#lib/durable-file.ts';
 import { SkerryError } from '#lib/error.ts';
-import { refuseOtherMode } from './born-as.ts';
+import { joinedAs, refuseOtherMode } from './born-as.ts';
 import { parseSwitch, type ConfigKey } from './config/config-key.ts';
 import { mergeConfig, settingOf, type GivenFlags } from './config/merge-config.ts';
 import { engineGet } from './engine-get.ts';
@@ -56,6 +56,8 @@ export type Installed = {
   readonly supervisor: Seen['supervisor'];
   readonly layout: Layout;
   readonly dataDir: string;
+  /** What an agent is known as by now, and where; undefined: not yet. */
+  readonly joined: { readonly node: string; readonly server: string } | undefined;
 };
 
 export type InstallTools = {
@@ -124,6 +126,7 @@ async function installIn(
     supervisor: seen.supervisor,
     layout,
     dataDir,
+    joined: mode === 'agent' ? joinedAs(root, dataDir) : undefined,
   };
 }
 

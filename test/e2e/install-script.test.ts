@@ -285,7 +285,8 @@ test('machines that it can not run on are told so', async () => {
   await checkRefused(bare, /glibc 2.28: Skerry needs 2.31/, pretend(bare, { getconf: 'echo glibc 2.28' }));
   await checkRefused(bare, /root is needed/, pretend(bare, { id: 'echo 1000' }));
   await checkRefused(bare, /neither curl nor wget/, { env: { PATH: '/usr/bin:/bin' } });
-  await checkRefused(bare, /usage: install.sh/, {}, []);
+  await checkRefused(bare, /^usage: install.sh/, {}, []);
+  await checkRefused(bare, /'sever' is neither server nor agent\nusage: install.sh/, {}, ['sever']);
   await checkRefused(bare, /server has no flag --lable;/, {}, ['server', '--lable=x']);
 });
 

@@ -403,7 +403,7 @@ test('an agent joins with a token that is nowhere to be found afterwards, and ru
       /skerry: start skerry-agent\.service: it failed; it said last:\n {2}skerry: [^\n{]*not known here[^\n]*run the same line again with it\n$/,
     ),
   ]);
-  const { code, stderr } = await machine.run(
+  const { code, stdout, stderr } = await machine.run(
     'env',
     'SKERRY_TOKEN_FILE=/root/token',
     'SKERRY_NODE_NAME=board',
@@ -416,6 +416,7 @@ test('an agent joins with a token that is nowhere to be found afterwards, and ru
     '/stick',
   );
   expect([code, stderr]).toEqual([0, expect.stringContaining('write /var/lib/skerry/join-token')]);
+  expect(stdout).toContain('\nthis machine is node board of the cluster at https://127.0.0.1:7443\n');
   await waitFor(
     'the node to be ready',
     async () =>
