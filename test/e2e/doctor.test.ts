@@ -263,12 +263,13 @@ async function plant(host: Host, token: string, servicePid: string): Promise<voi
     },
   );
   await world.kubectl('wait', 'pod/keeper', '--for=condition=Ready', '--timeout=60s');
-  const home = join(host.disk, 'root');
-  for (const folder of ['.docker', '.kube']) mkdirSync(join(home, folder), { recursive: true });
+  const [home, work] = [join(host.disk, 'root-upper'), join(host.disk, 'root-work')];
+  for (const folder of [work, join(home, '.docker'), join(home, '.kube')]) mkdirSync(folder, { recursive: true });
   const login = { auths: { 'registry.example': { auth: btoa(`me:${canary('docker-login')}`) } } };
   writeFileSync(join(home, '.docker', 'config.json'), JSON.stringify(login));
   writeFileSync(join(home, '.kube', 'config'), `users:\n- name: me\n  user:\n    token: ${canary('kubeconfig')}\n`);
-  await host.exec('mount', '--bind', home, '/root');
+  // Beside what is there: this checkout may be.
+  await host.exec('mount', '-t', 'overlay', 'home', '-o', `lowerdir=/root,upperdir=${home},workdir=${work}`, '/root');
   await host.exec('mkdir', '-p', '/mnt/dav', '/etc/skerry');
   await host.exec('mount', '-t', 'tmpfs', `https://me:${canary('mount')}@dav.example/x`, '/mnt/dav');
   await host.exec('ip', 'link', 'add', 'canary0', 'type', 'veth', 'peer', 'name', 'canary1');
