@@ -148,7 +148,11 @@ test('a node that is reset stays off at the next boot, until it is installed wit
     await board.must('systemctl', 'stop', 'skerry-agent');
     return board.must('skerry', 'reset', '--yes');
   };
+  // Its systemd would keep each pod's until the next boot.
+  const slices = () => board.must('systemctl', 'list-units', '--all', '--plain', '--no-legend', 'skerry-pod*.slice');
+  expect(await slices()).toContain('skerry-pod');
   const said = await reset();
+  expect(await slices()).toBe('');
   expect([await isOn(), said]).toEqual([
     'disabled',
     expect.stringMatching(

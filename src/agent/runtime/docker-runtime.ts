@@ -1,5 +1,6 @@
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError, hasCode } from '#lib/error.ts';
+import { runCommand } from '#net/wire/command.ts';
 import { podCgroup, removePodCgroup, setPodCpuShares } from './cgroup.ts';
 import { containerBody, parseContainer, sandboxBody, type DockerSettings } from './docker-container.ts';
 import { CALL_MS_MAX, QUICK_CALL_MS_MAX, createEngine, field, list, number, text, type Engine } from './docker-engine.ts';
@@ -72,7 +73,10 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime {
     start: (id, signal) => start(engine, id, signal),
     signalContainer: (id, name, signal) => signalContainer(engine, id, name, signal),
     remove: (id, signal) => remove(engine, id, signal),
-    removePodTraces: async (podUid, signal) => removePodCgroup((await settings(signal)).driver, cgroupParent, podUid),
+    removePodTraces: async (podUid, signal) => {
+      const { driver } = await settings(signal);
+      await removePodCgroup({ driver, parent: cgroupParent, run: runCommand }, podUid, signal);
+    },
     removeOwnImages: (signal) => removeImages(engine, PAUSE_REPOSITORY, signal),
     exec: (id, command, execOptions, signal) => runExec(engine, clock, { id, command, ...execOptions }, signal),
     logs: (id, logOptions, signal) => logs(engine, clock, id, logOptions, signal),
