@@ -1,5 +1,6 @@
 import type { ServiceItem } from '#api/link/items.ts';
-import type { Backend, Redirect, ServicePortRules, ServiceTable } from '#net/services/service-table.ts';
+import { remember } from '#lib/remember.ts';
+import type { Backend, ServicePortRules, ServiceTable } from '#net/services/service-table.ts';
 import { chooseEndpoints, policyOf } from './choose-endpoints.ts';
 import type { KnownEndpoint, KnownService, ServiceView } from './service-view.ts';
 
@@ -7,14 +8,7 @@ import type { KnownEndpoint, KnownService, ServiceView } from './service-view.ts
  * From what the node knows of services to what its kernel is to do: which endpoints each port leads to, and which ports stay the machine's own. Pure; of
  * services that have not changed what was made before is taken.
  */
-export type TableContext = {
-  readonly serviceCidr: string;
-  readonly clusterCidr: string;
-  readonly podCidr: string;
-  /** This node's own for services. */
-  readonly address: string;
-  readonly redirects: readonly Redirect[];
-  readonly untracked: readonly number[];
+export type TableContext = Omit<ServiceTable, 'ports'> & {
   /** Where the API is served to pods. */
   readonly api: Backend;
   /** The machine's addresses, but loopback. */
@@ -37,18 +31,15 @@ const SSH_PORT = 22;
 const AFFINITY_SECONDS_DEFAULT = 10_800;
 
 export function createTableMaker(): (view: ServiceView, context: TableContext) => MadeTable {
-  let parts = new WeakMap<KnownService, Part>();
-  let before = '';
+  const partsOf = remember(partOf);
   let owners: Owners = new Map();
-  return (view, context) => {
-    const text = textOf(context);
-    if (text !== before) parts = new WeakMap();
-    before = text;
-    const all = view.services.map((service) => {
-      const part = parts.get(service) ?? partOf(service, context);
-      parts.set(service, part);
-      return part;
-    });
+  let held: { readonly text: string; readonly context: TableContext } | undefined;
+  return (view, asked) => {
+    const text = textOf(asked);
+    // The same value as long as it says the same.
+    if (text !== held?.text) held = { text, context: asked };
+    const { context } = held;
+    const all = view.services.map((service) => partsOf(service, context));
     const { serviceCidr, clusterCidr, podCidr, address, redirects, untracked } = context;
     owners = ownersOf(all, owners);
     const { ports, refusals } = withoutTwice(all, owners);
