@@ -1,5 +1,6 @@
 /** The columns that most kinds share, and short ways to write the others. */
-import type { Column } from '../resource.ts';
+import type { KubeObject } from '../object.ts';
+import type { Cell, Column } from '../resource.ts';
 
 export const NAME_COLUMN: Column = {
   name: 'Name',
@@ -24,6 +25,13 @@ export function column(name: string, type: Column['type'], description: string):
 /** Shown with `-o wide`. */
 export function wideColumn(name: string, type: Column['type'], description: string): Column {
   return { name, type, description, priority: 1 };
+}
+
+/** Of kinds of which no more is shown than when they were made. */
+export const CREATED_COLUMNS: readonly Column[] = [NAME_COLUMN, column('Created At', 'date', 'When it was created.')];
+
+export function createdCells({ metadata }: KubeObject): readonly Cell[] {
+  return [metadata.name ?? '', metadata.creationTimestamp ?? null];
 }
 
 /** Upstream's stand-in for nothing. */

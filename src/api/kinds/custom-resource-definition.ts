@@ -5,7 +5,7 @@
  */
 import type { KubeObject } from '../object.ts';
 import { defineResource, type Resource } from '../resource.ts';
-import { column, NAME_COLUMN } from './columns.ts';
+import { CREATED_COLUMNS, createdCells } from './columns.ts';
 
 export const customResourceDefinitionResource: Resource = defineResource<KubeObject>({
   id: 'customresourcedefinitions.apiextensions.k8s.io',
@@ -22,8 +22,8 @@ export const customResourceDefinitionResource: Resource = defineResource<KubeObj
     why: 'custom resources are not supported by this release of Skerry: there are no CustomResourceDefinitions, and none can be made; use the kinds that `kubectl api-resources` lists',
   },
   fields: {},
-  columns: [NAME_COLUMN, column('Created At', 'date', 'When it was created.')],
-  cells: ({ metadata }) => [metadata.name ?? '', metadata.creationTimestamp ?? null],
+  columns: CREATED_COLUMNS,
+  cells: createdCells,
   subresources: {},
   strategy: { default: (object) => object, validate: () => [], unconditionalUpdate: false },
 });

@@ -4,7 +4,7 @@ import type { ClusterRole } from '../../generated/types.ts';
 import { defineResource, type Resource } from '../../resource.ts';
 import { at } from '../blank.ts';
 import { NO_ERRORS } from '../check.ts';
-import { column, NAME_COLUMN } from '../columns.ts';
+import { CREATED_COLUMNS, createdCells } from '../columns.ts';
 import { validateLabelSelector } from '../workload/validate-selector.ts';
 import { RBAC_GROUP, validateRules } from './rules.ts';
 
@@ -21,8 +21,8 @@ export const clusterRoleResource: Resource = defineResource<ClusterRole>({
   namespaced: false,
   versions: [{ version: 'v1', definition: 'io.k8s.api.rbac.v1.ClusterRole' }],
   fields: {},
-  columns: [NAME_COLUMN, column('Created At', 'date', 'When it was created.')],
-  cells: ({ metadata }) => [metadata.name ?? '', metadata.creationTimestamp ?? null],
+  columns: CREATED_COLUMNS,
+  cells: createdCells,
   subresources: {},
   strategy: {
     default: (role) => role,

@@ -1,7 +1,7 @@
 /** Roles (rbac.authorization.k8s.io): what may be done in one namespace. */
 import type { Role } from '../../generated/types.ts';
 import { defineResource, type Resource } from '../../resource.ts';
-import { column, NAME_COLUMN } from '../columns.ts';
+import { CREATED_COLUMNS, createdCells } from '../columns.ts';
 import { RBAC_GROUP, validateRules } from './rules.ts';
 
 export type { Role } from '../../generated/types.ts';
@@ -17,8 +17,8 @@ export const roleResource: Resource = defineResource<Role>({
   namespaced: true,
   versions: [{ version: 'v1', definition: 'io.k8s.api.rbac.v1.Role' }],
   fields: {},
-  columns: [NAME_COLUMN, column('Created At', 'date', 'When it was created.')],
-  cells: ({ metadata }) => [metadata.name ?? '', metadata.creationTimestamp ?? null],
+  columns: CREATED_COLUMNS,
+  cells: createdCells,
   subresources: {},
   strategy: {
     default: (role) => role,
