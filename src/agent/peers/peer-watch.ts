@@ -4,7 +4,7 @@ import { sleep, type Clock } from '#lib/clock.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
 import { createRunner, type Runner } from '#lib/runner.ts';
-import type { LanRoutes } from '#net/routes/lan-routes.ts';
+import type { LanRoute, LanRoutes } from '#net/routes/lan-routes.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { PeerPath } from '../services/service-model.ts';
 import { isSettled, planPaths, whomToAsk } from './plan-paths.ts';
@@ -51,8 +51,8 @@ export function createPeerWatch({ ledger, routes, ownAddresses, found, clock, id
   let stopListening = (): void => undefined;
   let nextMs = Number.NEGATIVE_INFINITY;
   let before = '';
-  /** Our routes as the last round has left them. */
-  let left = '';
+  /** Our routes as the last round wanted them: what others do meanwhile is seen at the next glance. */
+  let wanted = '';
   let paths: ReadonlyMap<string, PeerPath> = new Map();
 
   const peersNow = (): readonly PeerItem[] =>
@@ -63,6 +63,7 @@ export function createPeerWatch({ ledger, routes, ownAddresses, found, clock, id
   const round = async (peers: readonly PeerItem[]): Promise<void> => {
     let look = await routes.look(signal);
     if (peers.length === 0 && look.routes.length === 0) {
+      wanted = textOf([]);
       tell(new Map());
       return;
     }
@@ -80,6 +81,7 @@ export function createPeerWatch({ ledger, routes, ownAddresses, found, clock, id
       log.info({ gone: plan.gone, made: plan.made }, 'ways to other nodes have changed');
       await routes.change(plan.gone, plan.made, signal);
     }
+    wanted = textOf(plan.routes);
     tell(plan.paths);
   };
 
@@ -93,12 +95,11 @@ export function createPeerWatch({ ledger, routes, ownAddresses, found, clock, id
   const run = async (): Promise<number> => {
     const peers = peersNow();
     const text = canonicalText([peers, ownAddresses()]);
-    if (text !== before || clock.monotonic() >= nextMs || (await routes.glance()) !== left) {
+    if (text !== before || clock.monotonic() >= nextMs || textOf(await routes.glance()) !== wanted) {
       // What fails is done again.
       nextMs = Number.NEGATIVE_INFINITY;
       before = text;
       await round(peers);
-      left = await routes.glance();
       const isWell = [...paths.values()].every((path) => path === 'found');
       nextMs = clock.monotonic() + (isWell ? WELL_MS : MISSING_MS) * (0.9 + ids.random() * 0.2);
     }
@@ -123,4 +124,11 @@ export function createPeerWatch({ ledger, routes, ownAddresses, found, clock, id
       runner?.signal(KEY);
     },
   };
+}
+
+function textOf(routes: readonly LanRoute[]): string {
+  return routes
+    .map(({ cidr, via, device }) => `${cidr} via ${via} dev ${device}`)
+    .sort()
+    .join();
 }

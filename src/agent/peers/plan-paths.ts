@@ -10,6 +10,8 @@ import type { PeerPath } from '../services/service-model.ts';
  */
 export type PathPlan = {
   readonly paths: ReadonlyMap<string, PeerPath>;
+  /** What stands once `gone` is gone and `made` is made. */
+  readonly routes: readonly LanRoute[];
   readonly gone: readonly LanRoute[];
   readonly made: readonly LanRoute[];
 };
@@ -58,6 +60,7 @@ export function planPaths(peers: readonly PeerItem[], asked: readonly Asked[], l
   const isWanted = (route: LanRoute) => isSame(route, wanted.get(route.cidr));
   return {
     paths,
+    routes: [...wanted.values()],
     gone: look.routes.filter((route) => !isWanted(route)),
     made: [...wanted.values()].filter((route) => !look.routes.some((standing) => isSame(standing, route))),
   };

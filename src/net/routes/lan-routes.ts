@@ -3,15 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { hasCode } from '#lib/error.ts';
 import { runCommand, type Command } from '../wire/command.ts';
 import { LAN_ROUTES } from '../wire/rules.ts';
-import { parseLook, type LanLook } from './parse-look.ts';
+import { parseLook, parseRouteTable, type LanLook } from './parse-look.ts';
 
 /**
  * What the kernel knows of this machine's neighbours, and routes to the pods behind them. Mechanism: whom to ask and what to route is decided in
  * src/agent/peers. Only routes that are marked as ours are ever seen or touched.
  */
 export type LanRoutes = {
-  /** Ours as a text, another one whenever one has come or gone. No process is started for it: cheap enough to ask every other second. */
-  readonly glance: () => Promise<string>;
+  /** Ours. No process is started for it: cheap enough to ask every other second. */
+  readonly glance: () => Promise<readonly LanRoute[]>;
   readonly look: (signal: AbortSignal) => Promise<LanLook>;
   /** Has the kernel ask these by ARP, now: what comes of it is seen by the next looks. */
   readonly ask: (neighbours: readonly Asked[], signal: AbortSignal) => Promise<void>;
@@ -31,16 +31,11 @@ const METRIC = '1084';
 const DISCARD_PORT = 9;
 
 const ROUTES_FILE = '/proc/net/route';
-/** Its columns are device, destination, gateway, flags, references, uses, metric and more. */
-const METRIC_COLUMN = 6;
 
 /** `knock`: sends something to each of these addresses, whatever comes of it. Both this and `routesFile` are of where `run` runs. */
 export function createLanRoutes(run: Command = runCommand, knock: Knock = sendDatagrams, routesFile = ROUTES_FILE): LanRoutes {
   return {
-    glance: async () => {
-      const lines = (await readFile(routesFile, 'utf8')).split('\n');
-      return lines.filter((line) => line.split('\t')[METRIC_COLUMN] === METRIC).join('\n');
-    },
+    glance: async () => parseRouteTable(await readFile(routesFile, 'utf8'), METRIC),
     look: async (signal) => {
       const ip = (...args: string[]) => run('ip', args, '', signal);
       const [addresses, neighbours, routes, defaults] = await Promise.all([

@@ -71,3 +71,20 @@ export function parseLook(addresses: string, neighbours: string, routes: string,
     }),
   };
 }
+
+/** From /proc/net/route, where addresses are numbers of the machine's own byte order: every board of ours is little-endian. */
+export function parseRouteTable(text: string, metric: string): readonly LanRoute[] {
+  return text.split('\n').flatMap((line) => {
+    const [device = '', destination = '', gateway = '', , , , itsMetric, mask = ''] = line.split('\t');
+    if (itsMetric !== metric) return [];
+    return [{ cidr: `${dotted(destination)}/${ones(mask)}`, via: dotted(gateway), device }];
+  });
+}
+
+function dotted(hex: string): string {
+  return [...Buffer.from(hex, 'hex').reverse()].join('.');
+}
+
+function ones(mask: string): number {
+  return BigInt(`0x${mask}`).toString(2).replaceAll('0', '').length;
+}
