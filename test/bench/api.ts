@@ -49,3 +49,7 @@ export function createApi(kubeconfig: string, connections: number, token?: strin
     },
   };
 }
+
+export function expectOk({ status, text }: { readonly status: number; readonly text: string }): void {
+  if (status >= 300) throw new Error(`HTTP ${status}: ${text.slice(0, 300)}`);
+}

@@ -3,7 +3,7 @@ import { PROGRAM, createLab, type Lab } from '../../scripts/lab/lab.ts';
 import { run, waitFor } from '../../scripts/lab/exec.ts';
 import { DNS, LAB, ensure } from '../../scripts/lab/requirements.ts';
 import type { Host } from '../../scripts/lab/host.ts';
-import { createApi, type Api } from './api.ts';
+import { createApi, expectOk, type Api } from './api.ts';
 import { busyNode } from './busy-node.ts';
 import { measureDns } from './dns.ts';
 import { measureExecutable } from './executable.ts';
@@ -223,10 +223,6 @@ async function rates(work: (turn: number) => Promise<void>): Promise<number> {
   const runs: number[] = [];
   for (let turn = 0; turn < 3; turn++) runs.push(await throughput(REQUESTS, CLIENTS, work));
   return median(runs);
-}
-
-function expectOk({ status, text }: { readonly status: number; readonly text: string }): void {
-  if (status >= 300) throw new Error(`HTTP ${status}: ${text.slice(0, 300)}`);
 }
 
 function memory(

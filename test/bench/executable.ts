@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { gzipFile } from '../../build/release/gzip.ts';
 import { end, run, tryRun, waitFor } from '../../scripts/lab/exec.ts';
+import { createApi, expectOk } from './api.ts';
 import { memoryOf } from './memory.ts';
 import { createQuietDisk, type QuietDisk } from './quiet-disk.ts';
-import { median, row, type Row } from './statistics.ts';
+import { median, row, throughput, type Row } from './statistics.ts';
 import { kubectl } from '../support/kubectl.ts';
 
 /** The executable by itself, beside the same program run from the checkout, and beside a bare Node. */
@@ -14,12 +15,28 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const CHECKOUT = join(ROOT, 'scripts/skerry');
 const TURNS = 20;
 const IDLE_MS = 30_000;
+/** V8's own, in place of the one that is baked in (build/executable/pack.ts); the other flags there have nothing to do with requests. */
+const AS_V8_HAS_IT = '--node-options=--min-semi-space-size=1';
+const CLIENTS = 32;
+const REQUESTS = { GET: 1_000, PUT: 500 } as const;
+const PAIRS = 3;
+const ROUNDS = 30;
+const WARM = 10;
+/** Many, so that no two requests that are under way change the same one. */
+const OBJECTS = 500;
+/** Two equal servers differ by that much here. */
+const NOISE = 0.03;
 
 export async function measureExecutable(program: string): Promise<readonly Row[]> {
   const work = mkdtempSync(join(tmpdir(), 'bench-'));
   const disk = await createQuietDisk();
   try {
-    return [await download(program, work), ...(await starts(program, work)), ...(await memory(program, work, disk))];
+    return [
+      await download(program, work),
+      ...(await starts(program, work)),
+      ...(await bakedFlags(program, work)),
+      ...(await memory(program, work, disk)),
+    ];
   } finally {
     await disk.remove();
     rmSync(work, { recursive: true, force: true });
@@ -102,6 +119,56 @@ async function starts(program: string, work: string): Promise<readonly Row[]> {
       `from sources ${ms(median(fromSources.slice(1)))}`,
     ),
   ];
+}
+
+/**
+ * Servers in pairs and by short turns, so that both of a pair meet the same machine: what one run of the same program differs from the next is more than what the
+ * flags do. The first turns, in which code gets warm, are not counted.
+ */
+async function bakedFlags(program: string, work: string): Promise<readonly Row[]> {
+  const ratios: { readonly GET: number[]; readonly PUT: number[] } = { GET: [], PUT: [] };
+  for (let pair = 0; pair < PAIRS; pair += 1) {
+    const baked = await busyServer(program, join(work, `baked-${pair}`));
+    const without = await busyServer(program, join(work, `without-${pair}`), AS_V8_HAS_IT);
+    for (let round = 0; round < ROUNDS; round += 1)
+      for (const method of ['GET', 'PUT'] as const) {
+        const rates = new Map<BusyServer, number>();
+        for (const server of round % 2 === 0 ? [baked, without] : [without, baked]) rates.set(server, await server.rate(method));
+        if (round >= WARM) ratios[method].push((rates.get(baked) ?? Number.NaN) / (rates.get(without) ?? Number.NaN));
+      }
+    await baked.stop();
+    await without.stop();
+  }
+  return (['GET', 'PUT'] as const).map((method) => {
+    const ratio = median(ratios[method]);
+    const what = `${method}s with the baked flags, p50 of ${ratios[method].length} pairs`;
+    return row(what, `${ratio.toFixed(2)} ×`, '≥ 1 × without', ratio >= 1 - NOISE, 'the same without them');
+  });
+}
+
+type BusyServer = Awaited<ReturnType<typeof busyServer>>;
+
+async function busyServer(program: string, dataDir: string, ...flags: readonly string[]) {
+  const { child, kubeconfig } = await serve([program], dataDir, '--no-agent', ...flags);
+  const api = createApi(kubeconfig, CLIENTS);
+  const path = '/api/v1/namespaces/default/configmaps';
+  // The time makes each a change.
+  const body = (turn: number) => ({
+    kind: 'ConfigMap',
+    metadata: { name: `config-${turn % OBJECTS}` },
+    data: { at: String(performance.now()) },
+  });
+  for (let turn = 0; turn < OBJECTS; turn += 1) expectOk(await api.call('POST', path, body(turn)));
+  return {
+    rate: async (method: keyof typeof REQUESTS) =>
+      throughput(REQUESTS[method], CLIENTS, async (turn) =>
+        expectOk(await api.call(method, `${path}/config-${turn % OBJECTS}`, method === 'PUT' ? body(turn) : undefined)),
+      ),
+    stop: async () => {
+      await api.close();
+      await end(child);
+    },
+  };
 }
 
 async function memory(program: string, work: string, disk: QuietDisk): Promise<readonly Row[]> {
