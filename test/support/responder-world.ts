@@ -69,7 +69,7 @@ export function responderWorld(names: NameSet, outside: Outside = () => undefine
   const respond = createResponder(index, forwarder, all);
   const ask = (name: string, options: AskOptions = {}, transport: Transport = 'udp', client = '10.32.0.9') => {
     let answer: Buffer | undefined;
-    respond(question(name, options), transport, client, (bytes) => (answer = bytes));
+    respond(question(name, options), transport, client, (...parts) => (answer = joined(parts)));
     return { said: () => (answer === undefined ? undefined : told(answer)), bytes: () => answer };
   };
   const answerSoon = async (name: string, options: AskOptions = {}, withinMs = 0) => {
@@ -90,6 +90,10 @@ export function responderWorld(names: NameSet, outside: Outside = () => undefine
     all,
     isProbe: (line: string) => line.includes('probe.'),
   };
+}
+
+export function joined(parts: readonly (Buffer | undefined)[]): Buffer {
+  return Buffer.concat(parts.filter((part) => part !== undefined));
 }
 
 export const group = (...records: readonly DnsRecord[]) => records;

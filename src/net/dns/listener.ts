@@ -64,7 +64,10 @@ export class Listener {
       const socket = createSocket({ type: 'udp4', reuseAddr: true, lookup: (host, _options, found) => found(null, host, 4) });
       socket.on('message', (message, from) => {
         // From port 0, as only forged ones are, nothing can be answered: Node throws if one tries.
-        if (from.port !== 0) respond(message, 'udp', from.address, (answer) => this.udp?.send(answer, from.port, from.address));
+        if (from.port === 0) return;
+        respond(message, 'udp', from.address, (answer, rest) =>
+          this.udp?.send(rest === undefined ? answer : [answer, rest], from.port, from.address),
+        );
       });
       socket.once('error', (cause) => {
         socket.close();

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { question, questionOf, told, type AskOptions } from '../../../test/support/dns-message.ts';
-import { NAMES, SOA, ZONES, group, responderWorld } from '../../../test/support/responder-world.ts';
+import { NAMES, SOA, ZONES, group, joined, responderWorld } from '../../../test/support/responder-world.ts';
 import type { Transport } from './answer.ts';
 import { keyOfName } from './name.ts';
 import type { DnsRecord, NameSet } from './record.ts';
@@ -160,7 +160,7 @@ test('what is no question it answers', () => {
   const { ask, respond } = responderWorld(NAMES);
   const said = (message: Buffer) => {
     let answer = 'nothing';
-    respond(message, 'udp', '10.32.0.9', (bytes) => (answer = told(bytes)));
+    respond(message, 'udp', '10.32.0.9', (...parts) => (answer = told(joined(parts))));
     return answer;
   };
   const good = question('web.default.svc.c.test');
@@ -207,7 +207,7 @@ test('never: an exception, more than one answer, or one that is no message, what
   fc.assert(
     fc.property(message, (bytes) => {
       const answers: Buffer[] = [];
-      respond(bytes, 'udp', '10.32.0.9', (answer) => answers.push(answer));
+      respond(Buffer.from(bytes), 'udp', '10.32.0.9', (...parts) => answers.push(joined(parts)));
       expect(answers.length).toBeLessThanOrEqual(1);
       for (const answer of answers) {
         told(answer);

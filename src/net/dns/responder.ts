@@ -9,8 +9,13 @@ import { unpack, type Unpacked } from './reply.ts';
 import type { Upstreams } from './upstreams.ts';
 import { CLASS_IN, FLAG, RCODE, TYPE } from './wire.ts';
 
-/** A message in, at most one message out; of its own names at once, of others when it is known. Never throws, whatever the message. `client`: an address. */
-export type Respond = (message: Buffer, transport: Transport, client: string, send: (answer: Buffer) => void) => void;
+/**
+ * A message in, at most one message out, in one part or two; of its own names at once, of others when it is known. Never throws, whatever the message, which it may write over.
+ * `client`: an address.
+ */
+export type Respond = (message: Buffer, transport: Transport, client: string, send: Send) => void;
+
+export type Send = (answer: Buffer, rest?: Buffer) => void;
 
 /** An alias that leads to an alias, and so on. */
 const ALIASES_MAX = 8;
@@ -23,7 +28,7 @@ export function createResponder(
   const answers = new KnownAnswers(index);
   let turn = 0;
 
-  const forward = (query: Query, transport: Transport, client: string, send: (answer: Buffer) => void) => {
+  const forward = (query: Query, transport: Transport, client: string, send: Send) => {
     // Who only wants to hear what we happen to know learns what others on this node have asked.
     if ((query.flags & FLAG.wanted) === 0) return send(failure(query, RCODE.refused));
     const question = questionOf(query, query.key);
@@ -73,7 +78,7 @@ export function createResponder(
 
   return (message, transport, client, send) => {
     const known = transport === 'udp' ? answers.find(message) : undefined;
-    if (known !== undefined) return send(known);
+    if (known !== undefined) return send(...known);
     const query = parseQuery(message);
     if (query === undefined) return;
     if (isRefused(query)) return send(failure(query, query.rcode));
@@ -87,7 +92,7 @@ export function createResponder(
     const rcode = found.kind === 'none' && !found.exists ? RCODE.nameError : RCODE.noError;
     const answer = answerOf(query, transport, rcode, found.body, turn);
     // Records that change places do so at each answer.
-    if (transport === 'udp' && found.body.rotating <= 1) answers.keep(message, answer);
+    if (transport === 'udp' && found.body.rotating <= 1) answers.keep(message, query.end, answer);
     send(answer);
   };
 }
