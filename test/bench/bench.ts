@@ -7,6 +7,7 @@ import { createApi, expectOk, type Api } from './api.ts';
 import { busyNode } from './busy-node.ts';
 import { measureDns } from './dns.ts';
 import { measureExecutable } from './executable.ts';
+import { measureLan } from './lan.ts';
 import { findPid, memoryOf } from './memory.ts';
 import { measureServices } from './services.ts';
 import { median, printTable, row, throughput, type Row } from './statistics.ts';
@@ -31,7 +32,7 @@ const TOOLS = [...LAB, ...DNS, { program: 'mkfs.ext4', package: 'e2fsprogs' }];
 const rows: Row[] = [];
 
 await ensure(TOOLS, (text) => console.log(text));
-rows.push(...(await measureExecutable(PROGRAM)), ...(await measureServices()), ...(await measureDns()));
+rows.push(...(await measureExecutable(PROGRAM)), ...(await measureServices()), ...(await measureDns()), ...(await measureLan()));
 const lab = await createLab({ nodes: 1 });
 try {
   await bench(lab);
