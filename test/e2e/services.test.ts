@@ -104,17 +104,23 @@ describe.each(BACKENDS)('services by %s', (backend) => {
 
   test('the client is kept: only endpoints of this node for who comes from outside, all for who is inside', async () => {
     const { peers, ensure } = world;
-    const way = { nodePort: 30_080, externalIps: [NODE], keepsClient: true };
-    await ensure(tcp([FAR], { ...way, external: [A] }));
+    const way = { nodePort: 30_080, externalIps: [NODE], shortcut: [FAR] };
+    // Both policies are Local: at the cluster IP everybody has this node's, at the others who is inside has all.
+    await ensure(tcp([A], way));
+    expect(await peers.b.fetch(VIP, 80)).toBe(`a ${B.address}`);
     expect(await peers.client.fetch(NODE, 30_080)).toBe(`a ${CLIENT}`);
     expect(await peers.client.fetch(NODE, 80)).toBe(`a ${CLIENT}`);
     expect(await peers.b.fetch(NODE, 30_080)).toBe(`far ${B.address}`);
     expect(await peers.host.fetch(NODE, 80)).toContain('far ');
     // A balancer looks elsewhere when it hears nothing.
-    await ensure(tcp([FAR], { ...way, external: [] }));
+    await ensure(tcp([], way));
+    await checkRefused('b', VIP, 80);
     expect(await peers.client.fetch(NODE, 30_080)).toBe('silence');
     expect(await peers.client.fetch(NODE, 80)).toBe('silence');
     expect(await peers.b.fetch(NODE, 30_080)).toBe(`far ${B.address}`);
+    // Where there is none on any node, none is to be looked for.
+    await ensure(tcp([], { ...way, shortcut: [] }));
+    for (const who of ['client', 'b', 'host'] as const) await checkRefused(who, NODE, 30_080);
   });
 
   test('where nobody answers, it is told at once', async () => {

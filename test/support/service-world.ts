@@ -62,7 +62,6 @@ const PORT: ServicePortRules = {
   externalIps: [],
   internal: [],
   external: [],
-  keepsClient: false,
 };
 
 export function tcp(internal: ServicePortRules['internal'], more: Partial<ServicePortRules> = {}): ServicePortRules {

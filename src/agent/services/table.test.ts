@@ -43,7 +43,7 @@ function check(services: readonly KnownService[], expected: readonly string[], m
         ...(port.nodePort === undefined ? [] : [`node port ${port.nodePort}`]),
         ...port.externalIps.map((address) => `at ${address}`),
         ...(port.external.length === 0 ? [] : [`outside → ${text(port.external)}`]),
-        ...(port.keepsClient ? ['keeps the client'] : []),
+        ...(port.shortcut === undefined ? [] : [`but inside → ${text(port.shortcut)}`]),
         ...(port.affinitySeconds === undefined ? [] : [`affinity ${port.affinitySeconds} s`]),
       ].join('; '),
     ),
@@ -72,7 +72,22 @@ test('which ports lead where', () => {
   check([service('web', { ports: [TCP], clusterIP: 'None' }), service('x', { type: 'ExternalName', externalName: 'y' })], []);
   check(
     [service('web', { type: 'NodePort', ports: [{ ...TCP, nodePort: 30080 }], externalTrafficPolicy: 'Local' })],
-    ['default/web 10.96.0.7:80/tcp → 10.32.0.2:9000,10.32.1.2:9000; node port 30080; outside → 10.32.0.2:9000; keeps the client'],
+    [
+      'default/web 10.96.0.7:80/tcp → 10.32.0.2:9000,10.32.1.2:9000; node port 30080; outside → 10.32.0.2:9000; but inside → 10.32.0.2:9000,10.32.1.2:9000',
+    ],
+  );
+  check(
+    [
+      service('web', {
+        type: 'NodePort',
+        ports: [{ ...TCP, nodePort: 30080 }],
+        externalTrafficPolicy: 'Local',
+        internalTrafficPolicy: 'Local',
+      }),
+    ],
+    [
+      'default/web 10.96.0.7:80/tcp → 10.32.0.2:9000; node port 30080; outside → 10.32.0.2:9000; but inside → 10.32.0.2:9000,10.32.1.2:9000',
+    ],
   );
   check([service('kubernetes', { ports: [{ port: 443 }] })], ['default/kubernetes 10.96.0.7:443/tcp → 169.254.20.10:6444']);
 });

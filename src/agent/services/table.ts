@@ -86,7 +86,9 @@ function partOf({ item, endpoints }: KnownService, context: TableContext): Part 
           : {}),
         internal: isApi(item) ? [context.api] : internal,
         external: isOutside ? backends(chooseEndpoints(endpoints, policyOf(spec.externalTrafficPolicy)), name, protocol) : [],
-        keepsClient: isOutside && spec.externalTrafficPolicy === 'Local',
+        ...(isOutside && spec.externalTrafficPolicy === 'Local'
+          ? { shortcut: backends(chooseEndpoints(endpoints, 'Cluster'), name, protocol) }
+          : {}),
       },
     ];
   });

@@ -25,8 +25,8 @@ export const NOT_NODE_ADDRESSES = ['127.0.0.0/8', '169.254.0.0/16'] as const;
 export function localBackends(ports: readonly ServicePortRules[], podCidr: string): readonly string[] {
   const network = parseCidr(podCidr);
   const addresses = new Set<string>();
-  for (const { internal, external } of ports)
-    for (const backends of [internal, external]) for (const { address } of backends) addresses.add(address);
+  for (const { internal, external, shortcut = [] } of ports)
+    for (const backends of [internal, external, shortcut]) for (const { address } of backends) addresses.add(address);
   // The whole parts of the network as text: most addresses are other nodes'.
   const start = podCidr.split('.', Math.min(3, Math.floor((network?.prefix ?? 0) / 8))).join('.');
   return [...addresses].filter((text) => {

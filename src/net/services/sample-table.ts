@@ -7,7 +7,7 @@ const BACKENDS = [
   { address: '10.32.0.2', port: 8080 },
 ];
 
-const PORT = { port: 80, externalIps: [], internal: BACKENDS, external: BACKENDS, keepsClient: false } as const;
+const PORT = { port: 80, externalIps: [], internal: BACKENDS, external: BACKENDS } as const;
 
 export const SAMPLE_TABLE: ServiceTable = {
   serviceCidr: '10.96.0.0/16',
@@ -16,7 +16,7 @@ export const SAMPLE_TABLE: ServiceTable = {
   address: SERVICE_ADDRESS,
   ports: [
     { ...PORT, key: 'sample/tcp', protocol: 'tcp', clusterIp: '10.96.0.10', externalIps: ['192.0.2.1'], nodePort: 30080 },
-    { ...PORT, key: 'sample/udp', protocol: 'udp', clusterIp: '10.96.0.11', nodePort: 30081, external: [], keepsClient: true },
+    { ...PORT, key: 'sample/udp', protocol: 'udp', clusterIp: '10.96.0.11', nodePort: 30081, external: [], shortcut: BACKENDS },
     { ...PORT, key: 'sample/sticky', protocol: 'tcp', clusterIp: '10.96.0.12', affinitySeconds: 10_800 },
   ],
   redirects: [{ protocol: 'tcp', port: 53, toPort: 5353 }],

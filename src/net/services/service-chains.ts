@@ -63,24 +63,28 @@ function isFirst(): (way: Way) => boolean {
 function redirectPort({ protocol, port, toPort }: Redirect, { address }: ServiceTable): ServicePortRules {
   const internal = [{ address, port: toPort }];
   const key = `redirect ${port}`;
-  return { key, protocol, port, clusterIp: address, externalIps: [], internal, external: [], keepsClient: false };
+  return { key, protocol, port, clusterIp: address, externalIps: [], internal, external: [] };
 }
 
 function portChains(port: ServicePortRules): { readonly chains: readonly LeadingChain[]; readonly ways: readonly Way[] } {
-  const { protocol, clusterIp, externalIps, nodePort, keepsClient } = port;
+  const { protocol, clusterIp, externalIps, nodePort, internal, external, shortcut } = port;
   const name = portName(port);
-  const inside = port.internal.length === 0 ? undefined : `i-${name}`;
   const isReachable = nodePort !== undefined || externalIps.length > 0;
-  const isAlike = !keepsClient && isSame(port.internal, port.external);
-  const insideTo = keepsClient ? inside : undefined;
-  const hasOwn = isReachable && !isAlike && (port.external.length > 0 || insideTo !== undefined);
-  const outside = hasOwn ? `x-${name}` : isAlike ? inside : undefined;
-  const otherwise = keepsClient ? 'drop' : 'refuse';
+  const chains = new Map<string, LeadingChain>();
+  /** Of the same backends there is one chain. */
+  const to = (letter: string, backends: readonly Backend[], insideTo?: string): string | undefined => {
+    if (backends.length === 0 && insideTo === undefined) return undefined;
+    const same = [...chains.values()].find((made) => made.insideTo === insideTo && isSame(made.backends, backends));
+    const made = same ?? chain(port, `${letter}-${name}`, backends, insideTo);
+    chains.set(made.name, made);
+    return made.name;
+  };
+  const inside = to('i', internal);
+  const insideTo = isReachable && shortcut !== undefined ? to('s', shortcut) : undefined;
+  const outside = isReachable ? to('x', external, insideTo) : undefined;
+  const otherwise = insideTo === undefined ? 'refuse' : 'drop';
   return {
-    chains: [
-      ...(inside === undefined ? [] : [chain(port, inside, port.internal, undefined)]),
-      ...(hasOwn && outside !== undefined ? [chain(port, outside, port.external, insideTo)] : []),
-    ],
+    chains: [...chains.values()],
     ways: [
       { address: clusterIp, protocol, port: port.port, to: inside, otherwise: undefined },
       ...externalIps.map((address) => ({ address, protocol, port: port.port, to: outside, otherwise }) as const),

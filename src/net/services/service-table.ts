@@ -32,10 +32,13 @@ export type ServicePortRules = {
   readonly affinitySeconds?: number;
   /** For connections to the cluster IP. None: refused at once. */
   readonly internal: readonly Backend[];
-  /** For connections to the node port and to external addresses. None: refused at once, but dropped with `keepsClient`, so that a balancer looks elsewhere. */
+  /** For connections to the node port and to external addresses. None: refused at once. */
   readonly external: readonly Backend[];
-  /** externalTrafficPolicy Local: the pod sees the client's address. */
-  readonly keepsClient: boolean;
+  /**
+   * externalTrafficPolicy Local, which is for who comes from outside: what pods and the node itself have at those places, as if they had gone out to a
+   * balancer, whatever internalTrafficPolicy says. Others whom `external` does not serve are dropped, so that a balancer looks elsewhere.
+   */
+  readonly shortcut?: readonly Backend[];
 };
 
 export type Backend = { readonly address: string; readonly port: number };

@@ -1,4 +1,4 @@
-import { assert, constantFrom, integer, property, subarray, tuple, uniqueArray } from 'fast-check';
+import { assert, constantFrom, integer, option, property, subarray, tuple, uniqueArray } from 'fast-check';
 import { expect, test } from 'vitest';
 import { difference, NO_RULES, type Ruleset } from './ruleset.ts';
 import { createIptablesRules } from './iptables-rules.ts';
@@ -19,8 +19,8 @@ const aPort = tuple(
   subarray(BACKENDS),
   subarray(BACKENDS),
   constantFrom(undefined, 60),
-  constantFrom(true, false),
-).map(([at, protocol, internal, external, seconds, keepsClient]): ServicePortRules => ({
+  option(subarray(BACKENDS), { nil: undefined }),
+).map(([at, protocol, internal, external, seconds, shortcut]): ServicePortRules => ({
   key: `default/service-${at}`,
   protocol,
   port: 80,
@@ -30,7 +30,7 @@ const aPort = tuple(
   ...(seconds === undefined ? {} : { affinitySeconds: seconds }),
   internal,
   external,
-  keepsClient,
+  ...(shortcut === undefined ? {} : { shortcut }),
 }));
 const aTable = uniqueArray(aPort, { maxLength: 6, selector: ({ key, protocol }) => key + protocol }).map(
   (ports): ServiceTable => ({ ...SAMPLE_TABLE, ports }),
@@ -111,7 +111,6 @@ test.each(WAYS)('%s: of two services after one node port the first has it, and t
     nodePort: 30_080,
     internal: BACKENDS.slice(0, name.length),
     external: BACKENDS.slice(0, name.length),
-    keepsClient: false,
   });
   const chainOf = (...ports: readonly ServicePortRules[]) => {
     const { elements } = rules({ ...SAMPLE_TABLE, ports }, NO_ZONES);
@@ -133,7 +132,6 @@ test('one endpoint more is three lines for nft, and two chains’ worth for ipta
     externalIps: [],
     internal: BACKENDS.slice(0, endpoints),
     external: [],
-    keepsClient: false,
   });
   const text = (rules: RulesTool['rules'], write: typeof nftChange) => {
     const [from, to] = [1, 2].map((count) => rules({ ...SAMPLE_TABLE, redirects: [], ports: [port(count)] }, NO_ZONES));

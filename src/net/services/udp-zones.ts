@@ -19,10 +19,10 @@ export function udpFrontends(table: ServiceTable): UdpFrontends {
   return new Map(
     table.ports
       .filter(({ protocol }) => protocol === 'udp')
-      .flatMap(({ port, clusterIp, externalIps, nodePort, internal, external }) => [
+      .flatMap(({ port, clusterIp, externalIps, nodePort, internal, external, shortcut = [] }) => [
         [`${clusterIp}:${port}`, internal.map(textOf)] as const,
-        ...externalIps.map((address) => [`${address}:${port}`, [...external, ...internal].map(textOf)] as const),
-        ...(nodePort === undefined ? [] : [[`*:${nodePort}`, [...external, ...internal].map(textOf)] as const]),
+        ...externalIps.map((address) => [`${address}:${port}`, [...external, ...shortcut].map(textOf)] as const),
+        ...(nodePort === undefined ? [] : [[`*:${nodePort}`, [...external, ...shortcut].map(textOf)] as const]),
       ]),
   );
 }
