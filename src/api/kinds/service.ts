@@ -47,10 +47,11 @@ export const serviceResource: Resource = defineResource<Service>({
   },
 });
 
+/** A number is claimed as TCP's whatever protocols use it, so that of two services that ask for it at once one is refused. */
 function serviceClaims({ spec }: Service): readonly string[] {
   const addresses = (spec?.clusterIPs ?? []).filter((ip) => ip !== '' && ip !== 'None');
   const ports = (spec?.ports ?? []).flatMap(({ nodePort = 0, protocol = 'TCP' }) =>
-    nodePort === 0 ? [] : [`node-port/${nodePort}/${protocol}`],
+    nodePort === 0 ? [] : [`node-port/${nodePort}/TCP`, `node-port/${nodePort}/${protocol}`],
   );
   const check = spec?.healthCheckNodePort ?? 0;
   return [

@@ -104,17 +104,12 @@ function claimTaken(resource: Resource, name: string, claim: string, next: KubeO
     {
       reason: 'FieldValueInvalid',
       field: CLAIM_FIELDS[sort] ?? 'spec',
-      message: `Invalid value: ${claimText(claim)}: ${ALREADY_ALLOCATED}`,
+      message: `Invalid value: ${JSON.stringify(claim.slice(claim.indexOf('/') + 1))}: ${ALREADY_ALLOCATED}`,
     },
   ]);
 }
 
 export const ALREADY_ALLOCATED = 'provided value is already allocated';
-
-/** What of a claim stands in the field, as messages show it. */
-export function claimText(claim: string): string {
-  return JSON.stringify(claim.slice(claim.indexOf('/') + 1));
-}
 
 const CLAIM_FIELDS: Readonly<Record<string, string>> = {
   'cluster-ip': 'spec.clusterIPs',

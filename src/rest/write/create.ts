@@ -6,7 +6,7 @@ import { rfc3339 } from '#lib/time.ts';
 import { hasCode } from '#lib/error.ts';
 import type { Call } from '../options.ts';
 import { admit, mutate } from './admit.ts';
-import { ALREADY_ALLOCATED, claimText, commitObject, keyOf } from './commit.ts';
+import { ALREADY_ALLOCATED, commitObject, keyOf } from './commit.ts';
 import { checkNamespace } from './place.ts';
 import { withField } from './with-field.ts';
 
@@ -28,8 +28,7 @@ export async function createObject(call: Call, body: KubeObject): Promise<KubeOb
     try {
       return await createOnce(call, body);
     } catch (error) {
-      const again =
-        (generates && isAlreadyExists(error)) || (hasCode(error, 'Invalid') && isAllocated(call, body, error.details));
+      const again = (generates && isAlreadyExists(error)) || (hasCode(error, 'Invalid') && isAllocated(error.details));
       if (!again) throw error;
       if (attempt === ATTEMPTS_MAX) throw generates && isAlreadyExists(error) ? outOfNames(call, body) : error;
     }
@@ -78,13 +77,11 @@ function newMetadata(call: Call, given: ObjectMeta): ObjectMeta {
   };
 }
 
-/** True where the name that is taken was chosen by an allocator: the caller's own choice would be taken the next time, too. */
-function isAllocated(call: Call, body: KubeObject, details: Readonly<Record<string, unknown>>): boolean {
-  const asked = call.resource.strategy.claims?.(body) ?? [];
+/** Somebody else was given it at the same moment: an allocator chooses another the next time, and the caller's own choice is refused in admission's words. */
+function isAllocated(details: Readonly<Record<string, unknown>>): boolean {
   // Sound: details of an Invalid are made by invalidError.
   const causes = (details.causes ?? []) as readonly StatusCause[];
-  const taken = causes.filter(({ message }) => message.endsWith(ALREADY_ALLOCATED));
-  return taken.length > 0 && !asked.some((claim) => taken.some(({ message }) => message.includes(claimText(claim))));
+  return causes.some(({ message }) => message.endsWith(ALREADY_ALLOCATED));
 }
 
 function outOfNames(call: Call, body: KubeObject): unknown {

@@ -199,6 +199,26 @@ describe('node ports', () => {
         'Service "web" is invalid: spec.ports[0].nodePort: Invalid value: 30080: provided port is already allocated',
       );
   });
+  test('of two that ask for one number at once, by whatever protocols, one gets it and the other hears why', async () => {
+    for (const [one, other] of [
+      ['TCP', 'UDP'],
+      ['UDP', 'SCTP'],
+      ['UDP', 'UDP'],
+    ]) {
+      const { create, claims, remove } = await openCluster();
+      const asked = (protocol?: string) => ({ type: 'NodePort', ports: [{ port: 80, protocol, nodePort: 30_080 }] });
+      const made = await Promise.allSettled([
+        create('services', service(asked(one), 'one')),
+        create('services', service(asked(other), 'other')),
+      ]);
+      const refusals = made.flatMap((end) => (end.status === 'fulfilled' ? [] : [statusOf(end.reason).message]));
+      expect(refusals).toEqual([
+        expect.stringMatching(/: spec\.ports\[0\]\.nodePort: Invalid value: 30080: provided port is already allocated$/),
+      ]);
+      await remove('services', made[0]?.status === 'fulfilled' ? 'one' : 'other');
+      expect(claims().filter((claim) => claim.startsWith('node-port'))).toEqual([]);
+    }
+  });
   test('not in the range', () =>
     checkPorts(
       [{ port: 80, nodePort: 29_999 }],
