@@ -1,6 +1,7 @@
 import { SkerryError } from '#lib/error.ts';
 import { seededIds } from '#lib/ids.ts';
 import type { Transport } from '#net/dns/answer.ts';
+import { createClientBudgets } from '#net/dns/client-budgets.ts';
 import type { Exchange } from '#net/dns/exchange.ts';
 import { Forwarder } from '#net/dns/forwarder.ts';
 import { bytesOfKey, textOfKey } from '#net/dns/name.ts';
@@ -66,7 +67,8 @@ export function responderWorld(names: NameSet, outside: Outside = () => undefine
   index.serve(names);
   all.set(upstreams.map((address) => ({ address, port: 53 })));
   const forwarder = new Forwarder(all, clock, signal);
-  const respond = createResponder(index, forwarder, all);
+  const budgets = createClientBudgets(clock);
+  const respond = createResponder(index, forwarder, all, budgets);
   const ask = (name: string, options: AskOptions = {}, transport: Transport = 'udp', client = '10.32.0.9') => {
     let answer: Buffer | undefined;
     respond(question(name, options), transport, client, (...parts) => (answer = joined(parts)));
@@ -85,6 +87,7 @@ export function responderWorld(names: NameSet, outside: Outside = () => undefine
     index,
     forwarder,
     respond,
+    budgets,
     ask,
     answerSoon,
     all,

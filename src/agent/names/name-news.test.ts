@@ -35,4 +35,11 @@ test('what lasts is told once, and once that it is over; what does not last is n
   news.listening(undefined);
   await clock.settle();
   expect(told()).toEqual(['ResolverUnreachable', 'ResolverLoop', 'ResolverReady', 'NameServerFailed', 'NameServerReady']);
+  for (let look = 0; look < 3; look += 1) {
+    news.overdrawn({ client: '10.32.0.9', refused: 70_000 });
+    await clock.advance(TELL_AFTER_MS);
+  }
+  news.overdrawn(undefined);
+  await clock.settle();
+  expect(told().slice(5)).toEqual(['NameQueriesDropped', 'NameQueriesAnswered']);
 });

@@ -1,4 +1,5 @@
 import { DNS_ADDRESS } from '#net/dns/address.ts';
+import { BUDGET_PER_SECOND, FORWARD_COST, type Overdrawn } from '#net/dns/client-budgets.ts';
 import type { ResolverHealth } from '#net/dns/upstreams.ts';
 import { createNodeTrouble, type NodeTroubleOptions, type Trouble } from '../node-trouble.ts';
 
@@ -7,6 +8,8 @@ export type NameNews = {
   readonly resolvers: (health: ResolverHealth) => void;
   /** Why it does not listen; undefined: it does. */
   readonly listening: (why: string | undefined) => void;
+  /** Who asks more than is answered; undefined: nobody. */
+  readonly overdrawn: (who: Overdrawn | undefined) => void;
   /** Whom the node's files name. */
   readonly asked: (nameservers: readonly string[]) => void;
   readonly stop: () => void;
@@ -18,6 +21,7 @@ export function createNameNews(options: NodeTroubleOptions): NameNews {
   let nameservers: readonly string[] = [];
   const resolvers = createNodeTrouble(options, { ...NAMES, healed: 'ResolverReady' });
   const listener = createNodeTrouble(options, { ...NAMES, healed: 'NameServerReady' });
+  const flood = createNodeTrouble(options, { ...NAMES, healed: 'NameQueriesAnswered' });
 
   return {
     resolvers: (health) => {
@@ -34,12 +38,21 @@ export function createNameNews(options: NodeTroubleOptions): NameNews {
           message: `Pods on this node can not resolve names: ${why}. Another program that has the port is found with: ss -lnp '( sport = :53 or sport = :10053 )'`,
         });
     },
+    overdrawn: (who) => {
+      if (who === undefined) flood.well('Nobody asks the node for more names than it answers any more');
+      else
+        flood.trouble({
+          reason: 'NameQueriesDropped',
+          message: `${who.client} asks this node for more names than one client is answered (${BUDGET_PER_SECOND} a second, ${BUDGET_PER_SECOND / FORWARD_COST} of them that other name servers are asked for): ${who.refused} of its questions of the last seconds were dropped. Which pod that is: kubectl get pods -A -o wide`,
+        });
+    },
     asked: (addresses) => {
       nameservers = addresses;
     },
     stop: () => {
       resolvers.stop();
       listener.stop();
+      flood.stop();
     },
   };
 }

@@ -54,6 +54,7 @@ export function createNames(options: NamesOptions): Names {
     ensureAddress: (abort) => ensureOwnAddress(DNS_ADDRESS, abort),
     onResolvers: news.resolvers,
     onListening: news.listening,
+    onOverdrawn: news.overdrawn,
     clock,
     ids,
     log,

@@ -31,6 +31,7 @@ test('its datagrams are its own again as soon as it finds that another program g
     ensureAddress: () => Promise.resolve(),
     onResolvers: () => undefined,
     onListening: (heard) => why.push(heard),
+    onOverdrawn: () => undefined,
     clock,
     ids: seededIds(1),
     log: silentLog,

@@ -3,6 +3,7 @@ import { SkerryError, explain } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
 import { createRunner, type Runner } from '#lib/runner.ts';
+import { createClientBudgets, type Overdrawn } from './client-budgets.ts';
 import { createExchange, type Upstream } from './exchange.ts';
 import { Forwarder } from './forwarder.ts';
 import { Listener } from './listener.ts';
@@ -34,6 +35,8 @@ export type DnsServerOptions = {
   readonly onResolvers: (health: ResolverHealth) => void;
   /** It does not listen, and why; undefined: it does again. */
   readonly onListening: (why: string | undefined) => void;
+  /** Every few seconds: who asked more than is answered since, if anybody did. */
+  readonly onOverdrawn: (who: Overdrawn | undefined) => void;
   readonly clock: Clock;
   readonly ids: Pick<Ids, 'bytes' | 'random' | 'suffix'>;
   readonly log: Log;
@@ -67,7 +70,8 @@ export function createDnsServer(options: DnsServerOptions): DnsServer {
     if (key === asked) isHeard = true;
     return upstreams.cameBack(key);
   };
-  const respond = createResponder(index, new Forwarder(upstreams, clock, signal), { cameBack });
+  const budgets = createClientBudgets(clock);
+  const respond = createResponder(index, new Forwarder(upstreams, clock, signal), { cameBack }, budgets);
   const listener = new Listener({ address, udpPort, tcpPort, respond, lost: () => listening?.signal(KEY), clock });
 
   /** Another program that binds each address there is takes our datagrams; whoever binds last has them. */
@@ -97,6 +101,7 @@ export function createDnsServer(options: DnsServerOptions): DnsServer {
       throw error;
     }
     options.onListening(undefined);
+    options.onOverdrawn(budgets.overdrawn());
     first();
     return CHECK_MS;
   };

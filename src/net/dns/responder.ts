@@ -1,4 +1,5 @@
 import { answerOf, answerWith, failure, type Transport } from './answer.ts';
+import { FORWARD_COST, OWN_COST, type ClientBudgets } from './client-budgets.ts';
 import type { Question } from './exchange.ts';
 import type { Forwarder, Outcome } from './forwarder.ts';
 import { KnownAnswers } from './known-answers.ts';
@@ -24,6 +25,7 @@ export function createResponder(
   index: Pick<RecordIndex, 'find' | 'serial'>,
   forwarder: Pick<Forwarder, 'known' | 'resolve'>,
   upstreams: Pick<Upstreams, 'cameBack'>,
+  budgets: Pick<ClientBudgets, 'spend'>,
 ): Respond {
   const answers = new KnownAnswers(index);
   let turn = 0;
@@ -34,6 +36,7 @@ export function createResponder(
     const question = questionOf(query, query.key);
     const known = forwarder.known(question);
     if (known !== undefined) return send(passedOn(query, transport, known));
+    if (!budgets.spend(client, FORWARD_COST)) return;
     void forwarder
       .resolve(question, client)
       .then((outcome) => send(outcome === undefined ? failure(query, RCODE.serverFailure) : passedOn(query, transport, outcome)));
@@ -85,6 +88,7 @@ export function createResponder(
     if (query.class !== CLASS_IN || query.type === TYPE.AXFR || query.type === TYPE.IXFR)
       return send(failure(query, RCODE.refused));
     if (upstreams.cameBack(query.key)) return send(failure(query, RCODE.refused));
+    if (!budgets.spend(client, OWN_COST)) return;
     const found = index.find(query.key, query.type);
     if (found === undefined) return forward(query, transport, client, send);
     if (found.kind === 'alias') return void followAlias(query, transport, client, found).then(send);
