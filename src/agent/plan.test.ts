@@ -52,6 +52,7 @@ function observedOf({ items, containers = [], images = ['busybox:1'], rows, chan
     images: new Map(images.map((name) => [`docker.io/library/${name}`, { id: name, sizeBytes: 1 }])),
     wired: new Map(wired),
     volumes: new Map(made),
+    adrift: new Set(),
     pulls: new Map(),
     failures: new Map(),
     signalled: new Set(),

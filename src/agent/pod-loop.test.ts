@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { deleted, type FakeNode, NODE_ITEM, nodeWith, podItem, script } from '../../test/support/fake-node.ts';
+import type { Item } from '#api/link/items.ts';
 import { SkerryError } from '#lib/error.ts';
 
 const SANDBOX = (name: string, attempt = 0) => `skr_POD_${name}_default_uid-${name}_${attempt}`;
@@ -409,4 +410,50 @@ test('every pod has an address of its own, and one that is freed rests', async (
   await node.set([NODE_ITEM, ...pods.slice(1)]);
   await node.set([NODE_ITEM, ...pods.slice(1), podItem('fresh')]);
   expect(node.status('uid-fresh')?.podIP).toBe('10.32.0.61');
+});
+
+test('a pod whose folder went away under it is made anew, from its init containers on; one that is to run once goes on', async () => {
+  const web = podItem('web', { init: [script('exit 0')], containers: [script('trap x')] });
+  const once = podItem('once', { spec: { restartPolicy: 'OnFailure' } });
+  const node = await nodeWith([web, once]);
+  const loseFolders = () => {
+    for (const { id, state, name } of node.engine.containers()) if (state === 'running' && name !== '') node.adrift.add(id);
+    node.volumes.clear();
+  };
+  const startsOf = (pod: string) => node.engine.starts.filter((name) => name.includes(`_${pod}_`)).slice(1);
+  node.crash();
+  await node.boot();
+  expect(startsOf('web')).toEqual([CONTAINER('web', 0, 'init-0'), CONTAINER('web')]);
+  node.crash();
+  loseFolders();
+  await node.boot();
+  expect(startsOf('web').slice(2)).toEqual([SANDBOX('web', 1), CONTAINER('web', 1, 'init-0'), CONTAINER('web', 1)]);
+  expect(stateOf(node, 'web')).toMatchObject({ ready: true, restartCount: 1 });
+  expect([...node.volumes.keys()].toSorted()).toEqual(['uid-once', 'uid-web']);
+  // Under an agent that runs, too.
+  loseFolders();
+  await node.advance(120_000);
+  expect(startsOf('web').slice(5)).toEqual([SANDBOX('web', 2), CONTAINER('web', 2, 'init-0'), CONTAINER('web', 2)]);
+  await node.advance(600_000);
+  expect(node.status('uid-web')).toMatchObject({ phase: 'Running', podIP: '10.32.0.1' });
+  expect(startsOf('once')).toEqual([CONTAINER('once')]);
+  expect(node.events('VolumesLost').map(({ involved, message }) => [involved.name, message.split(': ')[1]])).toEqual([
+    ['web', 'its containers are stopped and started again with new volumes'],
+    ['once', 'its volumes are not kept up to date any more, delete the pod to have it made anew'],
+    ['web', 'its containers are stopped and started again with new volumes'],
+  ]);
+});
+
+test('a pod whose folder went away, and whose volumes can not be made anew, goes on', async () => {
+  const map: Item = { kind: 'ConfigMap', metadata: { namespace: 'default', name: 'map' } };
+  const web = podItem('web', { spec: { volumes: [{ name: 'v', configMap: { name: 'map' } }] }, containers: [script('trap x')] });
+  const node = await nodeWith([web, map]);
+  await node.set([NODE_ITEM, web]);
+  node.crash();
+  for (const { id } of node.engine.containers()) node.adrift.add(id);
+  node.volumes.clear();
+  await node.boot();
+  expect(node.engine.starts).toEqual([SANDBOX('web'), CONTAINER('web')]);
+  await node.set([NODE_ITEM, web, map]);
+  expect(node.engine.starts.slice(2)).toEqual([SANDBOX('web', 1), CONTAINER('web', 1)]);
 });

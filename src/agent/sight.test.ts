@@ -34,7 +34,7 @@ test('a look at everything that began earlier takes back nothing of what a look 
       images: async () => new Map(),
     },
     wiring: { observe: async () => new Map() },
-    volumes: { list: async () => [] },
+    volumes: { list: async () => [], adrift: async () => new Set() },
     hostAddress: () => undefined,
     lastWords: async () => undefined,
   });

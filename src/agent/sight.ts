@@ -42,7 +42,7 @@ export type EngineHealth = { readonly ready: true } | { readonly ready: false; r
 export type SightOptions = {
   readonly runtime: Pick<Runtime, 'list' | 'images' | 'where'>;
   readonly wiring: Pick<Wiring, 'observe'>;
-  readonly volumes: Pick<Volumes, 'list'>;
+  readonly volumes: Pick<Volumes, 'list' | 'adrift'>;
   readonly hostAddress: () => string | undefined;
   /** What a dead container left to say. */
   readonly lastWords: (container: ObservedContainer, signal: AbortSignal) => Promise<string | undefined>;
@@ -54,6 +54,7 @@ export function createSight({ runtime, wiring, volumes, hostAddress, lastWords }
   let pods: ReadonlyMap<string, ObservedPod> = new Map();
   let images: ReadonlyMap<string, ObservedImage> = new Map();
   let wired: Observed['wired'] = new Map();
+  let adrift: ReadonlySet<string> = new Set();
   const volumesMade = new Map<string, string>();
   const pulls = new Map<string, Pull>();
   const failures = new Map<string, StepFailure>();
@@ -89,6 +90,14 @@ export function createSight({ runtime, wiring, volumes, hostAddress, lastWords }
     return known === '' ? container : { ...container, message: known };
   };
 
+  /** Of which pods the folder went away under what runs; it is to be made anew, whatever this process has made. */
+  const lookAtFolders = async (containers: readonly ObservedContainer[]): Promise<readonly ObservedContainer[]> => {
+    const before = adrift;
+    adrift = await volumes.adrift(containers.filter(({ state, name }) => state === 'running' && name !== ''));
+    for (const { id, podUid } of containers) if (adrift.has(id) && !before.has(id)) volumesMade.set(podUid, '');
+    return containers;
+  };
+
   const forgetRemoved = () => {
     const ids = new Set([...pods.values()].flatMap((pod) => [...pod.containers, ...pod.sandboxes].map(({ id }) => id)));
     for (const id of words.keys()) if (!ids.has(id)) words.delete(id);
@@ -110,6 +119,7 @@ export function createSight({ runtime, wiring, volumes, hostAddress, lastWords }
       images,
       wired,
       volumes: volumesMade,
+      adrift,
       pulls,
       failures,
       signalled,
@@ -120,7 +130,7 @@ export function createSight({ runtime, wiring, volumes, hostAddress, lastWords }
       looks += 1;
       const began = looks;
       const [containers, folders] = await Promise.all([
-        ask(runtime.list(undefined, signal)),
+        ask(runtime.list(undefined, signal)).then(lookAtFolders),
         volumes.list(),
         lookAtImages(signal),
         lookAtWiring(signal),

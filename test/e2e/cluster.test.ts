@@ -150,6 +150,51 @@ test('a machine that has lost its data has its name back only with a token made 
   await waitFor('the agent to run', () => (starts() > startsBefore ? true : undefined));
 });
 
+test('pods whose data is removed under them are made anew, and a restart of the agent alone touches none', async () => {
+  const ids = async () => (await appContainers(host)).flatMap(({ id, pod }) => (pod.startsWith('web-') ? [id] : [])).toSorted();
+  const restarted = async () => {
+    await world.lab.stopAgent(host);
+    world.lab.startAgent(host);
+    // Once it runs a new pod, it has looked at the others.
+    await world.create({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'witness', namespace: 'default' },
+      spec: { terminationGracePeriodSeconds: 1, containers: [{ name: 'app', image: 'demo/web:1' }] },
+    });
+    await world.kubectl('wait', '--for=condition=Ready', 'pod/witness', '--timeout=60s');
+    await world.kubectl('delete', 'pod/witness');
+    return ids();
+  };
+  const first = await ids();
+  expect(first).toHaveLength(2);
+  expect(await restarted()).toEqual(first);
+
+  await world.lab.stopAgent(host);
+  // Folders that something is mounted at stay, empty.
+  await host.exec('/bin/sh', '-c', `rm -rf ${dataDir()} 2>/dev/null || true`);
+  startAgent(await world.lab.createToken('--replace', host.name));
+  const second = await waitFor(
+    'other containers',
+    async () => {
+      const now = await ids();
+      return now.length === 2 && now.every((id) => !first.includes(id)) ? now : undefined;
+    },
+    60_000,
+  );
+  await world.kubectl('wait', '--for=condition=Ready', 'pods', '-l', 'app=web', '--timeout=60s');
+  const inside = (id: string, path: string) => run('docker', ['-H', `unix://${host.engineSocket()}`, 'exec', id, 'cat', path]);
+  for (const id of second) {
+    expect(await inside(id, '/etc/hosts')).toContain('web-');
+    expect(await inside(id, '/var/run/secrets/kubernetes.io/serviceaccount/token')).toMatch(/^ey/);
+  }
+  await waitFor('the event', async () => {
+    const events = await world.kubectl('get', 'events', '--field-selector=reason=VolumesLost');
+    return /pod\/web-.*started again with new volumes/.test(events);
+  });
+  expect(await restarted()).toEqual(second);
+});
+
 test('a reset is refused while the agent runs, and where the server can not be told', async () => {
   expect(await failed(reset())).toContain('systemctl stop skerry-agent');
   await world.lab.stopAgent(host);

@@ -15,6 +15,8 @@ export type FakeHost = {
   readonly engine: FakeEngine;
   readonly wired: Map<string, Wired>;
   readonly volumes: Map<string, string>;
+  /** Ids of containers under which their pod's folder went away. */
+  readonly adrift: Set<string>;
   readonly network: () => NodeNetwork | undefined;
   /** The node's rules can not be made. */
   rulesFault: Error | undefined;
@@ -36,11 +38,13 @@ export function createFakeHost(clock: Clock, node: string): FakeHost {
   const engine = createFakeEngine(clock);
   const wired = new Map<string, Wired>();
   const volumes = new Map<string, string>();
+  const adrift = new Set<string>();
   let network: NodeNetwork | undefined;
   const host: FakeHost = {
     engine,
     wired,
     volumes,
+    adrift,
     network: () => network,
     rulesFault: undefined,
     runtime: (life, as = { node, ranHere: () => false }) => mortalRuntime(engine.runtime(as.node, as.ranHere), life),
@@ -71,6 +75,7 @@ export function createFakeHost(clock: Clock, node: string): FakeHost {
       ensureMounts: async () => undefined,
       terminationMessage: async () => '',
       list: () => mortal(life, async () => [...volumes.keys()]),
+      adrift: (containers) => mortal(life, async () => new Set(containers.flatMap(({ id }) => (adrift.has(id) ? [id] : [])))),
       remove: (uid) =>
         mortal(life, async () => {
           volumes.delete(uid);

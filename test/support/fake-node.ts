@@ -21,6 +21,7 @@ export type FakeNode = {
   readonly ledger: MemoryLedger;
   readonly wired: Map<string, Wired>;
   readonly volumes: Map<string, string>;
+  readonly adrift: Set<string>;
   readonly network: () => NodeNetwork | undefined;
   readonly loop: () => PodLoop;
   /** Starts the agent. */
@@ -54,7 +55,7 @@ const WAITING_TURNS = 40;
 export function createFakeNode(log: Log = silentLog): FakeNode {
   const clock = manualClock();
   const host = createFakeHost(clock, NODE_NAME);
-  const { engine, wired, volumes, network } = host;
+  const { engine, wired, volumes, adrift, network } = host;
   const ledger = createMemoryLedger();
   let loop: PodLoop | undefined;
   let life = { alive: false };
@@ -129,6 +130,7 @@ export function createFakeNode(log: Log = silentLog): FakeNode {
     ledger,
     wired,
     volumes,
+    adrift,
     network,
     loop: () => {
       if (loop === undefined) throw new Error('the agent was not started');

@@ -10,6 +10,8 @@ export type Observed = {
   readonly wired: ReadonlyMap<string, { readonly sandboxId: string; readonly address: string }>;
   /** Pod uid → of what its volumes were last made (volumesFingerprint); `''` where a pod folder stands whose making is unknown. */
   readonly volumes: ReadonlyMap<string, string>;
+  /** Ids of running containers that do not have their pod's folder any more: it was removed, moved or mounted over under them. */
+  readonly adrift: ReadonlySet<string>;
   /** `<pod uid>/<image>` → how this process's pulls of it go. */
   readonly pulls: ReadonlyMap<string, Pull>;
   /** `<pod uid>/<step>` → the last failure of a step of this pod (`sandbox`, `wiring`, `volumes`, `container/<name>`), until it succeeds. */

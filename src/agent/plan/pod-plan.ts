@@ -17,7 +17,7 @@ import type { Action } from './action.ts';
 import { allocateAddress, isInside } from './addresses.ts';
 import { settleContainers, viewContainers, type ContainerView } from './container-view.ts';
 import { isFinished, planContainers } from './containers.ts';
-import { podNameOf, recentFailure, stop, tell, wakeIn, type Draft } from './draft.ts';
+import { graceMsOf, podNameOf, recentFailure, stop, tell, wakeIn, type Draft } from './draft.ts';
 import { imageReady } from './images.ts';
 import { nodeItem } from './items.ts';
 import { NOTHING_OBSERVED, type Now, type Observed, type ObservedContainer } from './observed.ts';
@@ -110,6 +110,7 @@ function refused(draft: Draft, views: readonly ContainerView[]): boolean {
 function run(draft: Draft, views: readonly ContainerView[]): void {
   if (!allot(draft)) return;
   const volumes = prepareVolumes(draft, views);
+  if (endAdrift(draft, views)) return;
   const sandbox = readySandbox(draft);
   if (sandbox === undefined || !volumes) {
     for (const view of views) if (view.state !== 'running' && !isFinished(draft, view)) prefetch(draft, view, views);
@@ -152,11 +153,9 @@ const NETWORK_AGAIN_MS = 30_000;
 /** False while files that containers need are not there. What can not be renewed (its source went away, the disk is full) goes on as it is. */
 function prepareVolumes(draft: Draft, views: readonly ContainerView[]): boolean {
   const { item, documents, observed, pod, address } = draft;
-  const fingerprint = volumesFingerprint(item, documents, address);
-  const made = observed.volumes.get(pod.uid) ?? '';
-  if (made === fingerprint) return true;
+  if (areMade(draft)) return true;
   // Of a process of before it is only known that what runs was given them.
-  const areThere = made !== '' || views.some(({ state }) => state === 'running');
+  const areThere = (observed.volumes.get(pod.uid) ?? '') !== '' || views.some(({ state }) => state === 'running');
   const missing = missingSource(item, documents);
   if (missing !== undefined) {
     const message = `MountVolume.SetUp failed for volume "${missing.volume}" : ${missing.what}`;
@@ -164,14 +163,46 @@ function prepareVolumes(draft: Draft, views: readonly ContainerView[]): boolean 
     return areThere;
   }
   if (recentFailure(draft, 'volumes') !== undefined) return areThere;
+  const fingerprint = volumesFingerprint(item, documents, address);
   draft.actions.push({ type: 'prepare-volumes', pod, item, fingerprint, ...(address === undefined ? {} : { address }) });
   return false;
+}
+
+/** Its volumes are there, of what they are to be made of now. */
+function areMade({ item, documents, observed, pod, address }: Draft): boolean {
+  return observed.volumes.get(pod.uid) === volumesFingerprint(item, documents, address);
+}
+
+/**
+ * A pod whose folder went away under its running containers has volumes that nobody else sees and nothing reaches: it is made anew, from its init containers on,
+ * by the end of its sandbox, which is seen wherever this is cut off. One that is to run once only goes on with what it has.
+ */
+function endAdrift(draft: Draft, views: readonly ContainerView[]): boolean {
+  const sandbox = runningSandbox(draft);
+  if (sandbox === undefined || !areMade(draft) || !views.some((view) => hasLostFolder(draft, view))) return false;
+  const what = "the pod's folder on this node was removed or moved while it was running";
+  if ((draft.item.spec.restartPolicy ?? 'Always') !== 'Always') {
+    const message = `${what}: its volumes are not kept up to date any more, delete the pod to have it made anew`;
+    tell(draft, { type: 'Warning', reason: 'VolumesLost', message, once: `adrift/${sandbox.id}` });
+    return false;
+  }
+  const message = `${what}: its containers are stopped and started again with new volumes`;
+  tell(draft, { type: 'Warning', reason: 'VolumesLost', message, once: `adrift/${sandbox.id}` });
+  draft.actions.push({ type: 'kill-container', pod: draft.pod, container: 'sandbox', id: sandbox.id });
+  return true;
+}
+
+function hasLostFolder({ observed }: Draft, { state, observed: seen }: ContainerView): boolean {
+  return state === 'running' && seen !== undefined && observed.adrift.has(seen.id);
 }
 
 /** Creates the first sandbox, or one in place of one that died; never while containers of the old one still run. */
 function replaceSandbox(draft: Draft, views: readonly ContainerView[]): void {
   const running = views.filter(({ state }) => state === 'running');
-  for (const view of running) stop(draft, view, draft.now.runningMs + SANDBOX_GONE_GRACE_MS, `Stopping container ${view.name}`);
+  for (const view of running) {
+    const graceMs = hasLostFolder(draft, view) ? graceMsOf(draft) : SANDBOX_GONE_GRACE_MS;
+    stop(draft, view, draft.now.runningMs + graceMs, `Stopping container ${view.name}`);
+  }
   if (running.length > 0) return;
   const attempt = nextSandboxAttempt(draft);
   const failure = recentFailure(draft, 'sandbox');

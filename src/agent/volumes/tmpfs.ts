@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { SkerryError } from '#lib/error.ts';
+import { isBelow, readMounts } from './mountinfo.ts';
 
 /** Mounts of memory, by the system's own mount command, for Node has no call for it. */
 export type Tmpfs = {
@@ -38,12 +38,6 @@ export function createTmpfs(): Tmpfs {
 }
 
 async function mountsBelow(folder: string): Promise<readonly string[]> {
-  const text = await readFile('/proc/self/mountinfo', 'utf8');
-  const points = text.split('\n').map((line) => unescape(line.split(' ')[4] ?? ''));
-  return points.filter((point) => point === folder || point.startsWith(`${folder}/`));
-}
-
-/** The kernel writes blanks and the like as octal numbers. */
-function unescape(text: string): string {
-  return text.replaceAll(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+  const mounts = await readMounts('self');
+  return mounts.map(({ point }) => point).filter((point) => isBelow(point, folder));
 }

@@ -10,9 +10,12 @@ import { hostnameOf } from '../render/container-spec.ts';
 import type { PodFacts } from '../render/field-ref.ts';
 import type { VolumeSource } from '../render/mounts.ts';
 import type { Mount } from '../runtime/runtime.ts';
+import type { ObservedContainer } from '../plan/observed.ts';
+import { isAdrift } from './adrift.ts';
 import { writeAtomicFolder } from './atomic-folder.ts';
 import { prepareHostPath } from './host-path.ts';
 import { hostsFile } from './hosts-file.ts';
+import { placeOf, readMounts } from './mountinfo.ts';
 import { filesOf, isSecret } from './projection.ts';
 import { HOST_FILES, readHostResolver, type HostFiles } from '../names/host-resolver.ts';
 import { clusterNames } from '../plan/items.ts';
@@ -34,6 +37,8 @@ export type Volumes = {
   readonly terminationMessage: (podUid: string, container: string, attempt: number) => Promise<string>;
   /** Pod uids that have a folder here. */
   readonly list: () => Promise<readonly string[]>;
+  /** Ids of those, of running containers, whose pod's folder is another one by now, or none (adrift.ts). */
+  readonly adrift: (containers: readonly Pick<ObservedContainer, 'id' | 'podUid' | 'pid'>[]) => Promise<ReadonlySet<string>>;
   readonly remove: (podUid: string) => Promise<void>;
 };
 
@@ -121,6 +126,18 @@ export function createVolumes(options: VolumesOptions): Volumes {
     },
     terminationMessage: (uid, container, attempt) => readMessage(join(messagesDir(uid, container), String(attempt))),
     list: () => readdir(podsDir).catch(() => []),
+    adrift: async (containers) => {
+      const found = new Set<string>();
+      // Gone itself: nothing can be made anew there.
+      const folder = await placeOf(options.dataDir).catch(() => undefined);
+      if (folder === undefined) return found;
+      for (const { id, podUid, pid } of containers) {
+        // It may have ended meanwhile.
+        const its = pid <= 0 ? [] : await readMounts(pid).catch(() => []);
+        if (isAdrift(its, folder, podUid)) found.add(id);
+      }
+      return found;
+    },
     remove: async (uid) => {
       await tmpfs.unmountAll(podDir(uid));
       await rm(podDir(uid), { recursive: true, force: true });
