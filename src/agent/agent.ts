@@ -45,7 +45,6 @@ import { createPeerWatch } from './peers/peer-watch.ts';
 import { createPodLoop } from './pod-loop.ts';
 import { withRejoin } from './rejoin.ts';
 import { createProbeDialer } from './probes/dialer.ts';
-import { isSameBoot } from './running-time.ts';
 import { createDockerRuntime } from './runtime/docker-runtime.ts';
 import { createConnectionWatch } from './services/connection-watch.ts';
 import { createServiceKeeper } from './services/service-keeper.ts';
@@ -142,7 +141,6 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     log,
   });
   const boot = { id: machine.bootId, uptimeMs: machine.uptimeMs };
-  const bootedAnew = !isSameBoot(boot, ledger.memory());
   const pods = createPodLoop({
     ledger,
     runtime,
@@ -166,7 +164,6 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     node,
     ledger,
     readiness: pods.readiness,
-    bootedAnew,
     rules: createServiceRules({ isStanding: (abort) => askThroughRedirect(SERVICE_ADDRESS, clock, abort) }),
     address: SERVICE_ADDRESS,
     extras: async (abort) => {

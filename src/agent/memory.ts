@@ -17,6 +17,8 @@ export type PodMemory = {
   readonly seenMs: number;
   /** The same moment by the wall clock: the pod's startTime. */
   readonly seenWallMs: number;
+  /** The boot in which it was last planned, so seen: what its status says of readiness is of no other. Not in rows of releases before. */
+  readonly bootId?: string;
   /** Of the newest sandbox that was ordered; -1 before the first. */
   readonly sandboxAttempt: number;
   readonly containers: Readonly<Record<string, ContainerMemory>>;

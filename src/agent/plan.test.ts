@@ -11,7 +11,7 @@ import type { Observed, ObservedContainer, ProbeVerdicts } from './plan/observed
 import { specHash } from './plan/spec-hash.ts';
 import { volumesFingerprint } from './plan/volumes.ts';
 
-const NOW = { wallMs: Date.UTC(2026, 0, 1), runningMs: 1_000_000 };
+const NOW = { wallMs: Date.UTC(2026, 0, 1), runningMs: 1_000_000, bootId: 'boot-1' };
 
 type Rows = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 

@@ -26,6 +26,38 @@ test('an error of any length holds nothing up: neither its own pod nor another',
   expect([node.status('uid-web')?.phase, node.status('uid-api')?.phase]).toEqual(['Running', 'Running']);
 });
 
+test('after a boot no pod is ready before this boot has seen it, though the engine hangs and the agent is started again', async () => {
+  const node = await nodeWith([podItem('web'), podItem('api')]);
+  const ready = () => ['uid-web', 'uid-api'].filter((uid) => node.loop().readiness.isReady(uid));
+  expect(ready()).toEqual(['uid-web', 'uid-api']);
+  node.powerCut();
+  node.engine.fault = { type: 'hang' };
+  await node.boot();
+  expect(ready()).toEqual([]);
+  // One pod is planned, and that is on the disk; of the other nothing is heard in this process's life.
+  node.engine.fault = undefined;
+  let commits = 0;
+  node.ledger.beforeCommit = () => {
+    commits += 1;
+    if (commits === 1) return;
+    node.engine.fault = { type: 'hang' };
+    throw new SkerryError('DiskFull', 'commit');
+  };
+  await node.advance(30_000);
+  expect(commits).toBeGreaterThan(1);
+  node.crash();
+  node.ledger.beforeCommit = () => undefined;
+  await node.boot();
+  expect(ready()).toEqual([]);
+  node.engine.fault = undefined;
+  await node.advance(120_000);
+  expect(ready()).toEqual(['uid-web', 'uid-api']);
+  node.crash();
+  node.engine.fault = { type: 'hang' };
+  await node.boot();
+  expect(ready()).toEqual(['uid-web', 'uid-api']);
+});
+
 test('an engine that fails one call is looked at again at once, and is ready before the next look is due', async () => {
   const node = await nodeWith([]);
   failCalls(node, 'createContainer', 1, new SkerryError('EngineTimeout', 'the container engine did not answer within 120 s'));

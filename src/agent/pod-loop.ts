@@ -143,7 +143,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
     tell: commits.tell,
   };
 
-  const readiness = createReadiness(memory.view, sight.verdicts);
+  const readiness = createReadiness(memory.view, sight.verdicts, options.boot);
   const prober = createProber(
     {
       runtime,
@@ -167,6 +167,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
       ledger,
       memory,
       time,
+      bootId: options.boot.id,
       commits,
       network,
       context,

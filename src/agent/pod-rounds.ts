@@ -24,6 +24,7 @@ export type PodRoundsOptions = {
   readonly ledger: Pick<Ledger, 'documents'>;
   readonly memory: MemoryOverlay;
   readonly time: RunningTime;
+  readonly bootId: string;
   readonly commits: PodCommits;
   readonly network: NodeNetworkKeeper;
   readonly context: ActionContext;
@@ -104,7 +105,7 @@ export function createPodRounds(options: PodRoundsOptions, signal: AbortSignal):
       // The look at everything, once it is done, has every pod's round begin.
       if (!sight.isComplete()) return undefined;
       if (stale.delete(uid)) await sight.lookAtPod(uid, signal);
-      const now = { wallMs: clock.now(), runningMs: runningMs() };
+      const now = { wallMs: clock.now(), runningMs: runningMs(), bootId: options.bootId };
       const actions = planUid(ledger.documents(), memory.view(), sight.observed(), now, uid);
       const committed = commits.commit(actions);
       readiness.note(uid, actions);

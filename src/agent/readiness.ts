@@ -1,13 +1,14 @@
 import type { PodStatus } from '#api/generated/types.ts';
 import type { Memory } from './ledger/ledger.ts';
-import { STATUSES, reportedStatus } from './memory.ts';
+import { PODS, STATUSES, podMemory, reportedStatus } from './memory.ts';
 import type { Action } from './plan/action.ts';
 import type { ProbeVerdicts } from './plan/observed.ts';
+import { isSameBoot, type Boot } from './running-time.ts';
 import type { RuntimeEvent } from './runtime/runtime.ts';
 
 /**
  * How this node's pods are, for whoever acts on it at once (endpoints): as planned, before the disk and the server have it; what probes have found since counts too, though the
- * engine may be away and nothing be planned. Holds over a restart of the agent.
+ * engine may be away and nothing be planned. Holds over a restart of the agent, and not over one of the machine: until this boot has seen a pod, what the ledger says of it is of the boot before.
  */
 export type Readiness = {
   readonly isReady: (uid: string) => boolean;
@@ -29,7 +30,13 @@ export type ReadinessKeeper = Readiness & {
 /** Deaths that are remembered; what was planned of the first of them is known long since. */
 const DEAD_MAX = 1_000;
 
-export function createReadiness(memory: () => Memory, verdicts: ReadonlyMap<string, ProbeVerdicts>): ReadinessKeeper {
+export function createReadiness(
+  memory: () => Memory,
+  verdicts: ReadonlyMap<string, ProbeVerdicts>,
+  boot: Pick<Boot, 'id'>,
+): ReadinessKeeper {
+  /** For rows of releases that did not write whose they are. */
+  const wasSameBoot = isSameBoot(boot, memory());
   const listeners = new Set<(uid: string) => void>();
   /** What the disk may not have. */
   const planned = new Map<string, PodStatus>();
@@ -38,11 +45,15 @@ export function createReadiness(memory: () => Memory, verdicts: ReadonlyMap<stri
     for (const listener of listeners) listener(uid);
   };
   const status = (uid: string) => planned.get(uid) ?? reportedStatus(memory(), uid);
+  const isOfThisBoot = (uid: string) => {
+    const { bootId } = podMemory(memory(), uid) ?? {};
+    return planned.has(uid) || (bootId === undefined ? wasSameBoot : bootId === boot.id);
+  };
   return {
     status,
     isReady: (uid) => {
       const known = status(uid);
-      if (known?.conditions?.find(({ type }) => type === 'Ready')?.status !== 'True') return false;
+      if (known?.conditions?.find(({ type }) => type === 'Ready')?.status !== 'True' || !isOfThisBoot(uid)) return false;
       return runningIn(known).every((id) => verdicts.get(id)?.readiness !== 'failure' && !dead.has(id));
     },
     onChange: (listener) => {
@@ -52,7 +63,7 @@ export function createReadiness(memory: () => Memory, verdicts: ReadonlyMap<stri
     note: (uid, actions) => {
       const changes = actions.flatMap((action) => (action.type === 'commit' ? action.changes : []));
       const change = changes.find(({ kind, key }) => kind === STATUSES && key === uid);
-      const isOther = planned.delete(uid) || change !== undefined;
+      const isOther = planned.delete(uid) || changes.some(({ kind, key }) => (kind === STATUSES || kind === PODS) && key === uid);
       // Rows of this kind are written by the plan alone.
       if (change?.value !== undefined) planned.set(uid, change.value as unknown as PodStatus);
       if (isOther) changed(uid);

@@ -21,7 +21,6 @@ import { EngineWatch } from './engine-watch.ts';
 import { isInside } from '../../src/agent/plan/addresses.ts';
 import { podMemory } from '../../src/agent/memory.ts';
 import type { Readiness } from '../../src/agent/readiness.ts';
-import { isSameBoot } from '../../src/agent/running-time.ts';
 import { createServiceKeeper, type ServiceKeeper } from '../../src/agent/services/service-keeper.ts';
 import type { ServiceTable } from '../../src/net/services/service-table.ts';
 import type { History } from './history.ts';
@@ -288,7 +287,6 @@ export class SimNode {
       node: this.name,
       ledger: mine,
       readiness: loop.readiness,
-      bootedAnew: !isSameBoot({ id: bootId }, ledger.memory()),
       rules: {
         ensure: async (table) => {
           if (life.alive) checkChosen(this.name, table, ledger, loop.readiness.status, this.#options.violated);

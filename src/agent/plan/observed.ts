@@ -78,7 +78,7 @@ export type Pull =
 
 export type StepFailure = { readonly reason: string; readonly message: string; readonly atMs: number; readonly failures: number };
 
-/** `runningMs`: time this node has been running (running-time.ts); `wallMs`: what the clock says, for display only. */
-export type Now = { readonly wallMs: number; readonly runningMs: number };
+/** `runningMs`: time this node has been running (running-time.ts); `wallMs`: what the clock says, for display only; `bootId`: of the machine. */
+export type Now = { readonly wallMs: number; readonly runningMs: number; readonly bootId: string };
 
 export const NOTHING_OBSERVED: ObservedPod = { sandboxes: [], containers: [] };

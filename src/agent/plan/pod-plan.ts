@@ -299,7 +299,7 @@ function startDraft(documents: Documents, ledger: Memory, observed: Observed, no
     observed,
     seen,
     now,
-    memory: { ...known, containers },
+    memory: { ...known, bootId: now.bootId, containers },
     address,
     actions: [],
     changes: allotted === undefined && address !== undefined ? [rememberAddress(pod.uid, address)] : [],

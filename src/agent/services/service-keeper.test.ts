@@ -35,7 +35,7 @@ const ITEMS: readonly Item[] = [
 ];
 
 /** A keeper over a ledger, whose kernel is the list of tables it was given. */
-function keeperWorld(bootedAnew = false) {
+function keeperWorld() {
   const clock = manualClock();
   const ledger = createMemoryLedger();
   const tables: ServiceTable[] = [];
@@ -63,7 +63,6 @@ function keeperWorld(bootedAnew = false) {
         return () => undefined;
       },
     },
-    bootedAnew,
     rules: {
       ensure: async (table) => {
         if (world.fails) throw new Error('nft is away');
@@ -124,17 +123,6 @@ test('a change of a document or of an own pod is in the kernel at once, and what
   expect(tables.length).toBe(before + 1);
   await keeper.settled(new AbortController().signal);
   expect(tables.length, 'nothing has changed').toBe(before + 1);
-  await keeper.stop();
-});
-
-test('after the machine was started anew its pods are not ready until they are heard of', async () => {
-  const { keeper, set, internal, change } = keeperWorld(true);
-  set(ITEMS);
-  keeper.start();
-  await keeper.settled(new AbortController().signal);
-  expect(internal()).toBe('');
-  change();
-  await eventually(() => internal() === '10.32.0.2', 'the endpoints in the kernel');
   await keeper.stop();
 });
 

@@ -26,8 +26,6 @@ export type ServiceKeeperOptions = {
   readonly node: string;
   readonly ledger: Pick<Ledger, 'documents' | 'onDocuments' | 'commit'>;
   readonly readiness: Readiness;
-  /** The machine was started since this node last said anything: what was ready then is not until it is heard of. */
-  readonly bootedAnew: boolean;
   readonly rules: ServiceRules;
   /** The node's own address for services. */
   readonly address: string;
@@ -83,7 +81,6 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
   const model = new ServiceModel(options.node);
   const makeTable = createTableMaker();
   const listeners = new Set<(view: ServiceView) => void>();
-  const heard = new Set<string>();
   const told = { refusals: new Set<string>(), network: '' };
   const endings: (() => void)[] = [];
   let shown = model.view();
@@ -98,7 +95,7 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
     if (status === undefined) return undefined;
     return {
       address: status.podIP,
-      isReady: readiness.isReady(uid) && (!options.bootedAnew || heard.has(uid)),
+      isReady: readiness.isReady(uid),
       isTerminal: status.phase === 'Succeeded' || status.phase === 'Failed',
     };
   };
@@ -117,7 +114,6 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
     model.setDocuments(ledger.documents());
     const uids = [...ledger.documents().items.values()].flatMap(({ item }) => (item.kind === 'Pod' ? [item.metadata.uid] : []));
     for (const uid of new Set([...uids, ...model.podUids()])) takePod(uid);
-    for (const uid of heard) if (podItem(ledger.documents(), uid) === undefined) heard.delete(uid);
     publish();
     // Another network, or the first.
     const network = canonicalText([networkItem(ledger.documents())?.spec, nodeItem(ledger.documents())?.spec.podCIDR]);
@@ -202,7 +198,6 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
       endings.push(
         ledger.onDocuments(takeDocuments),
         readiness.onChange((uid) => {
-          heard.add(uid);
           takePod(uid);
           publish();
         }),
