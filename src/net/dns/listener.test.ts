@@ -13,14 +13,18 @@ afterEach(() => {
   for (const cleanup of cleanups.splice(0).toReversed()) cleanup();
 });
 
-async function listen(clock: Clock = systemClock): Promise<(localAddress?: string) => Client> {
+/** `when`: an answer is sent by what it calls. */
+async function listen(
+  clock: Clock = systemClock,
+  when: (send: () => void) => void = (send) => send(),
+): Promise<(localAddress?: string) => Client> {
   const port = await freePort();
   const listener = new Listener({
     address: '127.0.0.1',
     udpPort: port,
     tcpPort: port,
     respond: (message, _transport, _client, send) =>
-      send(answerTo(message, { records: [`${questionOf(message).name} 5 A 10.96.0.1`] })),
+      when(() => send(answerTo(message, { records: [`${questionOf(message).name} 5 A 10.96.0.1`] }))),
     lost: () => undefined,
     clock,
   });
@@ -60,6 +64,39 @@ test('several questions in one piece, and one in several; who sends what is no q
   await eventually(() => answers().length === 3, 'all answers');
   expect(answers()).toEqual(Array.from({ length: 3 }, () => 'NOERROR; A 10.96.0.1 5'));
   socket.write(Buffer.from([0xff, 0xff, 0]));
+  await closed;
+});
+
+test('who asks and ends has all answers, however late, and then the end', async () => {
+  const late: (() => void)[] = [];
+  const { socket, answers, closed } = (await listen(systemClock, (send) => late.push(send)))();
+  const ended = once(socket, 'end');
+  socket.end(Buffer.concat(['a.c.test', 'b.c.test'].map((name) => framed(question(name)))));
+  await eventually(() => late.length === 2, 'the questions');
+  late[1]?.();
+  await eventually(() => answers().length === 1, 'the first answer');
+  late[0]?.();
+  await ended;
+  expect(answers()).toHaveLength(2);
+  await closed;
+});
+
+test('who ends without a question, or within one, has the end at once', async () => {
+  const client = await listen();
+  for (const bytes of [Buffer.alloc(0), framed(question('a.c.test')).subarray(0, 9)]) {
+    const { socket, closed } = client();
+    socket.end(bytes);
+    await closed;
+  }
+});
+
+test('who asks, ends and is not answered is cut off like any that asks nothing', async () => {
+  const clock = manualClock();
+  let asked = 0;
+  const { socket, closed } = (await listen(clock, () => (asked += 1)))();
+  socket.end(framed(question('a.c.test')));
+  await eventually(() => asked === 1, 'the question');
+  await clock.advance(IDLE_MS_MAX);
   await closed;
 });
 

@@ -89,7 +89,7 @@ export class Listener {
   private openTcp(): Promise<Server> {
     const { address, tcpPort: port } = this.options;
     return new Promise((resolve, reject) => {
-      const server = createServer({ noDelay: true }, (socket) => this.serve(socket));
+      const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.serve(socket));
       server.once('error', (cause) => reject(new SkerryError('ListenFailed', `listen on TCP ${address}:${port}`, { cause })));
       server.listen({ port, host: address, exclusive: true }, () => {
         server.removeAllListeners('error');
@@ -111,6 +111,16 @@ export class Listener {
     let received: Buffer = Buffer.alloc(0);
     const idle = () => clock.timer(IDLE_MS_MAX, () => socket.destroy());
     let cancelIdle = idle();
+    let unanswered = 0;
+    let hasEnded = false;
+    /** Who has ended its side still has what it asked for. */
+    const endIfDone = () => {
+      if (hasEnded && unanswered === 0) socket.end();
+    };
+    socket.on('end', () => {
+      hasEnded = true;
+      endIfDone();
+    });
     this.connections.add(socket);
     socket.on('close', () => {
       cancelIdle();
@@ -127,7 +137,12 @@ export class Listener {
         received = received.subarray(2 + bytes);
         cancelIdle();
         cancelIdle = idle();
-        respond(message, 'tcp', client, (answer) => sendFramed(socket, answer));
+        unanswered += 1;
+        respond(message, 'tcp', client, (answer) => {
+          unanswered -= 1;
+          sendFramed(socket, answer);
+          endIfDone();
+        });
       }
     });
   }
