@@ -200,6 +200,8 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     log,
   });
   const door = createApiDoor({
+    node,
+    ledger,
     dialer: createDialer(target, clock),
     isLinkUp: () => link.connected(),
     keepaliveMs: options.keepaliveMs,

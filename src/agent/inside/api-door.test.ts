@@ -5,6 +5,10 @@ import { systemClock } from '#lib/clock.ts';
 import { systemIds } from '#lib/ids.ts';
 import { silentLog } from '#lib/log.ts';
 import { createDialer } from '#net/tls/dial.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { manualClock } from '../../../test/support/manual-clock.ts';
+import { createMemoryLedger } from '../../../test/support/memory-ledger.ts';
+import { TELL_AFTER_MS } from '../node-trouble.ts';
 import { createApiDoor } from './api-door.ts';
 
 const ADDRESS = '127.0.0.1';
@@ -45,6 +49,8 @@ test('open while the link is up; shut where the server is not reached, until it 
   let isLinkUp = false;
   const target = { host: ADDRESS, port: first.port, key: '', certificate: '', pins: [] };
   const door = createApiDoor({
+    node: 'edge-1',
+    ledger: createMemoryLedger(),
     dialer: createDialer(target, systemClock),
     isLinkUp: () => isLinkUp,
     keepaliveMs: 30_000,
@@ -70,4 +76,40 @@ test('open while the link is up; shut where the server is not reached, until it 
   isLinkUp = false;
   door.look();
   expect(await ask(free.port)).toBe('ECONNREFUSED');
+});
+
+test('a port that is taken is told once it lasts, and the door opens by itself when it is free', async () => {
+  const server = await serverAt(0);
+  const other = await serverAt(0);
+  const target = { host: ADDRESS, port: server.port, key: '', certificate: '', pins: [] };
+  const clock = manualClock();
+  const ledger = createMemoryLedger();
+  const door = createApiDoor({
+    node: 'edge-1',
+    ledger,
+    dialer: createDialer(target, clock),
+    isLinkUp: () => true,
+    keepaliveMs: 30_000,
+    address: ADDRESS,
+    port: other.port,
+    clock,
+    ids: systemIds,
+    log: silentLog,
+  });
+  endings.push(door.stop);
+  const told = () => ledger.reports.flatMap((report) => (report.class === 'event' ? [report.body] : []));
+  door.start();
+  await eventually(async () => {
+    await clock.advance(TELL_AFTER_MS / 10);
+    return told().length > 0;
+  }, 'the event');
+  expect(told()).toMatchObject([{ involved: { kind: 'Node', name: 'edge-1' }, type: 'Warning', reason: 'ApiForPodsFailed' }]);
+  expect(told()[0]?.message).toMatch(/kubernetes\.default\.svc.*EADDRINUSE.*ss -lntp/);
+  await other.stop();
+  await eventually(async () => {
+    await clock.advance(1_000);
+    return told().length > 1;
+  }, 'the event of its end');
+  expect(told()[1]).toMatchObject({ type: 'Normal', reason: 'ApiForPodsReady' });
+  expect(await ask(other.port)).toBe('here');
 });

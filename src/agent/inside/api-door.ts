@@ -1,16 +1,15 @@
-import type { Clock } from '#lib/clock.ts';
-import { hasCode } from '#lib/error.ts';
+import { explain, hasCode } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
-import type { Log } from '#lib/log.ts';
 import { createRunner, type Runner } from '#lib/runner.ts';
 import { API_ADDRESS, API_PORT } from '#net/splice/api-address.ts';
 import { createSpliceListener } from '#net/splice/splice-listener.ts';
 import type { Dialer } from '#net/tls/dial.ts';
+import { createNodeTrouble, type NodeTroubleOptions } from '../node-trouble.ts';
 
 /**
  * The API for this node's pods: they reach the server by the way that the link takes, through its resolver and whatever lies between. TLS is theirs, end to
  * end. Open while the link is up; while it is not, who connects is refused at once. A link that was cut finds out only after a while: who could not be handed
- * on shuts the door, too, until the server was reached again.
+ * on shuts the door, too, until the server was reached again. That it can not listen (its port is another's) is told as an event of the node.
  */
 export type ApiDoor = {
   readonly start: () => void;
@@ -19,16 +18,14 @@ export type ApiDoor = {
   readonly look: () => void;
 };
 
-export type ApiDoorOptions = {
+export type ApiDoorOptions = NodeTroubleOptions & {
   readonly dialer: Pick<Dialer, 'dialPlain'>;
   readonly isLinkUp: () => boolean;
   /** Of the link: what keeps it through a NAT keeps these. */
   readonly keepaliveMs: number;
   readonly address?: string;
   readonly port?: number;
-  readonly clock: Clock;
   readonly ids: Pick<Ids, 'random'>;
-  readonly log: Log;
 };
 
 const KEY = 'api';
@@ -41,6 +38,10 @@ export function createApiDoor(options: ApiDoorOptions): ApiDoor {
   const { dialer, isLinkUp, keepaliveMs, address = API_ADDRESS, port = API_PORT, clock, ids } = options;
   const log = options.log.child({ component: 'api-door' });
   const stopping = new AbortController();
+  const news = createNodeTrouble(
+    { ...options, log },
+    { healed: 'ApiForPodsReady', wrong: 'pods can not reach the API', right: 'pods can reach the API again' },
+  );
   let toldMs = Number.NEGATIVE_INFINITY;
   let runner: Runner | undefined;
   let isDoubtful = false;
@@ -56,13 +57,22 @@ export function createApiDoor(options: ApiDoorOptions): ApiDoor {
   };
   const listener = createSpliceListener({ address, port, dial: dialer.dialPlain, keepaliveMs, failed, clock });
   const isWanted = () => isLinkUp() && !stopping.signal.aborted;
+  const open = async () => {
+    try {
+      await listener.open();
+    } catch (error) {
+      news.trouble({ reason: 'ApiForPodsFailed', message: messageOf(error, port) });
+      throw error;
+    }
+    news.well("Pods on this node can reach the cluster's API again");
+  };
   const run = async (): Promise<undefined> => {
     if (isWanted() && isDoubtful) {
       const socket = await dialer.dialPlain(PROBE_MS_MAX, stopping.signal);
       socket.destroy();
       isDoubtful = false;
     }
-    if (isWanted()) await listener.open();
+    if (isWanted()) await open();
     // It may have gone meanwhile.
     if (!isWanted()) listener.close();
   };
@@ -84,6 +94,7 @@ export function createApiDoor(options: ApiDoorOptions): ApiDoor {
     },
     stop: async () => {
       stopping.abort();
+      news.stop();
       await runner?.done;
       listener.close();
     },
@@ -94,4 +105,11 @@ export function createApiDoor(options: ApiDoorOptions): ApiDoor {
       runner?.signal(KEY);
     },
   };
+}
+
+function messageOf(error: unknown, port: number): string {
+  return (
+    `Pods on this node can not reach the cluster's API (kubernetes.default.svc): ${explain(error)}. ` +
+    `Another program that has the port is found with: ss -lntp '( sport = :${port} )'`
+  );
 }
