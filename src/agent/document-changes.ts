@@ -2,11 +2,14 @@ import type { Documents } from './ledger/ledger.ts';
 
 /** What a commit of documents concerns, so that one changed pod does not have all others looked at. */
 
-/** Keys that came, went or have other bytes; `*` where what may be removed has changed. */
+/** Keys that came, went, have other bytes, or are kept though the document names them no more; `*` where what may be removed has changed. */
 export function changedKeys(before: Documents, after: Documents): ReadonlySet<string> {
   const changed = new Set<string>();
   if (before.removalsAllowed !== after.removalsAllowed) changed.add('*');
-  for (const [key, { hash }] of after.items) if (before.items.get(key)?.hash !== hash) changed.add(key);
+  for (const [key, { hash, retained }] of after.items) {
+    const was = before.items.get(key);
+    if (was?.hash !== hash || was.retained !== retained) changed.add(key);
+  }
   for (const key of before.items.keys()) if (!after.items.has(key)) changed.add(key);
   return changed;
 }

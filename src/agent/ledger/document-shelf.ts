@@ -3,6 +3,7 @@ import type { Log } from '#lib/log.ts';
 import type { Item } from '#api/link/items.ts';
 import type { Index, SignedStatement } from '#api/link/statement.ts';
 import { checkComplete, effectiveIndex, nextHeld, removalsAllowed, type DocumentUpdate, type Held } from './document-rules.ts';
+import { changedKeys } from '../document-changes.ts';
 import type { DesiredItem, Documents } from './ledger.ts';
 import type { LedgerRows, RowOp } from './rows.ts';
 
@@ -162,18 +163,13 @@ function isSameSaying(before: SignedStatement | undefined, next: SignedStatement
 function show(state: Held, items: ReadonlyMap<string, Item | undefined>): Documents {
   const shown = [...effectiveIndex(state)].flatMap(([key, hash]): readonly DesiredItem[] => {
     const item = items.get(hash);
-    return item === undefined ? [] : [{ key, source: SERVER, hash, item }];
+    const retained = state.retained.has(key) ? ({ retained: true } as const) : {};
+    return item === undefined ? [] : [{ key, source: SERVER, hash, item, ...retained }];
   });
   return { items: new Map(shown.map((desired) => [desired.key, desired])), removalsAllowed: removalsAllowed(state) };
 }
 
-function isSame(a: Documents, b: Documents): boolean {
-  return (
-    a.removalsAllowed === b.removalsAllowed &&
-    a.items.size === b.items.size &&
-    [...a.items].every(([key, { hash }]) => b.items.get(key)?.hash === hash)
-  );
-}
+const isSame = (a: Documents, b: Documents): boolean => changedKeys(a, b).size === 0;
 
 /** Careful with an item's inside: it is signed, but of whatever release. */
 function isDeleting(item: Item | undefined): boolean {

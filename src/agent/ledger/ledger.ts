@@ -29,8 +29,11 @@ export type Documents = {
 export type DesiredItem = {
   readonly key: string;
   readonly source: string;
-  /** SHA-256 of the item's bytes, hex. */ readonly hash: string;
+  /** SHA-256 of the item's bytes, hex. */
+  readonly hash: string;
   readonly item: Item;
+  /** The document does not name it so any more; it stays as it was while removals are not allowed. */
+  readonly retained?: true;
 };
 
 /** Rows by kind and key (`addresses` / pod uid → "10.32.0.5"). The kinds and their values are declared in src/agent/memory.ts. */

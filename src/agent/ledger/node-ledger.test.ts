@@ -278,15 +278,20 @@ test('documents: under an unknown incarnation items come and change, nothing goe
   expect(names(ledger)).toEqual(['pods/a', 'pods/b', 'pods/c', 'pods/d']);
   expect(ledger.documents().removalsAllowed).toBe(false);
   expect(ledger.documents().items.get('pods/b')?.item).not.toMatchObject({ metadata: { deletionTimestamp: expect.anything() } });
+  const retained = (of: NodeLedger) =>
+    [...of.documents().items.values()].flatMap((one) => (one.retained === true ? [one.key] : [])).toSorted();
+  expect(retained(ledger)).toEqual(['pods/a', 'pods/b', 'pods/d']);
   await ledger.accept(documentOf({ rev: 2, pods: ['b'], deleting: ['b'], incarnation: 'new' }));
   const again = await reopened(ledger);
   expect(names(again)).toEqual(['pods/a', 'pods/b', 'pods/c', 'pods/d']);
+  expect(retained(again)).toEqual(names(again));
   expect(again.held()?.index.size).toBe(1);
   await again.accept(documentOf({ rev: 2, pods: ['b'], deleting: ['b'], incarnation: 'new', confirmed: true }));
   expect(names(again)).toEqual(['pods/b']);
   expect(again.documents().items.get('pods/b')?.item).toMatchObject({ metadata: { deletionTimestamp: expect.anything() } });
   expect(again.documents().removalsAllowed).toBe(true);
-  expect(changes).toHaveLength(1);
+  expect(retained(again)).toEqual([]);
+  expect(changes).toHaveLength(2);
 });
 
 test('documents: bytes that are not what the index says are refused; unknown kinds are kept as received', async () => {

@@ -109,6 +109,19 @@ test('endpoints of this node are its own pods’, at once; others’ are as the 
   check('web:');
 });
 
+test('a service that only this node still knows is marked so, and is not once it is named again', () => {
+  const model = new ServiceModel('here');
+  const { items, removalsAllowed } = documentsOf({ 'services/default/web': service('web') });
+  const retained = new Map([...items].map(([key, entry]) => [key, { ...entry, retained: true as const }]));
+  const marks = () => model.view().services.map((known) => known.retained);
+  model.setDocuments({ items, removalsAllowed });
+  expect(marks()).toEqual([undefined]);
+  model.setDocuments({ items: retained, removalsAllowed });
+  expect(marks()).toEqual([true]);
+  model.setDocuments({ items, removalsAllowed });
+  expect(marks()).toEqual([undefined]);
+});
+
 test('never another view than one made at once, and never an endpoint chosen that this node knows to be dead', () => {
   const nodes = ['a', 'b', 'here'] as const;
   const names = fc.constantFrom('web', 'db');

@@ -25,6 +25,7 @@ export class ServiceModel {
   private readonly node: string;
   private documents = EMPTY;
   private readonly services = new Map<string, ServiceItem>();
+  private readonly retained = new Set<string>();
   /** Namespace → services, by their names as below: `<namespace>/<name>`. */
   private readonly byNamespace = new Map<string, Set<string>>();
   private readonly remote = new Map<string, Map<string, EndpointsItem>>();
@@ -46,11 +47,14 @@ export class ServiceModel {
     const before = this.documents;
     this.documents = documents;
     for (const key of changedKeys(before, documents)) {
-      const item = documents.items.get(key)?.item;
+      const { item, retained } = documents.items.get(key) ?? {};
       const was = before.items.get(key)?.item;
-      if (key.startsWith('services/'))
-        this.setService(key.slice('services/'.length), item?.kind === 'Service' ? item : undefined);
-      else if (key.startsWith('endpoints/'))
+      if (key.startsWith('services/')) {
+        const name = key.slice('services/'.length);
+        if (retained === true) this.retained.add(name);
+        else this.retained.delete(name);
+        this.setService(name, item?.kind === 'Service' ? item : undefined);
+      } else if (key.startsWith('endpoints/'))
         this.setEndpoints(key, item?.kind === 'Endpoints' ? item : undefined, was?.kind === 'Endpoints' ? was : undefined);
       else if (key.startsWith('peers/')) this.setPeer(key.slice('peers/'.length), item?.kind === 'Peer' ? item : undefined);
     }
@@ -85,7 +89,10 @@ export class ServiceModel {
     for (const name of this.dirty) {
       const item = this.services.get(name);
       if (item === undefined) this.known.delete(name);
-      else this.known.set(name, { item, endpoints: this.endpointsOf(name) });
+      else {
+        const retained = this.retained.has(name) ? ({ retained: true } as const) : {};
+        this.known.set(name, { item, endpoints: this.endpointsOf(name), ...retained });
+      }
     }
     this.dirty.clear();
     this.shown = { services: [...this.known.values()].toSorted(byName) };

@@ -11,6 +11,8 @@ export type ServiceView = {
 
 export type KnownService = {
   readonly item: ServiceItem;
+  /** Of a database before this one, which this node may not forget yet. */
+  readonly retained?: true;
   readonly endpoints: readonly KnownEndpoint[];
 };
 

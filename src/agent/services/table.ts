@@ -24,7 +24,7 @@ export type Refusal = { readonly namespace: string; readonly name: string; reado
 
 export type MadeTable = { readonly table: ServiceTable; readonly refusals: readonly Refusal[] };
 
-type Part = { readonly ports: readonly ServicePortRules[]; readonly refusals: readonly Refusal[] };
+type Part = { readonly retained: boolean; readonly ports: readonly ServicePortRules[]; readonly refusals: readonly Refusal[] };
 
 /** Whatever listens there: nobody is to be locked out of a machine by a Service. */
 const SSH_PORT = 22;
@@ -32,7 +32,6 @@ const AFFINITY_SECONDS_DEFAULT = 10_800;
 
 export function createTableMaker(): (view: ServiceView, context: TableContext) => MadeTable {
   const partsOf = remember(partOf);
-  let owners: Owners = new Map();
   let held: { readonly text: string; readonly context: TableContext } | undefined;
   return (view, asked) => {
     const text = textOf(asked);
@@ -41,8 +40,7 @@ export function createTableMaker(): (view: ServiceView, context: TableContext) =
     const { context } = held;
     const all = view.services.map((service) => partsOf(service, context));
     const { serviceCidr, clusterCidr, podCidr, address, redirects, untracked } = context;
-    owners = ownersOf(all, owners);
-    const { ports, refusals } = withoutTwice(all, owners);
+    const { ports, refusals } = withoutTwice(all, ownersOf(all));
     return { table: { serviceCidr, clusterCidr, podCidr, address, redirects, untracked, ports }, refusals };
   };
 }
@@ -56,10 +54,11 @@ function textOf({ ownAddresses, serverAddresses, taken, ...rest }: TableContext)
   ]);
 }
 
-function partOf({ item, endpoints }: KnownService, context: TableContext): Part {
+function partOf({ item, endpoints, ...service }: KnownService, context: TableContext): Part {
   const { spec } = item;
+  const retained = service.retained === true;
   const { clusterIP = '' } = spec;
-  if (spec.type === 'ExternalName' || clusterIP === '' || clusterIP === 'None') return { ports: [], refusals: [] };
+  if (spec.type === 'ExternalName' || clusterIP === '' || clusterIP === 'None') return { retained, ports: [], refusals: [] };
   const refusals: string[] = [];
   const addresses = balancerAddresses(item, context, refusals);
   const ports = (spec.ports ?? []).flatMap((port): readonly ServicePortRules[] => {
@@ -93,7 +92,7 @@ function partOf({ item, endpoints }: KnownService, context: TableContext): Part 
     ];
   });
   const { namespace, name } = item.metadata;
-  return { ports, refusals: refusals.map((message) => ({ namespace, name, message })) };
+  return { retained, ports, refusals: refusals.map((message) => ({ namespace, name, message })) };
 }
 
 /** The server's own Service: every node serves it itself. */
@@ -147,19 +146,20 @@ const atNode = ({ nodePort, protocol }: ServicePortRules) => `:${nodePort}/${pro
 const atAddress = (address: string, { port, protocol }: ServicePortRules) => `${address}:${port}/${protocol}`;
 
 /**
- * Of two services after one port, who had it keeps it; else the first by name has it. The API gives none twice, but a restored database gives what the node
- * still keeps for a service of the one before.
+ * Of two services after one port, who had it keeps it. The API gives none twice, but a restored database gives what the node still keeps for a service of the
+ * one before: that was first, on every node that knows of it and after any restart, whatever clocks say. Else the first by name.
  */
-function ownersOf(parts: readonly Part[], before: Owners): Owners {
+function ownersOf(parts: readonly Part[]): Owners {
   const owners = new Map<string, string>();
-  for (const rules of parts.flatMap(({ ports }) => ports)) {
+  const inOrder = [...parts.filter(({ retained }) => retained), ...parts.filter(({ retained }) => !retained)];
+  for (const rules of inOrder.flatMap(({ ports }) => ports)) {
     const { key, externalIps, nodePort } = rules;
     const places = [
       atCluster(rules),
       ...(nodePort === undefined ? [] : [atNode(rules)]),
       ...externalIps.map((address) => atAddress(address, rules)),
     ];
-    for (const place of places) if (!owners.has(place) || before.get(place) === key) owners.set(place, key);
+    for (const place of places) if (!owners.has(place)) owners.set(place, key);
   }
   return owners;
 }
