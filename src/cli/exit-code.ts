@@ -7,6 +7,7 @@ export const USAGE_EXIT_CODE = 2;
 const EXIT_CODES: Readonly<Record<string, number>> = {
   Usage: USAGE_EXIT_CODE,
   OtherMode: USAGE_EXIT_CODE,
+  OtherCluster: USAGE_EXIT_CODE,
   BadToken: USAGE_EXIT_CODE,
   NoToken: USAGE_EXIT_CODE,
   BadConfig: USAGE_EXIT_CODE,

@@ -156,7 +156,9 @@ function told(
 ): string {
   const lines = [
     changed ? `installed: ${layout.command}` : 'nothing to do: all of it is installed',
-    ...(joined === undefined ? [] : [`this machine is node ${joined.node} of the cluster at ${joined.server}`]),
+    ...(joined === undefined
+      ? []
+      : [`${joined.before ? 'already joined: ' : ''}this machine is node ${joined.node} of the cluster at ${joined.server}`]),
     ...notes.map((note) => `note: ${note}`),
     ...nextSteps({ mode, start, image }, { supervisor, layout, dataDir }),
   ];

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -192,6 +192,37 @@ test('a reset asks first, tells what it did, and fails where something is left',
     'the server was not told: on it, run `kubectl delete node n1`',
   ]);
   expect(output).toContain('skerry: reset the node in /var/lib/skerry: not all of it could be removed');
+});
+
+test('a reset of a server says how it is begun anew, and how its own node alone is reset', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'skerry-reset-'));
+  const reset = async (resetNode: Context['resetNode']) => {
+    const { code, output } = await runWith({ resetNode }, 'reset', '--yes', '--data-dir', dataDir);
+    return [code, output.replaceAll(dataDir, 'DIR')];
+  };
+  const fails = (code: string) => async () => {
+    throw new SkerryError(code, 'systemctl stop', { cause: new Error('why') });
+  };
+  const anew =
+    'To begin the server anew: `skerry uninstall --purge --data-dir DIR`, which ends its cluster for good, then install it as at first';
+  const who = 'skerry: reset: this machine is the server of a cluster (its data is in DIR/server)';
+  try {
+    mkdirSync(join(dataDir, 'server'));
+    expect(await reset(fails('Bug'))).toEqual([2, `${who} and has no node of its own. ${anew}\n`]);
+    mkdirSync(join(dataDir, 'agent'));
+    writeFileSync(join(dataDir, 'agent/identity.json'), '{}');
+    const alone =
+      'its own node can be reset while it runs without its agent: `skerry server --no-agent --data-dir DIR`, then this again';
+    expect(await reset(fails('InUse'))).toEqual([1, `${who}; ${alone}. ${anew}\n`]);
+    expect(await reset(fails('ServiceUnavailable'))).toEqual([6, `${who}, and it does not answer (why); ${alone}. ${anew}\n`]);
+    const cleared = { removed: [], left: [] };
+    expect(await reset(async () => ({ node: 'n1', server: 'told', cleared, forgotten: true }))).toEqual([
+      0,
+      expect.stringMatching(/^node n1 has left its cluster\nthe server goes on without a node of its own/),
+    ]);
+  } finally {
+    rmSync(dataDir, { recursive: true });
+  }
 });
 
 test("a verb's --version is the verb's own", async () => {

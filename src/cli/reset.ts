@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { Command } from 'commander';
+import { layoutIn } from '#install/layout.ts';
 import type { SwitchedOff } from '#install/switch-off.ts';
-import { SkerryError } from '#lib/error.ts';
+import { SkerryError, explain, hasCode } from '#lib/error.ts';
 import { ask } from './ask.ts';
 import { DATA_DIR, type Context, type ResetDone, type ResetFlags } from './context.ts';
 import { folder, httpsUrl, parsedOption, unixSocket } from './flags.ts';
@@ -33,17 +35,48 @@ Where the server does not answer nothing is done, unless with --force: then the 
 On a server's machine this resets its own node only, not the server: start \`skerry server --no-agent\` for the time, so that it can be told.`,
     )
     .action(async ({ yes, force = false, ...flags }: Flags) => {
+      const own = await serverHere(flags.dataDir);
+      if (own?.hasNode === false) throw new SkerryError('OtherMode', `reset: ${own.who} and has no node of its own. ${own.anew}`);
       const question = `This removes the node in ${flags.dataDir} from its cluster, and all containers and emptyDir volumes that it runs.`;
       if (yes !== true) await ask(context, 'reset', question);
-      const done = await context.resetNode({ ...flags, force });
+      const done = await context.resetNode({ ...flags, force }).catch((error: unknown) => {
+        throw own === undefined ? error : besideServer(own, error);
+      });
       const unit = done.forgotten ? await switchOffAgent(context, flags.dataDir) : undefined;
-      context.stdout(told(done, unit, flags.dataDir));
+      context.stdout(told(done, unit, flags.dataDir, own));
       if (!done.forgotten)
         throw new SkerryError(
           'Incomplete',
           `reset the node in ${flags.dataDir}: not all of it could be removed, so its key and ledger are kept; mend that and run this again, or use --force`,
         );
     });
+}
+
+/** The server that this machine keeps, whose own node can only be reset while it runs without it: what there is to say of it. */
+type ServerHere = { readonly hasNode: boolean; readonly who: string; readonly alone: string; readonly anew: string };
+
+async function serverHere(dataDir: string): Promise<ServerHere | undefined> {
+  const { bornAs } = await import('#install/born-as.ts');
+  const { isJoined } = await import('#install/observe.ts');
+  const { unitFile } = await import('#install/units.ts');
+  if (bornAs('/', dataDir).type !== 'server') return undefined;
+  const flag = dataDir === DATA_DIR ? '' : ` --data-dir ${dataDir}`;
+  return {
+    hasNode: isJoined('/', dataDir),
+    who: `this machine is the server of a cluster (its data is in ${dataDir}/server)`,
+    alone: existsSync(unitFile(layoutIn('/'), 'server')) ? 'skerry install server --no-agent' : `skerry server --no-agent${flag}`,
+    anew: `To begin the server anew: \`skerry uninstall --purge${flag}\`, which ends its cluster for good, then install it as at first`,
+  };
+}
+
+/** What else is said leads from one to the other: the server that is to be told runs the agent that is to be stopped. */
+function besideServer({ who, alone, anew }: ServerHere, error: unknown): unknown {
+  if (!hasCode(error, 'InUse', 'ServiceUnavailable')) return error;
+  const silent = hasCode(error, 'ServiceUnavailable') ? `, and it does not answer (${explain(error.cause)})` : '';
+  return new SkerryError(
+    error.code,
+    `reset: ${who}${silent}; its own node can be reset while it runs without its agent: \`${alone}\`, then this again. ${anew}`,
+  );
 }
 
 /** The unit of the node that was reset: with neither key nor token it would fail at each boot. */
@@ -59,13 +92,20 @@ async function switchOffAgent({ executable, environment }: Context, dataDir: str
   return switchOff(layout, 'agent', programRunner(environment), new AbortController().signal);
 }
 
-function told({ node, server, cleared, forgotten }: ResetDone, unit: SwitchedOff | undefined, dataDir: string): string {
+function told(
+  { node, server, cleared, forgotten }: ResetDone,
+  unit: SwitchedOff | undefined,
+  dataDir: string,
+  own: ServerHere | undefined,
+): string {
+  const next =
+    own === undefined ? `this machine can join anew, with a new token${unit === undefined ? '' : JOIN_ANEW}` : NODE_ANEW;
   const lines = [
     ...cleared.removed.map((what) => `removed ${what}`),
     ...cleared.left.map(({ what, why }) => `left ${what}: ${why}`),
     ...(node === undefined ? [`no node had joined in ${dataDir}`] : [SERVER_TOLD[server](node)]),
     ...(unit === undefined ? [] : [switchedOff(unit)]),
-    ...(forgotten ? [`this machine can join anew, with a new token${unit === undefined ? '' : JOIN_ANEW}`] : []),
+    ...(forgotten ? [next] : []),
   ];
   return lines.map((line) => `${line}\n`).join('');
 }
@@ -76,6 +116,9 @@ const switchedOff = ({ unit, trouble }: SwitchedOff): string =>
     : `${unit} could not be switched off, and would fail at each boot; \`systemctl disable --now ${unit}\` says: ${trouble}`;
 
 const JOIN_ANEW = ': skerry install agent --server URL --token-file FILE';
+
+const NODE_ANEW =
+  'the server goes on without a node of its own, and has a new one as soon as it is started without --no-agent (no-agent: false in its settings)';
 
 const SERVER_TOLD: Readonly<Record<ResetDone['server'], (node: string) => string>> = {
   told: (node) => `node ${node} has left its cluster`,

@@ -10,10 +10,19 @@ const IDENTITY = JSON.stringify({ server: { host: '10.0.0.1', port: 6443 }, join
 const NODE = { 'agent/identity.json': IDENTITY };
 const SERVER = { 'server/state.db': '' };
 
-type Case = { readonly files: Readonly<Record<string, string>>; readonly unit?: Mode; readonly isInstalled?: boolean };
+type Case = {
+  readonly files: Readonly<Record<string, string>>;
+  readonly unit?: Mode;
+  readonly isInstalled?: boolean;
+  readonly isInstalledOne?: boolean;
+};
 
 /** `expected`: undefined, or what the refusal says. DIR stands for the data's folder. */
-function checkInstall(mode: Mode, { files, unit, isInstalled = true }: Case, expected: readonly string[] | undefined): void {
+function checkInstall(
+  mode: Mode,
+  { files, unit, isInstalled = true, isInstalledOne = false }: Case,
+  expected: readonly string[] | undefined,
+): void {
   const folder = mkdtempSync(join(tmpdir(), 'skerry-born-'));
   try {
     const layout = layoutIn(folder);
@@ -26,7 +35,14 @@ function checkInstall(mode: Mode, { files, unit, isInstalled = true }: Case, exp
       mkdirSync(dirname(file), { recursive: true });
       writeFileSync(file, text);
     }
-    const asked = { mode, layout, dataDirs: [join(folder, 'new'), dataDir], usualDataDir: '/var/lib/skerry', isInstalled };
+    const asked = {
+      mode,
+      layout,
+      dataDirs: [join(folder, 'new'), dataDir],
+      usualDataDir: '/var/lib/skerry',
+      isInstalled,
+      isInstalledOne,
+    };
     let said: string | undefined;
     try {
       refuseOtherMode(asked);
@@ -48,6 +64,11 @@ test('a machine that is somebody is refused as the other, told who it is and how
   checkInstall('server', { files: { 'agent/identity.json': '{' } }, ['is a node of the cluster at another server']);
   const server = 'the server of a cluster (its data is in DIR/server)';
   checkInstall('agent', { files: { ...SERVER, ...NODE }, unit: 'server' }, [server, 'skerry uninstall --purge --data-dir DIR`']);
+  // The program is gone with the rest: there is no line to run again.
+  checkInstall('agent', { files: SERVER, isInstalledOne: true }, [
+    'ends that cluster',
+    'then install the agent as at first (install.sh',
+  ]);
   checkInstall('agent', { files: SERVER, isInstalled: false }, [server, 'rm -rf DIR/server']);
 });
 

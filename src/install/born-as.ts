@@ -40,17 +40,19 @@ export type Asked = {
   readonly usualDataDir: string;
   /** Without one nothing here can be asked to reset or uninstall anything. */
   readonly isInstalled: boolean;
+  /** The program that was started is the installed one, which an uninstallation takes away. */
+  readonly isInstalledOne: boolean;
 };
 
 /** Throws OtherMode. */
-export function refuseOtherMode({ mode, layout, dataDirs, usualDataDir, isInstalled }: Asked): void {
+export function refuseOtherMode({ mode, layout, dataDirs, usualDataDir, ...here }: Asked): void {
   // It is of this mode already, whatever data of the other one lies about.
   if (existsSync(unitFile(layout, mode))) return;
   for (const dataDir of new Set(dataDirs)) {
     const born = bornAs('/', dataDir);
     const flag = dataDir === usualDataDir ? '' : ` --data-dir ${dataDir}`;
-    if (born.type === 'node' && mode === 'server') throw refusal(mode, nodeRefusal(born, dataDir, flag, isInstalled));
-    if (born.type === 'server' && mode === 'agent') throw refusal(mode, serverRefusal(dataDir, flag, isInstalled));
+    if (born.type === 'node' && mode === 'server') throw refusal(mode, nodeRefusal(born, dataDir, flag, here.isInstalled));
+    if (born.type === 'server' && mode === 'agent') throw refusal(mode, serverRefusal(mode, dataDir, flag, here));
   }
 }
 
@@ -69,11 +71,16 @@ function nodeRefusal(
     : `${who}; \`kubectl delete node ${node ?? 'NAME'}\` there and \`rm -r ${dataDir}/agent\` here take it out of that cluster, then run this line again`;
 }
 
-function serverRefusal(dataDir: string, flag: string, isInstalled: boolean): string {
+function serverRefusal(
+  mode: Mode,
+  dataDir: string,
+  flag: string,
+  { isInstalled, isInstalledOne }: Pick<Asked, 'isInstalled' | 'isInstalledOne'>,
+): string {
   const who = `this machine is the server of a cluster (its data is in ${dataDir}/server)`;
   const paths = ['server', 'agent', 'admin.kubeconfig', 'recovery.key'].map((name) => `${dataDir}/${name}`).join(' ');
   const command = isInstalled ? `skerry uninstall --purge${flag}` : `rm -rf ${paths}`;
-  return `${who}; \`${command}\` ends that cluster for good, and all of its nodes lose their server; then run this line again`;
+  return `${who}; \`${command}\` ends that cluster for good, and all of its nodes lose their server; then ${isInstalledOne ? `install the ${mode} as at first (install.sh: the program is gone with it)` : 'run this line again'}`;
 }
 
 function readNode(text: string): { readonly node: string | undefined; readonly server: string | undefined } {
@@ -87,6 +94,9 @@ function readNode(text: string): { readonly node: string | undefined; readonly s
   const isNamed = host !== '' && typeof port === 'number';
   return {
     node: node === '' ? undefined : node,
-    server: isNamed ? `https://${host.includes(':') ? `[${host}]` : host}:${port}` : undefined,
+    server: isNamed ? serverUrl({ host, port }) : undefined,
   };
 }
+
+export const serverUrl = ({ host, port }: { readonly host: string; readonly port: number }): string =>
+  `https://${host.includes(':') ? `[${host}]` : host}:${port}`;

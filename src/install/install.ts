@@ -5,9 +5,12 @@ import { parseJoinToken } from '#api/join-token.ts';
 import type { Clock } from '#lib/clock.ts';
 import { readFileIfThere } from '#lib/durable-file.ts';
 import { SkerryError } from '#lib/error.ts';
+import { connectTls } from '#net/tls/dial.ts';
+import type { ServerAddress } from '#net/tls/exchange.ts';
+import { peerKeyHash } from '#net/tls/key-hash.ts';
 import { joinedAs, refuseOtherMode } from './born-as.ts';
 import { parseSwitch, type ConfigKey } from './config/config-key.ts';
-import { mergeConfig, settingOf, type GivenFlags } from './config/merge-config.ts';
+import { mergeConfig, settingOf, withoutSettings, type GivenFlags } from './config/merge-config.ts';
 import { engineGet } from './engine-get.ts';
 import { checkImage, checkUnborn } from './image.ts';
 import { LAUNCH_SCRIPT } from './launch.ts';
@@ -16,10 +19,11 @@ import { takeLiveRestore } from './live-restore.ts';
 import { isJoined, isProgramIn, observe } from './observe.ts';
 import { daemonPid } from './observe-engine.ts';
 import { ENGINE } from './packages.ts';
+import { refuseOtherCluster } from './other-cluster.ts';
 import { notesOf, planInstall, type Seen, type Wanted } from './plan.ts';
 import type { RunProgram } from './run-program.ts';
 import { createRunners, runSteps } from './runners.ts';
-import { slotExecutable } from './slots.ts';
+import { installedSlot, slotExecutable } from './slots.ts';
 import { startEngine } from './start-engine.ts';
 import { readDataDir } from './trial.ts';
 import { otherMode, unitText } from './units.ts';
@@ -56,8 +60,8 @@ export type Installed = {
   readonly supervisor: Seen['supervisor'];
   readonly layout: Layout;
   readonly dataDir: string;
-  /** What an agent is known as by now, and where; undefined: not yet. */
-  readonly joined: { readonly node: string; readonly server: string } | undefined;
+  /** What an agent is known as by now, and where; undefined: not yet. `before`: it was so already. */
+  readonly joined: { readonly node: string; readonly server: string; readonly before: boolean } | undefined;
 };
 
 export type InstallTools = {
@@ -88,11 +92,22 @@ async function installIn(
   signal: AbortSignal,
 ): Promise<Installed> {
   const { mode, version, executable } = request;
-  const { config, dataDir, dataDirBefore, token, runsPods } = settle(request, root, layout);
+  const { config, dataDir, dataDirBefore, token, runsPods, movesTo, dropped } = settle(request, root, layout);
   if (root !== '/') checkUnborn(root, dataDir);
   else {
     const dataDirs = [dataDir, dataDirBefore, readDataDir(layout, otherMode(mode)) ?? dataDir];
-    refuseOtherMode({ mode, layout, dataDirs, usualDataDir: request.dataDir, isInstalled: existsSync(layout.current) });
+    refuseOtherMode({
+      mode,
+      layout,
+      dataDirs,
+      usualDataDir: request.dataDir,
+      isInstalled: existsSync(layout.current),
+      isInstalledOne: installedSlot(executable) !== undefined,
+    });
+    if (mode === 'agent') {
+      const asked = { dataDir, usualDataDir: request.dataDir, server: movesTo, token: request.token };
+      await refuseOtherCluster(asked, (server) => keyShownBy(server, clock, signal));
+    }
   }
 
   const wanted: Wanted = {
@@ -119,15 +134,35 @@ async function installIn(
   await runSteps(steps, runners, tell, signal);
   // Some package managers take all that a stick brings.
   const after = { ...seen, engine: { ...seen.engine, there: seen.engine.there || isProgramIn(root, ENGINE.program) } };
+  const joined = mode === 'agent' ? joinedAs(root, dataDir) : undefined;
   const waits = steps.some((step) => step.do === 'start' && step.mode === 'agent') && !isJoined(root, dataDir);
   return {
     changed: steps.length > 0,
-    notes: [...notesOf(mode, after), ...troubles, ...(waits ? [NOT_JOINED] : [])],
+    notes: [
+      ...(dropped.length === 0
+        ? []
+        : [`${dropped.join(' and ')}, of the node that this machine was, went out of ${layout.config}`]),
+      ...notesOf(mode, after),
+      ...troubles,
+      ...(waits ? [NOT_JOINED] : []),
+    ],
     supervisor: seen.supervisor,
     layout,
     dataDir,
-    joined: mode === 'agent' ? joinedAs(root, dataDir) : undefined,
+    joined: joined === undefined ? undefined : { ...joined, before: seen.joined },
   };
+}
+
+const KEY_MS_MAX = 10_000;
+
+/** Nothing is told to whoever answers. */
+async function keyShownBy(server: ServerAddress, clock: Clock, signal: AbortSignal): Promise<string | undefined> {
+  const socket = await connectTls({ ...server, alpn: 'http/1.1', timeoutMs: KEY_MS_MAX, clock }, signal);
+  try {
+    return peerKeyHash(socket);
+  } finally {
+    socket.destroy();
+  }
 }
 
 /** By install.sh, which makes a folder of its own for each of its runs. */
@@ -153,26 +188,53 @@ function settle(
   readonly dataDirBefore: string;
   readonly token: Wanted['token'];
   readonly runsPods: boolean;
+  /** The server that is asked for, unless the settings have said it before. */
+  readonly movesTo: string | undefined;
+  /** Settings that are there no more. */
+  readonly dropped: readonly string[];
 } {
   const path = layout.config;
-  const before = readFileIfThere(path);
+  const there = readFileIfThere(path);
   const said = (text: string, name: string) => {
     const key = keys.find((other) => other.name === name);
     return key === undefined ? undefined : settingOf(path, text, key);
   };
+  const saidBefore = (name: string) => (there === undefined ? undefined : said(there, name));
+  const dropped = mode === 'server' && saidBefore('token-file') === tokenPathIn(saidBefore('data-dir') ?? usual) ? OF_A_JOIN : [];
+  const before = there === undefined ? undefined : withoutSettings(path, there, dropped);
   const first = mergeConfig(path, before, flags, keys);
   const dataDir = said(first, 'data-dir') ?? usual;
-  const dataDirBefore = before === undefined ? dataDir : (said(before, 'data-dir') ?? usual);
+  const dataDirBefore = there === undefined ? dataDir : (saidBefore('data-dir') ?? usual);
   const tokenPath = tokenPathIn(dataDir);
   const config = token === undefined ? first : mergeConfig(path, before, { ...flags, 'token-file': tokenPath }, keys);
   if (mode === 'agent')
-    checkCanJoin(image !== undefined || isJoined(root, dataDir), said(config, 'server'), said(config, 'token-file'));
+    checkCanJoin(
+      image !== undefined || isJoined(root, dataDir),
+      said(config, 'server'),
+      tokenFile(token, said(config, 'token-file')),
+    );
   const runsPods = mode === 'agent' || !parseSwitch(said(config, 'no-agent') ?? 'false');
-  if (token === undefined) return { config, dataDir, dataDirBefore, token, runsPods };
+  const asked = said(config, 'server');
+  const settled = {
+    config,
+    dataDir,
+    dataDirBefore,
+    runsPods,
+    movesTo: asked === saidBefore('server') ? undefined : asked,
+    dropped,
+  };
+  if (token === undefined) return { ...settled, token };
   parseJoinToken(token);
   const hash = createHash('sha256').update(token).digest('hex');
-  return { config, dataDir, dataDirBefore, runsPods, token: { path: join(root, tokenPath), text: `${token}\n`, hash } };
+  return { ...settled, token: { path: join(root, tokenPath), text: `${token}\n`, hash } };
 }
+
+/** What `skerry install agent` has written down; a file that somebody wrote for both modes names another place for its token. */
+const OF_A_JOIN = ['server', 'token-file'];
+
+/** Undefined: neither is one given, nor is it where the settings name it, being used up by an earlier join. */
+const tokenFile = (token: string | undefined, named: string | undefined): string | undefined =>
+  token !== undefined || (named !== undefined && existsSync(named)) ? named : undefined;
 
 /** A card may get its server and its token later; a machine that has neither would wait for ever. */
 function checkCanJoin(later: boolean, server: string | undefined, tokenFile: string | undefined): void {

@@ -1,3 +1,4 @@
+import { isNode, isScalar, type Range } from 'yaml';
 import { composeDocument } from './yaml.ts';
 import { settingsIn } from './yaml-settings.ts';
 
@@ -20,6 +21,21 @@ export function setYamlSettings(text: string, given: Readonly<Record<string, str
   for (const [key, value] of entries) document.set(key, value);
   return document.toString(FORM);
 }
+
+/** Takes keys out, each with its lines; all else stays to the letter, comments of theirs too. Of a map in braces nothing is taken. */
+export function removeYamlSettings(text: string, keys: readonly string[]): string {
+  const { contents } = settingsIn(text);
+  if (contents === undefined || contents.flow === true) return text;
+  const gone = contents.items.filter(({ key }) => isScalar(key) && keys.includes(String(key.value)));
+  return gone.reduceRight((left, { key, value }) => {
+    const [start, end] = [rangeOf(key)?.[0], (rangeOf(value) ?? rangeOf(key))?.[1]];
+    if (start === undefined || end === undefined) return left;
+    const lineEnd = left.indexOf('\n', Math.max(start, end - 1));
+    return left.slice(0, left.lastIndexOf('\n', start - 1) + 1) + (lineEnd === -1 ? '' : left.slice(lineEnd + 1));
+  }, text);
+}
+
+const rangeOf = (node: unknown): Range | undefined => (isNode(node) ? (node.range ?? undefined) : undefined);
 
 /** A line is never broken: who looks for a value finds it on one. */
 const FORM = { lineWidth: 0 };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ConfigKey } from './config-key.ts';
-import { mergeConfig, type GivenFlags } from './merge-config.ts';
+import { mergeConfig, withoutSettings, type GivenFlags } from './merge-config.ts';
 
 const KEYS: readonly ConfigKey[] = [
   { name: 'server', form: 'text', parse: (text) => text },
@@ -43,4 +43,17 @@ test('what would not start is refused, with each reason', () => {
   check('node-nmae: a\nlables: b\n', /node-nmae[^]*did you mean "node-name"[^]*lables/);
   check('- a\n', /^\/c\.yaml:1:1$/);
   check('a: [', /^\/c\.yaml:1:5$/);
+});
+
+test('what is taken out goes with its lines, the rest stays to the letter', () => {
+  const check = (text: string, expected: string) =>
+    expect(withoutSettings('/c.yaml', text, ['server', 'token-file'])).toBe(expected);
+  check(
+    '# of the harbour\nserver: https://a # here\nlabels: {a: b}\n\n# secret\ntoken-file:\n  /t',
+    '# of the harbour\nlabels: {a: b}\n\n# secret\n',
+  );
+  check('server: a\ntoken-file: |\n  /t\n\nnode-name: server\n', '\nnode-name: server\n');
+  check('# mine\nserver: a\n', '# mine\n');
+  for (const kept of ['', '# mine\n', 'labels:\n  server: a\n', '{server: a}\n']) check(kept, kept);
+  expect(() => withoutSettings('/c.yaml', 'a: [', ['server'])).toThrow(/^\/c\.yaml:1:5$/);
 });

@@ -1,5 +1,5 @@
 import { parseYamlSettings, placeOf } from '#api/encoding/yaml-settings.ts';
-import { setYamlSettings } from '#api/encoding/yaml-settings-edit.ts';
+import { removeYamlSettings, setYamlSettings } from '#api/encoding/yaml-settings-edit.ts';
 import { SkerryError } from '#lib/error.ts';
 import { problemsOf } from './check-config.ts';
 import { flagText, parseSwitch, type ConfigKey } from './config-key.ts';
@@ -22,6 +22,15 @@ export function mergeConfig(path: string, text: string | undefined, given: Given
   const problems = problemsOf({ path, settings: parseYamlSettings(merged), othersMayRead: false }, keys);
   if (problems.length > 0) throw new SkerryError('BadConfig', problems.map(({ message }) => message).join('\n'));
   return merged;
+}
+
+/** Throws BadConfig. A file that has none of them stays as it is, to the letter. */
+export function withoutSettings(path: string, text: string, names: readonly string[]): string {
+  try {
+    return removeYamlSettings(text, names);
+  } catch (cause) {
+    throw new SkerryError('BadConfig', placeOf(path, cause), { cause });
+  }
 }
 
 const HEADER = `# Settings of Skerry: the long flags of \`skerry server\` and \`skerry agent\` without their dashes.
