@@ -243,6 +243,7 @@ async function runAgentIn(
       onTrial: service.onTrial,
       isInstalled: service.isInstalled,
       onWaiting: service.waiting,
+      onLink: service.look,
     },
     signal,
   );

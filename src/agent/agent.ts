@@ -79,6 +79,8 @@ export type AgentOptions = {
   readonly isInstalled?: boolean;
   /** Called if it is up but for its first join, which may take as long as the server stays away. */
   readonly onWaiting?: () => void;
+  /** Called when `health` gives another answer about the link. */
+  readonly onLink?: () => void;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Log;
@@ -88,7 +90,8 @@ export type Agent = {
   /** Resolves once the ledger has nothing under way any more. */
   readonly alive: () => Promise<void>;
   /** `engine`: undefined until it was asked. */
-  readonly health: () => { readonly engine: boolean | undefined; readonly link: boolean };
+  /** `refused`: why the server lets this node in no more. */
+  readonly health: () => { readonly engine: boolean | undefined; readonly link: boolean; readonly refused: string | undefined };
   readonly stop: () => Promise<void>;
 };
 
@@ -209,6 +212,11 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     ids,
     log,
   });
+  let refused: string | undefined;
+  const onRefused = (why: string | undefined) => {
+    refused = why;
+    options.onLink?.();
+  };
   const link = createAgentLink({
     transport: withRejoin(
       createAgentTransport({
@@ -219,7 +227,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
         clock,
       }),
       identity,
-      { ...options, ...voucher, log },
+      { ...options, ...voucher, onRefused, log },
     ),
     ledger,
     cluster,
@@ -228,7 +236,10 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     release,
     bootId: machine.bootId,
     keepaliveMs: options.keepaliveMs,
-    onConnected: door.look,
+    onConnected: () => {
+      door.look();
+      options.onLink?.();
+    },
     onCommand: async ({ kind, body }, abort) => {
       if (kind === 'open') return tunnel.open(body, abort);
       throw new SkerryError('BadRequest', `this release of the agent knows no command ${JSON.stringify(kind)}`);
@@ -263,7 +274,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
   log.info({ cluster, docker }, 'agent is running');
   return {
     alive: ledger.alive,
-    health: () => ({ engine: pods.health()?.ready, link: link.connected() }),
+    health: () => ({ engine: pods.health()?.ready, link: link.connected(), refused }),
     stop: async () => {
       await connections.stop();
       await network.stop();

@@ -13,6 +13,8 @@ import { joinAgain, rejoin, type Identity, type IdentityOptions } from './identi
 export type RejoinOptions = Pick<IdentityOptions, 'dataDir' | 'labels' | 'release' | 'clock' | 'token' | 'onJoined'> & {
   readonly ids: Pick<Ids, 'random'>;
   readonly isInstalled?: boolean;
+  /** Why the server lets this node in no more; undefined: it has let it in. */
+  readonly onRefused?: (why: string | undefined) => void;
   readonly log: Log;
 };
 
@@ -56,6 +58,7 @@ export function withRejoin(transport: AgentTransport, identity: Identity, option
     const connection = await transport.connect(handlers, signal);
     refusals = 0;
     options.onJoined?.();
+    options.onRefused?.(undefined);
     return connection;
   };
 
@@ -71,7 +74,10 @@ export function withRejoin(transport: AgentTransport, identity: Identity, option
           await letIn(signal);
         } catch (error) {
           // Whom nobody answered may be let in by the next who does.
-          if (hasCode(error, ...FINAL)) refusals += 1;
+          if (hasCode(error, ...FINAL)) {
+            refusals += 1;
+            options.onRefused?.(error.message);
+          }
           // Told once per reason: a node that was removed may run on for months.
           const why = error instanceof Error ? error.message : '';
           if (why !== lastWhy && !signal.aborted)

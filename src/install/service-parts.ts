@@ -7,16 +7,19 @@ export type ServicePart = {
   /** Why it is not healthy, or undefined. `needs`: what it has to have for that. */
   readonly unhealthy: (needs: readonly Need[]) => Promise<string | undefined>;
   readonly has: () => readonly Need[];
+  /** Why its server lets it in no more. */
+  readonly refused?: () => string | undefined;
 };
 
 /** What an agent says of itself; `engine` is undefined until it was asked. */
-export type AgentHealth = { readonly engine: boolean | undefined; readonly link: boolean };
+export type AgentHealth = { readonly engine: boolean | undefined; readonly link: boolean; readonly refused?: string | undefined };
 
 export function agentPart(agent: { readonly alive: () => Promise<void>; readonly health: () => AgentHealth }): ServicePart {
   return {
     alive: agent.alive,
     unhealthy: async (needs) => agentTrouble(agent.health(), needs),
     has: () => agentHas(agent.health()),
+    refused: () => agent.health().refused,
   };
 }
 

@@ -9,6 +9,7 @@ import { manualClock } from '../../test/support/manual-clock.ts';
 import { makeSlotsWorld, type SlotsWorld } from '../../test/support/slots-world.ts';
 import { performSteps } from './file-steps.ts';
 import { LAUNCH_SCRIPT } from './launch.ts';
+import { healthFile } from './layout.ts';
 import { openService, type Service } from './service.ts';
 import { agentHas, agentTrouble, type AgentHealth, type ServicePart } from './service-parts.ts';
 import { switchSteps } from './switch.ts';
@@ -144,6 +145,21 @@ function watchedClock() {
   };
   return { clock: { ...clock, timer }, asleep };
 }
+
+test('what it has is written down, and at once that its server lets it in no more', async () => {
+  const { add, look } = await open('0.1.0');
+  const health = () => readFileSync(healthFile(world.layout, 'server'), 'utf8');
+  let [has, refused]: [readonly Need[], string | undefined] = [['engine', 'link'], undefined];
+  add(part({ has: () => has, refused: () => refused }));
+  look();
+  expect(health()).toBe('has=engine,link\ndata=/nonexistent\n');
+  [has, refused] = [['engine'], `it was removed\nhas=link ${'x'.repeat(900)}`];
+  look();
+  expect(health()).toMatch(/^has=engine\ndata=\/nonexistent\nrefused=it was removed has=link x{300,}\n$/);
+  [has, refused] = [['link'], undefined];
+  look();
+  expect(health()).toBe('has=link\ndata=/nonexistent\n');
+});
 
 test('the watchdog hears of a service only while every part of it answers', async () => {
   const { clock, asleep } = watchedClock();

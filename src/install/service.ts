@@ -38,6 +38,8 @@ export type Service = {
   readonly add: (part: ServicePart) => void;
   /** The start is over but for the node's first join, which takes as long as the server stays away. */
   readonly waiting: () => void;
+  /** What a part has is not what it was: written down at once, for whoever asks why there is no link. */
+  readonly look: () => void;
   /** May be called more than once. */
   readonly stop: () => Promise<void>;
 };
@@ -45,6 +47,7 @@ export type Service = {
 const CONFIRM_PERIOD_MS = 1_000;
 /** How often is looked whether what the agent has has changed. */
 const LOOK_MS_MAX = 10_000;
+const WHY_LENGTH_MAX = 400;
 const EXECUTABLE_MODE = 0o755;
 
 export async function openService(options: ServiceOptions): Promise<Service> {
@@ -56,12 +59,21 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   const parts: ServicePart[] = [];
   let isWaiting = false;
   let wasReady = false;
+  let told = '';
+  const tellHealth = () => {
+    if (installed === undefined || parts.length === 0 || signal.aborted) return;
+    const has = parts.flatMap((part) => part.has()).join(',');
+    const refused = parts.flatMap((part) => part.refused?.() ?? []).map((why) => `refused=${lineOf(why)}\n`);
+    const text = `has=${has}\ndata=${dataDir}\n${refused[0] ?? ''}`;
+    if (text !== told) writeHealth(installed.layout, mode, text, log);
+    told = text;
+  };
   if (manager !== undefined) {
     await manager.tell(`EXTEND_TIMEOUT_USEC=${startMsMax(databaseBytes(mode, dataDir)) * 1_000}`);
   }
   if (installed !== undefined && trial === undefined) tellHistory(installed, log);
   // Not waited for at the end: each of them looks at the signal before it does anything, and may hang for what has hung.
-  void beat(options, parts, () => wasReady, log, signal);
+  void beat({ ...options, tellHealth }, parts, () => wasReady, log, signal);
   if (installed !== undefined && trial !== undefined)
     void prove({ ...options, installed, trial, log }, () => (parts.length < partCount && !isWaiting ? undefined : parts), signal);
   const readyIf = (isReady: boolean) => {
@@ -80,6 +92,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
       isWaiting = true;
       readyIf(true);
     },
+    look: tellHealth,
     stop: async () => {
       if (signal.aborted) return;
       stopping.abort();
@@ -88,6 +101,8 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     },
   };
 }
+
+const lineOf = (text: string): string => text.replaceAll(/\p{Cc}+/gu, ' ').slice(0, WHY_LENGTH_MAX);
 
 function trialOf({ mode, installed }: ServiceOptions, log: Log): Trial | undefined {
   const found = installed === undefined ? undefined : readTrial(installed.layout, mode);
@@ -100,7 +115,7 @@ function trialOf({ mode, installed }: ServiceOptions, log: Log): Trial | undefin
 }
 
 async function beat(
-  { mode, installed, manager, dataDir, clock }: ServiceOptions,
+  { manager, clock, tellHealth }: Pick<ServiceOptions, 'manager' | 'clock'> & { readonly tellHealth: () => void },
   parts: readonly ServicePart[],
   isReady: () => boolean,
   log: Log,
@@ -109,7 +124,6 @@ async function beat(
   const beatMs = manager?.watchdogMs === undefined ? undefined : manager.watchdogMs / 3;
   const periodMs = Math.min(LOOK_MS_MAX, beatMs ?? LOOK_MS_MAX);
   let beatenMs: number | undefined;
-  let told: string | undefined;
   while (!signal.aborted) {
     // One that hangs holds this up, and the watchdog does not hear of us any more: that is the proof it wants.
     const isAlive = await allAlive(parts, log);
@@ -121,11 +135,7 @@ async function beat(
       beatenMs = clock.monotonic();
       await manager?.tell('WATCHDOG=1');
     }
-    const has = parts.flatMap((part) => part.has()).join(',');
-    if (installed !== undefined && parts.length > 0 && has !== told) {
-      writeHealth(installed.layout, mode, { has, data: dataDir }, log);
-      told = has;
-    }
+    tellHealth();
     await sleep(clock, periodMs, signal);
   }
 }
@@ -212,12 +222,12 @@ function refreshLaunch({ layout }: InstalledSlot, log: Log): void {
   }
 }
 
-/** In memory, for an upgrade to know what the release before had, and for whoever uninstalls it where its data is. */
-function writeHealth(layout: Layout, mode: Mode, { has, data }: { readonly has: string; readonly data: string }, log: Log): void {
+/** In memory, for an upgrade to know what the release before had, for whoever uninstalls it where its data is, and for the doctor why it has no link. */
+function writeHealth(layout: Layout, mode: Mode, text: string, log: Log): void {
   const file = healthFile(layout, mode);
   try {
     mkdirSync(join(file, '..'), { recursive: true, mode: 0o755 });
-    writeFileSync(`${file}.new`, `has=${has}\ndata=${data}\n`);
+    writeFileSync(`${file}.new`, text);
     renameSync(`${file}.new`, file);
   } catch (error) {
     log.debug({ err: error, file }, 'what the service has could not be written down');

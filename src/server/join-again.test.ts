@@ -207,6 +207,7 @@ test('a node that was deleted comes back with the token it was started with, and
   const once = joinOptions(world, await world.token({ uses: 1 }));
   const identity = await loadOrJoin(once, never);
   const told: { readonly remedy?: string }[] = [];
+  const refusals: (string | undefined)[] = [];
   // Only what is told here matters.
   const log = {
     ...silentLog,
@@ -215,7 +216,8 @@ test('a node that was deleted comes back with the token it was started with, and
   const clock = { ...systemClock };
   const connect = async (token: string | undefined, isInstalled = false) => {
     const transport = createAgentTransport({ ...identity, ...identity.server, keepaliveSeconds: 30, clock });
-    const options = { ...without(once, 'token'), ...(token === undefined ? {} : { token }), log };
+    const onRefused = (why: string | undefined) => void refusals.push(why);
+    const options = { ...without(once, 'token'), ...(token === undefined ? {} : { token }), log, onRefused };
     const link = withRejoin(transport, identity, { ...options, isInstalled, clock, ids });
     const connection = await link.connect({ message() {}, closed() {} }, never);
     connection.close();
@@ -245,11 +247,19 @@ test('a node that was deleted comes back with the token it was started with, and
       },
     ]);
   }
+  expect(refusals.splice(0)).toEqual([
+    undefined,
+    undefined,
+    expect.stringContaining('it was removed from this cluster; join it with a new token'),
+    expect.stringContaining('read the join token'),
+    expect.any(String),
+  ]);
   expect((await failure(connect(undefined, true))).code).toBe('Unauthorized');
   expect(told.splice(0)).toMatchObject([
     { remedy: expect.stringContaining(`run here: skerry install agent --server ${world.url} --token-file FILE`) },
   ]);
   await connect(fresh);
+  expect(refusals.at(-1)).toBe(undefined);
   expect(world.keys.nodeOf(keyOf(identity))).toEqual({ node: 'n1' });
   expect(nodeOf(world)?.metadata.name).toBe('n1');
   expect(keyOf(await loadOrJoin({ ...without(once, 'server', 'token') }, never))).toBe(keyOf(identity));

@@ -172,3 +172,19 @@ test('a node that was purged and not told of comes back in its own place by the 
   });
   expect(await installAgent(OTHER)).toMatchObject({ code: 0 });
 });
+
+test('a node that was deleted is told so by its doctor at once, and what it is told brings it back', async () => {
+  const told = async () => (await machine.skerry('doctor', '-o', 'json')).stdout;
+  expect(await told()).not.toContain('no link to its server');
+  const [name = ''] = (await machine.kube(OTHER, 'get', 'nodes', '-o', 'name')).trim().split('\n');
+  await machine.kube(OTHER, 'delete', name);
+  const said = await waitFor(
+    'the doctor to say why',
+    async () => (await told()).match(/no link to its server, .*removed from this cluster[^]*/)?.[0],
+    3_000,
+  );
+  expect(said).toContain('skerry install agent --server URL --token-file FILE');
+  expect(await installAgent(OTHER)).toMatchObject({ code: 0, stdout: expect.stringContaining('already joined') });
+  await waitFor('the link', async () => !(await told()).includes('no link to its server'), 5_000);
+  expect(await machine.kube(OTHER, 'get', 'nodes', '-o', 'name')).toBe(`${name}\n`);
+});

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { MODES, healthFile, layoutIn } from '#install/layout.ts';
 import { unitFile, unitName } from '#install/units.ts';
-import { lastWords, ownFailure, refusalOf } from '../facts/last-words.ts';
+import { lastWords, ownFailure } from '../facts/last-words.ts';
 import { valueOf } from '../facts/value-of.ts';
 import { ok, problem, unknown, warning, type Verdict } from '../finding.ts';
 import { textOf } from '../outside/outside.ts';
@@ -26,7 +26,7 @@ export type Unit = {
   readonly has: readonly string[] | undefined;
   /** Why it ended, where it does not simply run, in its own words. */
   readonly says: string | undefined;
-  /** Why its server does not let it in, where it has no link. */
+  /** Why its server lets it in no more, as it says itself. */
   readonly refused: string | undefined;
   /** An agent that has joined no cluster (any more), and has no token to join one with. */
   readonly canNotJoin: boolean;
@@ -50,7 +50,7 @@ export async function gatherService(scene: Scene, signal: AbortSignal): Promise<
     const text = shown.type === 'ended' ? shown.stdout : '';
     const of = (key: string) => valueOf(text, key) ?? '';
     const sinceMicros = Number(of('ActiveEnterTimestampMonotonic'));
-    const has = valueOf(await textOf(outside.read(healthFile(layout, mode))), 'has');
+    const health = await textOf(outside.read(healthFile(layout, mode)));
     return [
       {
         name,
@@ -62,23 +62,17 @@ export async function gatherService(scene: Scene, signal: AbortSignal): Promise<
         exitStatus: of('ExecMainStatus'),
         isStale: of('NeedDaemonReload') === 'yes',
         upSeconds: sinceMicros > 0 && uptime !== '' ? Number.parseFloat(uptime) - sinceMicros / 1e6 : undefined,
-        has: has?.split(','),
+        has: valueOf(health, 'has')?.split(','),
         says: isSteady(of('ActiveState'), Number(of('NRestarts')))
           ? undefined
           : await lastWords(scene, of('InvocationID'), ownFailure, signal),
-        refused:
-          mode === 'agent' && has?.split(',').includes('link') === false
-            ? await lastWords(scene, of('InvocationID'), refusalOf, signal, WARNINGS)
-            : undefined,
+        refused: valueOf(health, 'refused'),
         canNotJoin: mode === 'agent' && !(await canJoin(scene)),
       },
     ];
   });
   return { hasSystemd, units: (await Promise.all(units)).flat() };
 }
-
-/** Said once, it may be long ago: other lines must not push it out. */
-const WARNINGS = ['--priority=warning'];
 
 /** It runs, and has ended by itself never: nobody asks why. */
 const isSteady = (active: string, restarts: number): boolean => active === 'active' && restarts === 0;

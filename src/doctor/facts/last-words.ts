@@ -13,13 +13,12 @@ export type PickWords = (lines: readonly string[]) => string | undefined;
 const LINES_MAX = 50;
 const LENGTH_MAX = 400;
 
-/** `more`: flags that narrow what is looked through. `invocation`: as systemd names a run; undefined where nothing is known of it, nothing was said, or the journal is not ours to read. */
+/** `invocation`: as systemd names a run; undefined where nothing is known of it, nothing was said, or the journal is not ours to read. */
 export async function lastWords(
   { outside, asked }: Pick<Scene, 'outside' | 'asked'>,
   invocation: string,
   pick: PickWords,
   signal: AbortSignal,
-  more: readonly string[] = [],
 ): Promise<string | undefined> {
   if (!/^[0-9a-f]{32}$/.test(invocation)) return undefined;
   const argv = [
@@ -29,7 +28,6 @@ export async function lastWords(
     '--output=json',
     '--output-fields=MESSAGE',
     '--no-pager',
-    ...more,
   ];
   const journal = outputOf(await outside.run(argv, signal)) ?? '';
   const picked = pick(journal.split('\n').map((line) => textField(parsedJson(line), 'MESSAGE')));
@@ -51,13 +49,6 @@ function failureIn(line: string): readonly string[] {
   if (field(entry, 'level') !== 'error') return [];
   const why = textField(entry, 'err', 'message');
   return [`${textField(entry, 'msg')}${why === '' ? '' : `: ${why}`}`];
-}
-
-/** Why the server did not let the node in again: said once for each reason. */
-export function refusalOf(lines: readonly string[]): string | undefined {
-  const entries = lines.map((line) => (line.startsWith('{') ? parsedJson(line) : undefined));
-  const last = entries.findLast((entry) => textField(entry, 'msg') === 'the server does not let this node in again');
-  return last === undefined ? undefined : textField(last, 'err', 'message');
 }
 
 /** Of a program of others: whatever it said last. */
