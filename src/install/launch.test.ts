@@ -79,6 +79,10 @@ describe.each(SHELLS.map((shell) => ({ shell, name: shell.join(' ') })))('launch
     });
     expect(existsSync(trialFile(world.layout, 'server'))).toBe(false);
     expect(await run()).toBe('0.1.0');
+    // Nor is it what anything goes back to: not where the good one is damaged, nor in a later trial whose file is.
+    expect(readdirSync(world.layout.slots)).toEqual(['0.1.0']);
+    rmSync(slotExecutable(world.layout, '0.1.0'));
+    expect(await world.launch(shell)).toMatchObject({ version: undefined, code: 1 });
   });
 
   test('once it is confirmed nothing is counted any more', async () => {

@@ -101,6 +101,8 @@ go_back() {
   run=$back
   printf 'to=%s\\nback=%s\\nmode=%s\\nwhy=%s\\n' "$to" "$back" "$mode" "$1" | keep "$lib/gone-back"
   if switch_to "$back"; then
+    # Nothing is ever to go back to it; and it takes the room of one.
+    rm -rf "\${slots:?}/\${to:?}"
     rm -f "$trial"
     durable "$lib"
   else

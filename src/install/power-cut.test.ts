@@ -156,6 +156,7 @@ test('what launch counts and changes is synced before it gets its name, and its 
       'ln -s slots/0.1.0 current.new',
       'mv -fT current.new current',
       `sync ${world.layout.lib}`,
+      'rm -rf slots/0.2.0',
       'rm -f trial.server',
       `sync ${world.layout.lib}`,
     ]);

@@ -251,6 +251,11 @@ test('what the running service has, the new one has to have; older slots go, the
   expect(await run(release)).toMatchObject({ type: 'to-be-started' });
   expect(readTrial(world.layout, 'server')).toMatchObject({ to: '0.3.0', back: '0.2.0', needs: ['link'] });
   expect(readdirSync(world.layout.slots)).toEqual(['0.2.0', '0.3.0']);
+  // One that has proved nothing is no way back, and is not kept as one.
+  writeRelease(release, { '0.4.0': executable('0.4.0') }, KEY);
+  expect(await run(release)).toMatchObject({ type: 'to-be-started' });
+  expect(readTrial(world.layout, 'server')).toMatchObject({ to: '0.4.0', back: '0.2.0' });
+  expect(readdirSync(world.layout.slots)).toEqual(['0.2.0', '0.4.0']);
 });
 
 test('a trial lasts as the databases are large that its start has to check', async () => {

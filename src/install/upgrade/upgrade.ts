@@ -117,6 +117,8 @@ async function switchAndProve(options: UpgradeOptions, back: string, to: string,
     limitSeconds: trialSecondsMax(databaseBytes(mode, dataDir)),
   }));
   performSteps(switchSteps(layout, { to, back, trials }));
+  // One that was on trial itself has not proved to be a way back.
+  removeSlotsBut(layout, [to, back]);
   return prove(options, back, to, signal);
 }
 
