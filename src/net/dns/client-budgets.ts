@@ -14,12 +14,12 @@ export type ClientBudgets = {
 export type Overdrawn = { readonly client: string; readonly refused: number };
 
 /** Each second; what is not spent is kept for two. */
-export const BUDGET_PER_SECOND = 5_000;
+export const BUDGET_PER_SECOND = 10_000;
 const BUDGET_MAX = 2 * BUDGET_PER_SECOND;
 /** A look into our own names. */
 export const OWN_COST = 1;
 /** A socket, a question to another server and its answer. */
-export const FORWARD_COST = 5;
+export const FORWARD_COST = 10;
 /** A node has 126 pods at most. More are forged. */
 const CLIENTS_MAX = 1_024;
 
