@@ -105,6 +105,39 @@ test('configmaps and secrets go where pods name them, and follow their changes',
   expect(itemsOf(two)).toEqual(['node']);
 });
 
+test('changes of what many nodes have in common go out as few documents, a node’s own at once', async () => {
+  const agents = await begin(
+    5,
+    Array.from({ length: 20 }, (_, at) => `n${at}`),
+  );
+  const [agent] = agents;
+  await world.until('all are in line', () => agents.every((each) => world.isInLine(each)));
+  await world.clock.advance(60_000);
+  const held = () => agent?.ledger?.held()?.signed.statement.rev;
+  const revisions = new Set([held()]);
+  const service = async (at: number) => {
+    await world.put('services', {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { namespace: 'default', name: `s${at}` },
+      spec: { clusterIP: `10.96.0.${at + 1}`, ports: [{ port: 80 }] },
+    });
+    await world.clock.advance(1);
+    revisions.add(held());
+  };
+  await service(0);
+  expect(agent?.ledger?.documents().items.has('services/default/s0')).toBe(true);
+  for (let at = 1; at < 60; at += 1) await service(at);
+  expect(revisions.size).toBeLessThan(5);
+  await world.addPod('n0', 'web');
+  await world.clock.advance(1);
+  expect([...(agent?.ledger?.documents().items.keys() ?? [])]).toEqual(
+    expect.arrayContaining(['pods/uid-web', 'services/default/s59']),
+  );
+  await world.clock.advance(1_000);
+  for (const each of agents) expect(world.isInLine(each)).toBe(true);
+});
+
 test('a token goes to the node of its pod alone, is made anew when its epoch passes, is the same after a restart, and goes with its account', async () => {
   const [one, two] = await begin(3, ['n1', 'n2']);
   const account = (uid: string) =>

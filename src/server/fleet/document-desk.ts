@@ -37,6 +37,8 @@ export type DocumentDeskOptions = {
   readonly shared: SharedItems;
   /** What is kept up by the watch has everything that the view has: two documents of one revision must never differ. */
   readonly isCaughtUp: () => boolean;
+  /** How many there are to be told. */
+  readonly nodes: () => number;
   readonly receipts: Receipts;
   readonly send: (peer: Peer, message: DownMessage) => SendResult;
   readonly clock: Clock;
@@ -52,14 +54,23 @@ const CONGESTED_WAIT_MS = 1_000;
 /** The watch comes on a later turn of the loop. */
 const LAG_WAIT_MS = 1;
 const PAST_MAX = 4;
+/**
+ * What many have in common costs about a millisecond for each of them, whatever has changed (the digest): where one change comes after the other, as in a rollout, several go out
+ * as one, so that documents leave the server most of its time. The first goes at once. Proxies of upstream wait as long (minSyncPeriod).
+ */
+const SHARED_PAUSE_MS_PER_NODE = 5;
+const SHARED_PAUSE_MS_MAX = 1_000;
 const TOKENS_AGAIN_MS = 10_000;
 
 /** One step; gives the milliseconds after which to look again. */
 export async function bringDown(peer: Peer, options: DocumentDeskOptions): Promise<number | undefined> {
   if (!peer.connected || peer.session === undefined) return undefined;
-  if (hasOldTokens(peer, options)) peer.dirty = true;
-  if (isOutdated(peer) && !options.isCaughtUp()) return LAG_WAIT_MS;
-  refresh(peer, options);
+  if (hasOldTokens(peer, options)) peer.dirty = 'own';
+  const refreshMs = untilRefresh(peer, options);
+  if (refreshMs === 0) {
+    if (isOutdated(peer) && !options.isCaughtUp()) return LAG_WAIT_MS;
+    refresh(peer, options);
+  }
   const wanted = wantedOf(peer, options);
   if (wanted === undefined) return undefined;
   if (peer.get !== undefined) {
@@ -68,6 +79,7 @@ export async function bringDown(peer: Peer, options: DocumentDeskOptions): Promi
     await options.receipts.of(peer.node);
     return (await answerGet(peer, get, wanted, options)) === 'congested' ? CONGESTED_WAIT_MS : waitMs(peer, options);
   }
+  if (refreshMs > 0) return refreshMs;
   const nowMs = options.clock.monotonic();
   if (isHeld(peer.acked, wanted)) {
     if (peer.sent !== undefined) peer.sent = undefined;
@@ -102,7 +114,17 @@ function hasOldTokens({ current }: Peer, { view, clock }: Pick<DocumentDeskOptio
   return nowMs >= current.tokens.untilMs || nowMs < current.tokens.fromMs;
 }
 
-const isOutdated = ({ dirty, current }: Peer): boolean => dirty || current === undefined;
+const isOutdated = ({ dirty, current }: Peer): boolean => dirty !== undefined || current === undefined;
+
+/** Milliseconds for which the document stays as it is though it is out of date; 0: it is made anew now, or need not be. */
+function untilRefresh(peer: Peer, options: DocumentDeskOptions): number {
+  if (peer.dirty === undefined || peer.current === undefined) return 0;
+  // The next could not be sent yet; and what a node is pulling is there until it has it.
+  const onItsWayMs = waitMs(peer, options);
+  if (onItsWayMs > 0 || peer.dirty === 'own') return onItsWayMs;
+  const pauseMs = Math.min(SHARED_PAUSE_MS_MAX, SHARED_PAUSE_MS_PER_NODE * options.nodes());
+  return Math.max(0, peer.madeMs + pauseMs - options.clock.monotonic());
+}
 
 function refresh(peer: Peer, { view, encoder, references, shared, tokenIssuer, clock }: DocumentDeskOptions): void {
   if (!isOutdated(peer)) return;
@@ -115,7 +137,8 @@ function refresh(peer: Peer, { view, encoder, references, shared, tokenIssuer, c
     // They came with services.
     withoutTokens: !takesShared,
   });
-  peer.dirty = false;
+  peer.dirty = undefined;
+  peer.madeMs = clock.monotonic();
   references.set(peer.node, projection.references);
   const before = peer.current;
   const digest = takesShared ? shared.digest(peer.node, projection.own) : digestOf(projection.own);

@@ -11,15 +11,17 @@ export type DocumentWatchOptions = {
   readonly view: () => View;
   readonly shared: SharedItems;
   readonly references: ReferenceIndex;
-  /** This node's document may be out of date. */
-  readonly outdated: (node: string) => void;
-  readonly allOutdated: () => void;
+  /** This node's document may be out of date, in this. */
+  readonly outdated: (node: string, what: Outdated) => void;
+  readonly allOutdated: (what: Outdated) => void;
   /** After everything of one commit. */
   readonly nodeWritten: (node: string) => void;
   /** The watch has ended: to be started again. */
   readonly ended: () => void;
   readonly log: Log;
 };
+
+export type Outdated = 'own' | 'shared';
 
 export class DocumentWatch {
   private readonly options: DocumentWatchOptions;
@@ -44,7 +46,7 @@ export class DocumentWatch {
     // What was written before the watch began.
     shared.reset(view());
     this.tellLeftOut();
-    allOutdated();
+    allOutdated('own');
   }
 
   stop(): void {
@@ -60,9 +62,9 @@ export class DocumentWatch {
     const { shared, references, outdated, allOutdated, nodeWritten } = this.options;
     const concerned = shared.take(entry);
     this.tellLeftOut();
-    if (concerned === 'all') allOutdated();
-    else for (const node of concerned) outdated(node);
-    for (const node of concernedNodes(entry, (reference) => references.nodes(reference))) outdated(node);
+    if (concerned === 'all') allOutdated('shared');
+    else for (const node of concerned) outdated(node, 'shared');
+    for (const node of concernedNodes(entry, (reference) => references.nodes(reference))) outdated(node, 'own');
     if (entry.key.resource === 'nodes') nodeWritten(entry.key.name);
   }
 

@@ -17,7 +17,7 @@ import type { TokenKey } from '../auth/service-account-token.ts';
 import type { View } from '../view.ts';
 import { CloneWatch } from './clone-watch.ts';
 import { bringDown, type DocumentDeskOptions } from './document-desk.ts';
-import { DocumentWatch } from './document-watch.ts';
+import { DocumentWatch, type Outdated } from './document-watch.ts';
 import { EventDesk } from './event-desk.ts';
 import { isGivenUp, renewMs } from './heartbeat.ts';
 import { IncarnationGuard, type Incarnation } from './incarnation-guard.ts';
@@ -116,8 +116,8 @@ class Hub {
       log,
       shared,
       references: this.references,
-      outdated: (node) => this.outdate(this.peers.get(node)),
-      allOutdated: () => this.peers.forEach((peer) => this.outdate(peer)),
+      outdated: (node, what) => this.outdate(this.peers.get(node), what),
+      allOutdated: (what) => this.peers.forEach((peer) => this.outdate(peer, what)),
       nodeWritten: (node) => this.nodeWritten(node),
       ended: () => {
         if (!this.stopping.signal.aborted) this.loops?.watch.signal(WATCH_KEY);
@@ -130,6 +130,7 @@ class Hub {
       references: this.references,
       shared,
       isCaughtUp: () => this.watch.isCaughtUp(),
+      nodes: () => this.peers.size,
       receipts,
       send,
     };
@@ -226,7 +227,7 @@ class Hub {
     peer.get = undefined;
     // Nothing is kept ready for a node that is away.
     peer.current = undefined;
-    peer.dirty = true;
+    peer.dirty = 'own';
     peer.past.clear();
     this.references.set(peer.node, new Set());
     this.letGo(peer);
@@ -340,9 +341,9 @@ class Hub {
   }
 
   /** Looked at again by its loop if it is there. */
-  private outdate(peer: Peer | undefined): void {
+  private outdate(peer: Peer | undefined, what: Outdated): void {
     if (peer === undefined) return;
-    peer.dirty = true;
+    if (peer.dirty !== 'own') peer.dirty = what;
     if (peer.connected) this.loops?.down.signal(peer.node);
   }
 
@@ -367,7 +368,7 @@ class Hub {
       connected: peer?.connected === true && peer.session !== undefined,
       lastSeenMs: seen ? clock.monotonic() - peer.lastSeenMs : undefined,
       ackRev: peer?.acked?.rev,
-      upToDate: peer?.current !== undefined && !peer.dirty && peer.acked?.digest === peer.current.digest,
+      upToDate: peer?.current !== undefined && peer.dirty === undefined && peer.acked?.digest === peer.current.digest,
     };
   }
 

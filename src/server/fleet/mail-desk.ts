@@ -63,13 +63,13 @@ async function greet(peer: Peer, hello: Hello, options: MailDeskOptions, signal:
   const seconds = leaseSeconds(peer, options.view());
   const takesShared = peer.session?.takesShared;
   peer.session = sessionOf(hello, clock.now());
-  if (peer.session.takesShared !== takesShared) peer.dirty = true;
+  if (peer.session.takesShared !== takesShared) peer.dirty = 'own';
   // Whoever judges by the Lease must know how patient to be.
   if (leaseSeconds(peer, options.view()) !== seconds) peer.leaseMs = Number.NEGATIVE_INFINITY;
   peer.acked = held;
   peer.sent = undefined;
   peer.get = undefined;
-  if (peer.current?.digest !== held?.digest) peer.dirty = true;
+  if (peer.current?.digest !== held?.digest) peer.dirty = 'own';
   planHead(peer, options);
   options.send(peer, hiOf(options.session, outbox, fullState, Math.floor(clock.now())));
   options.down(node);

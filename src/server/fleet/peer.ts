@@ -20,8 +20,10 @@ export type Peer = {
   /** What the node is known to hold. */
   acked: Observed | undefined;
   current: Current | undefined;
-  /** The projection may be out of date. */
-  dirty: boolean;
+  /** The document may be out of date: in what is the node's own, or only in what it has in common with many. */
+  dirty: 'own' | 'shared' | undefined;
+  /** When the document was made. */
+  madeMs: number;
   sent: Sent | undefined;
   /** Documents of before, by digest, newest last: where deltas can start from. */
   readonly past: Map<string, Past>;
@@ -68,7 +70,8 @@ export function createPeer(node: string): Peer {
     get: undefined,
     acked: undefined,
     current: undefined,
-    dirty: true,
+    dirty: 'own',
+    madeMs: Number.NEGATIVE_INFINITY,
     sent: undefined,
     past: new Map(),
     nextHeadMs: Number.POSITIVE_INFINITY,
