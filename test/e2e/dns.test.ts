@@ -206,6 +206,53 @@ test('beside systemd-resolved, bound to every address or to its own alone, whoev
   }
 });
 
+test.each([
+  // It binds each address by itself, also those that come while it runs, which it hears of at once.
+  [
+    'BIND',
+    'options { directory "/tmp"; listen-on { any; }; recursion yes; forwarders { OUTSIDE; }; forward only; dnssec-validation no; };',
+    ['named', '-f', '-c'],
+  ],
+  [
+    'unbound',
+    'server:\n interface: 0.0.0.0\n access-control: 0.0.0.0/0 allow\n username: ""\n chroot: ""\n module-config: "iterator"\n do-daemonize: no\nforward-zone:\n name: "."\n forward-addr: OUTSIDE\n',
+    ['unbound', '-d', '-c'],
+  ],
+] as const)('beside %s, whoever starts first', async (name, settings, argv) => {
+  const { short, node, outside, startDnsmasq } = world;
+  const resolver = await startDnsmasq(outside, ...OUTSIDE);
+  const beside = await createBeside('resolvers');
+  const asked = () => node.run('dig', `@127.0.0.1`, '+short', '+time=2', '+tries=1', 'x.example.com').catch(() => 'nothing');
+  const start = async () => {
+    await beside.run(node.pid, ['tee', '/etc/its.conf'], settings.replace('OUTSIDE', OUTSIDE_ADDRESS));
+    return beside.start(node.pid, [...argv, '/etc/its.conf'], async () => (await asked()) === '192.0.2.80\n');
+  };
+  const both = async () => {
+    for (const protocol of ['+notcp', '+tcp'])
+      await until(
+        async () => (await short(protocol, 'web.default.svc.cluster.local')) === '10.96.0.11',
+        `our answer beside ${name}, ${protocol}`,
+        15_000,
+      );
+    expect(await asked()).toBe('192.0.2.80\n');
+  };
+  try {
+    const after = await start();
+    await both();
+    await after.stop();
+    // Now it is there first, and our address comes while it runs.
+    await world.stopServer();
+    await node.run('ip', 'addr', 'del', '169.254.20.10/32', 'dev', 'lo');
+    const before = await start();
+    await world.startServer();
+    await both();
+    await before.stop();
+  } finally {
+    await beside.remove();
+    await resolver.stop();
+  }
+});
+
 test('a resolver that leads back is found out and left alone, and asked again once it does not', async () => {
   const { short, status, node, startDnsmasq, setResolvConf, events } = world;
   const circle = await startDnsmasq(

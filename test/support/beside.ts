@@ -18,8 +18,8 @@ export type Beside = {
   readonly remove: () => Promise<void>;
 };
 
-export async function createBeside(): Promise<Beside> {
-  const root = await createRoot('beside');
+export async function createBeside(name: 'beside' | 'resolvers' = 'beside'): Promise<Beside> {
+  const root = await createRoot(name);
   const stops = new Set<() => Promise<void>>();
   const enter = (netnsOf: number, argv: readonly string[]) => [
     '-t',

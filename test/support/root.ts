@@ -69,6 +69,8 @@ const ROOTS = {
       'libpam-systemd',
     ],
   },
+  /** Name servers that a node may have beside its own. */
+  resolvers: { suite: 'bookworm', packages: ['bind9', 'unbound'] },
 } as const;
 
 export type RootName = keyof typeof ROOTS;
