@@ -150,7 +150,7 @@ export class ServiceModel {
     if (pod === undefined) return;
     const found = service && endpointOf(service, pod.item, pod.facts);
     if (found === undefined && this.own.get(name)?.has(uid) !== true) return;
-    this.setOwn(name, uid, found && { ...entryOf(found), node: this.node, isLocal: true, isDoubtful: false });
+    this.setOwn(name, uid, found && { ...entryOf(found), isLocal: true, isDoubtful: false });
     // The set is this pod's own, made in setPod.
     this.pods.set(uid, {
       ...pod,
@@ -175,15 +175,14 @@ export class ServiceModel {
   }
 
   private remoteOf({ node, endpoints }: EndpointsItem): readonly KnownEndpoint[] {
-    // Made by hand: whoever made them knows the way.
-    if (node === undefined) return endpoints.map((entry) => ({ ...entry, node, isLocal: false, isDoubtful: false }));
+    // Made by hand: whoever made them knows the way, and where they are (kube-proxy: an endpoint is local to the node that it names).
+    if (node === undefined) return endpoints.map((entry) => ({ ...entry, isLocal: entry.node === this.node, isDoubtful: false }));
     const peer = this.peers.get(node);
     const path = this.paths.get(node) ?? 'unknown';
     // A document made before this machine was this node, say: its own it derives itself.
     if (node === this.node || path === 'none') return [];
-    if (peer?.silent === true)
-      return endpoints.map((entry) => ({ ...asBeforeSilence(entry), node, isLocal: false, isDoubtful: true }));
-    return endpoints.map((entry) => ({ ...entry, node, isLocal: false, isDoubtful: peer === undefined || path === 'unknown' }));
+    if (peer?.silent === true) return endpoints.map((entry) => ({ ...asBeforeSilence(entry), isLocal: false, isDoubtful: true }));
+    return endpoints.map((entry) => ({ ...entry, isLocal: false, isDoubtful: peer === undefined || path === 'unknown' }));
   }
 }
 

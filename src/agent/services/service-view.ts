@@ -17,7 +17,6 @@ export type KnownService = {
 };
 
 export type KnownEndpoint = EndpointEntry & {
-  readonly node: string | undefined;
   readonly isLocal: boolean;
   /** On a node of which nothing is heard, or to which no path was found: used where there is no other. */
   readonly isDoubtful: boolean;

@@ -115,6 +115,8 @@ export type EndpointEntry = {
   readonly notServing?: true;
   readonly terminating?: true;
   readonly hostname?: string;
+  /** Of one that was made by hand, the node that it names: there it is local. */
+  readonly node?: string;
 };
 
 /**

@@ -58,8 +58,9 @@ export class EndpointItems {
     const areOfPods = metadata.labels?.[MANAGED_BY_LABEL] === SLICE_MANAGER;
     for (const { nodeName = '', ...endpoint } of addressType === 'IPv4' ? endpoints : []) {
       const node = areOfPods && nodeName !== '' ? nodeName : undefined;
-      const entry = entryOf(endpoint, ports);
-      if (entry === undefined) continue;
+      const known = entryOf(endpoint, ports);
+      if (known === undefined) continue;
+      const entry = node === undefined && nodeName !== '' ? { ...known, node: nodeName } : known;
       const key = `endpoints/${this.service}/${node ?? `~${slice}`}`;
       const group = this.groups.get(key) ?? { node, entries: new Map<string, EndpointEntry[]>() };
       this.groups.set(key, group);
