@@ -19,7 +19,12 @@ export function* partsOf(secrets: Iterable<string>): Iterable<string> {
       }
 }
 
+/** Of a file, in words as people name files: whoever helps needs it, and what is secret is what stands in the file. */
+export const PATH = /\/(?:[a-z0-9._-]{1,32}\/)+[a-z0-9._-]{1,32}/;
+const IS_PATH = new RegExp(`^${PATH.source}/?$`);
+
 function isTelling(text: string): boolean {
+  if (IS_PATH.test(text)) return false;
   return text.length >= WORD_LENGTH_MIN || (text.length >= SECRET_LENGTH_MIN && /[a-z]/i.test(text) && /[^a-z]/i.test(text));
 }
 

@@ -152,7 +152,17 @@ describe('the second net', () => {
     ['body {\\"password\\":\\"x y\\"}', 'body {\\"password\\":[withheld]}'],
     ['id AKIAIOSFODNN7EXAMPLE', 'id [withheld]'],
     ['root:$6$salt$hash.x/y:1', 'root:[withheld]:1'],
+    ['password=/aB3xYz9/kQ8 and password: hello', 'password=[withheld] and password: [withheld]'],
+    ['--token /aB3xYz9/kQ8, TOKEN: /aB3/kQ8', '--token [withheld] TOKEN: [withheld]'],
+    ['run --token /aB3xYz9/kQ8', 'run --token [withheld]'],
+    ['/etc/app.conf:3: token: abcdef1', '/etc/app.conf:3: token: [withheld]'],
+    ['cat /etc/app/password:hunter2', 'cat /etc/app/password:[withheld]'],
     // What people need stays as it is.
+    ['read the token file /etc/skerry/join-token: it is not there', undefined],
+    ["read the token file /var/lib/skerry/join-token: EACCES: permission denied, open '/var/lib/skerry/join-token'", undefined],
+    ['mount /run/secrets/kubernetes.io/serviceaccount/token: failed', undefined],
+    ['token=/etc/skerry/join-token, --token /etc/skerry/join-token', undefined],
+    ['read the join token: it does not look like one; skerry agent --server URL --token TOKEN', undefined],
     ['pull demo/web:1@sha256:3f1c2b4d5e6f708192a3b4c5d6e7f809', undefined],
     ['read --token-file /etc/skerry/token', undefined],
     ['sha256:3f1c2b4d5e6f708192a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f809', undefined],
@@ -165,6 +175,14 @@ describe('the second net', () => {
     const left = scrub(text);
     if (expected === undefined) expect(left).toBe(text);
     else expect(left).toMatch(new RegExp(`^${expected.replaceAll(/[[\](){}.*+?^$|\\]/g, String.raw`\$&`)}$`));
+  });
+
+  test('a path is no secret, whatever variable names it', () => {
+    const text = 'read /etc/skerry/join-token: ENOENT';
+    expect(scrubber(['/etc/skerry/join-token', '/etc/skerry', 'AUTH=/var/lib/skerry/', '/etc/skerry/join-token\n'])(text)).toBe(
+      text,
+    );
+    expect(scrubber(['/aB3/kQ8xYz'])('it is /aB3/kQ8xYz')).toBe('it is [withheld]');
   });
 
   test('a known secret is never left, whatever stands around it', () => {

@@ -1,4 +1,4 @@
-import { SECRET_LENGTH_MIN, partsOf } from './known-secrets.ts';
+import { PATH, SECRET_LENGTH_MIN, partsOf } from './known-secrets.ts';
 
 /**
  * The second net, for texts whose words are not ours to choose (an error of an engine, a line of the kernel): what is known to be secret on this
@@ -42,6 +42,10 @@ function withoutKnown(text: string, known: ReadonlyMap<string, readonly string[]
 const SECRET_NAME =
   '[\\w-]{0,40}(?:passw(?:or)?d|passphrase|passwd|pwd|secret|token|auth|authorization|cookie|credentials?|(?:api|access|private)[-_]?key)';
 
+/** What may stand behind such a name and is none: a path, what a help calls it; behind "token" a short word of a sentence, too ("the token: it has ended"). */
+const NO_SECRET = `(?!(?-i:\\\\*["']?${PATH.source}["':;,.)]*(?:\\s|$)|FILE\\b|TOKEN\\b))`;
+const NO_SENTENCE = `(?!(?<=token:)(?-i:\\s{1,3}[a-z]{1,${SECRET_LENGTH_MIN - 1}}\\b))`;
+
 const FORMS: readonly (readonly [RegExp, string])[] = [
   [/-----BEGIN [A-Z ]{1,40}-----(?:[^-]|-(?!----END))*(?:-----END [A-Z ]{1,40}-----)?/g, WITHHELD],
   // Join tokens.
@@ -54,10 +58,14 @@ const FORMS: readonly (readonly [RegExp, string])[] = [
   [/(^|[\s"'=(/])[^\s"'=(/:@]+:(?!\/\/)[^\s"'@]+@(?!sha\d)/g, `$1${WITHHELD}@`],
   [/\b(bearer|basic)\s+[\w+/=.~-]{8,}/gi, `$1 ${WITHHELD}`],
   [
-    new RegExp(`\\b(${SECRET_NAME})(\\\\*["']?\\s{0,3}[:=]\\s{0,3})(\\\\*"[^"]*"|\\\\*'[^']*'|[^\\s"',;]+)`, 'gi'),
+    // Behind a path comes why it could not be read.
+    new RegExp(
+      `\\b(?<!/[\\w.-]{0,80}(?=[\\w.-]*:\\s))(${SECRET_NAME})(\\\\*["']?\\s{0,3}[:=]${NO_SENTENCE}\\s{0,3})${NO_SECRET}(\\\\*"[^"]*"|\\\\*'[^']*'|[^\\s"',;]+)`,
+      'gi',
+    ),
     `$1$2${WITHHELD}`,
   ],
-  [new RegExp(`(\\s--?${SECRET_NAME})\\s+[^\\s-]\\S*`, 'gi'), `$1 ${WITHHELD}`],
+  [new RegExp(`((?:^|\\s)--?${SECRET_NAME})\\s+${NO_SECRET}[^\\s-]\\S*`, 'gi'), `$1 ${WITHHELD}`],
   // Of accounts at a cloud, and of passwords as a system keeps them.
   [/\b(?:AKIA|ASIA)[A-Z0-9]{16}\b/g, WITHHELD],
   [/\$(?:1|2[aby]|5|6|y|argon2id?)\$[\w./$=,+-]+/g, WITHHELD],
