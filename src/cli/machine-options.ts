@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import type { ConfigLook } from '#install/config/check-config.ts';
 import { CONFIG_FILE, DATA_DIR } from './context.ts';
-import { folder, hostPort, httpsUrl, parsedOption, unixSocket } from './flags.ts';
+import { clusterCidr, folder, hostPort, httpsUrl, parsedOption, unixSocket } from './flags.ts';
 
 /** The flags of the verbs that look at this machine as a mode of it would find it: each is a setting, and has what the environment and the file say. */
 export type MachineFlags = {
@@ -9,6 +9,7 @@ export type MachineFlags = {
   readonly docker: string;
   readonly server?: string;
   readonly listen: { readonly host: string; readonly port: number };
+  readonly clusterCidr?: string;
   readonly agent: boolean;
   readonly config?: string;
   /** Put there by configure.ts. */
@@ -22,18 +23,23 @@ export function machineOptions(): readonly Option[] {
     parsedOption('--docker <socket>', 'the Docker-compatible engine', unixSocket, 'unix:///var/run/docker.sock'),
     new Option('--server <url>', 'the server to look for (default: the one that this node has joined)').argParser(httpsUrl),
     parsedOption('--listen <host:port>', 'where a server of this machine listens', hostPort, '0.0.0.0:6443'),
+    new Option(
+      '--cluster-cidr <network>',
+      'where pods have their addresses from, if the rules of this machine do not say',
+    ).argParser(clusterCidr),
     new Option('--no-agent', 'the server of this machine runs no agent'),
   ];
 }
 
 /** What the doctor is asked. */
-export function askedOf({ dataDir, docker, server, listen, agent, settings }: MachineFlags) {
+export function askedOf({ dataDir, docker, server, listen, clusterCidr: pods, agent, settings }: MachineFlags) {
   const { path, file, problems } = settings;
   return {
     dataDir,
     docker,
     ...(server === undefined ? {} : { server }),
     port: listen.port,
+    ...(pods === undefined ? {} : { clusterCidr: pods }),
     agent,
     settings: { path, isThere: file !== undefined, problems },
   };

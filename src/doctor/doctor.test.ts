@@ -93,6 +93,33 @@ describe('what is read of a machine, and where', () => {
       },
       /^warning: firewalld .*stops the traffic of pods[^]*--new-policy=skerry/,
     ],
+    ...(
+      [
+        [
+          'nft',
+          'nft list chain ip skerry postrouting',
+          '  ip saddr 172.20.1.0/25 ip daddr != 172.20.0.0/16 oifname != "skr*" masquerade\n',
+        ],
+        [
+          'iptables',
+          'iptables -t nat -S SKERRY-POSTROUTING',
+          '-A SKERRY-POSTROUTING -s 172.20.1.0/25 ! -d 172.20.0.0/16 ! -o skr+ -j MASQUERADE\n',
+        ],
+      ] as const
+    ).map(([name, command, rules]): [string, string, FakeMachine, RegExp] => [
+      `firewalld that lets the usual network through, where the node's rules in ${name} have another`,
+      'firewall',
+      {
+        files: process(9, 'firewalld'),
+        programs: {
+          'firewall-cmd --query-port=6443/tcp': '',
+          'firewall-cmd --zone=trusted --list-sources': '10.32.0.0/11\n',
+          'firewall-cmd --policy=skerry --query-egress-zone=trusted': '',
+          [command]: rules,
+        },
+      },
+      /^warning: firewalld .*stops the traffic of pods[^]*--add-source=172\.20\.0\.0\/16/,
+    ]),
     ...(['1', '0'] as const).map((service): [string, string, FakeMachine, RegExp] => [
       `firewalld with the service of that name: ${service}`,
       'firewall',

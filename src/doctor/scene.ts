@@ -23,6 +23,8 @@ export type Asked = {
   readonly role?: 'server' | 'agent';
   /** Where a server of this machine listens. */
   readonly port: number;
+  /** Of the server's settings. */
+  readonly clusterCidr?: string;
   /** Whether a server of this machine runs pods too. */
   readonly agent: boolean;
   readonly settings: SettingsFacts;

@@ -94,7 +94,13 @@ describe('beside', () => {
     process.stdout.write(`firewalld blocks: ${JSON.stringify(before)}\n`);
     expect(before).not.toEqual([]);
     const gate = { active: true, server: true, pods: false };
-    const [verdict] = judgeFirewall({ role: 'agent', port: 6443, ufw: { active: false }, firewalld: gate });
+    const [verdict] = judgeFirewall({
+      role: 'agent',
+      port: 6443,
+      clusterCidr: '10.32.0.0/11',
+      ufw: { active: false },
+      firewalld: gate,
+    });
     const lines = (verdict?.advice ?? '').split('\n').flatMap((line) => (line.includes('firewall-cmd') ? [line.trim()] : []));
     expect(lines).toHaveLength(6);
     for (const line of lines) await beside.run(pid(), line.split(' '));

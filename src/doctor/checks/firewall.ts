@@ -1,3 +1,6 @@
+import { DEFAULT_NETWORK } from '#api/cluster-network.ts';
+import { clusterCidrIn } from '#net/wire/cluster-cidr-in.ts';
+import { MASQUERADE_CHAIN, POSTROUTING_CHAIN, TABLE } from '#net/wire/rules.ts';
 import { outputOf, textOf } from '../outside/outside.ts';
 import { ok, problem, unknown, warning, type Verdict } from '../finding.ts';
 import { roleOf, type Scene } from '../scene.ts';
@@ -10,6 +13,8 @@ import { processNames } from './orchestrators.ts';
 export type FirewallFacts = {
   readonly role: 'server' | 'agent' | undefined;
   readonly port: number;
+  /** The network that all pods' addresses are from. */
+  readonly clusterCidr: string;
   readonly ufw: Gate;
   readonly firewalld: Gate;
 };
@@ -17,16 +22,15 @@ export type FirewallFacts = {
 /** `server`: the port lets nodes in; `pods`: traffic of pods is let through. Undefined: it could not be seen. */
 export type Gate = { readonly active: boolean; readonly server?: boolean; readonly pods?: boolean };
 
-/** The range that all pods' addresses are from, unless the server was told another. */
-const PODS = '10.32.0.0/11';
 /** firewalld goes by where a packet comes from: what other nodes themselves send to pods (node ports that lead here, say) needs a policy. */
 const POLICY = 'skerry';
 
 export async function gatherFirewall(scene: Scene, signal: AbortSignal): Promise<FirewallFacts> {
   const { outside, asked } = scene;
   const port = asked.port;
-  const [role, ufwConf, ufwDefaults, ufwRules, processes] = await Promise.all([
+  const [role, clusterCidr, ufwConf, ufwDefaults, ufwRules, processes] = await Promise.all([
     roleOf(scene),
+    clusterCidrOf(scene, signal),
     textOf(outside.read('/etc/ufw/ufw.conf')),
     textOf(outside.read('/etc/default/ufw')),
     outside.read('/etc/ufw/user.rules'),
@@ -41,10 +45,25 @@ export async function gatherFirewall(scene: Scene, signal: AbortSignal): Promise
   return {
     role,
     port,
+    clusterCidr,
     ufw,
-    firewalld: processes.includes('firewalld') ? await firewalldOf(scene, port, signal) : { active: false },
+    firewalld: processes.includes('firewalld') ? await firewalldOf(scene, { port, clusterCidr }, signal) : { active: false },
   };
 }
+
+/** A node learns it from its server, and has it in its rules; before that there are only the settings of a server. */
+async function clusterCidrOf({ outside, asked }: Scene, signal: AbortSignal): Promise<string> {
+  for (const argv of MASQUERADING) {
+    const found = clusterCidrIn(outputOf(await outside.run(argv, signal)) ?? '');
+    if (found !== undefined) return found;
+  }
+  return asked.clusterCidr ?? DEFAULT_NETWORK.clusterCIDR;
+}
+
+const MASQUERADING = [
+  ['nft', 'list', 'chain', 'ip', TABLE, MASQUERADE_CHAIN],
+  ['iptables', '-t', 'nat', '-S', POSTROUTING_CHAIN],
+] as const;
 
 /**
  * ufw writes each rule as a comment: `### tuple ### allow tcp 6443 0.0.0.0/0 any 0.0.0.0/0 in`; also `allow_log`, `in_eth0`, and behind it the names of
@@ -66,7 +85,11 @@ const coversPort = (ports: string, port: number): boolean =>
     return from !== undefined && to !== undefined && from <= port && port <= to;
   });
 
-async function firewalldOf({ outside }: Scene, port: number, signal: AbortSignal): Promise<Gate> {
+async function firewalldOf(
+  { outside }: Scene,
+  { port, clusterCidr }: Pick<FirewallFacts, 'port' | 'clusterCidr'>,
+  signal: AbortSignal,
+): Promise<Gate> {
   const ask = async (...words: readonly string[]) => outside.run(['firewall-cmd', ...words], signal);
   const [portAnswer, service, sources, policy] = await Promise.all([
     ask(`--query-port=${port}/tcp`),
@@ -80,11 +103,13 @@ async function firewalldOf({ outside }: Scene, port: number, signal: AbortSignal
   return {
     active: true,
     ...(portAnswer.type === 'ended' && portAnswer.code <= 1 ? { server: isOpen } : {}),
-    ...(listed === undefined ? {} : { pods: listed.split(/\s+/).includes(PODS) && policy.type === 'ended' && policy.code === 0 }),
+    ...(listed === undefined
+      ? {}
+      : { pods: listed.split(/\s+/).includes(clusterCidr) && policy.type === 'ended' && policy.code === 0 }),
   };
 }
 
-export function judgeFirewall({ role, port, ufw, firewalld }: FirewallFacts): readonly Verdict[] {
+export function judgeFirewall({ role, port, clusterCidr, ufw, firewalld }: FirewallFacts): readonly Verdict[] {
   if (!ufw.active && !firewalld.active) return [ok('neither ufw nor firewalld is active')];
   return [
     ...(ufw.active ? judgeGate('ufw', ufw, role, port, [`ufw allow ${port}/tcp`], []) : []),
@@ -96,7 +121,7 @@ export function judgeFirewall({ role, port, ufw, firewalld }: FirewallFacts): re
           port,
           [`firewall-cmd --permanent --add-port=${port}/tcp`, 'firewall-cmd --reload'],
           [
-            `firewall-cmd --permanent --zone=trusted --add-source=${PODS}`,
+            `firewall-cmd --permanent --zone=trusted --add-source=${clusterCidr}`,
             `firewall-cmd --permanent --new-policy=${POLICY}`,
             `firewall-cmd --permanent --policy=${POLICY} --add-ingress-zone=ANY`,
             `firewall-cmd --permanent --policy=${POLICY} --add-egress-zone=trusted`,

@@ -60,7 +60,13 @@ test('other orchestrators: running, starting at boot, lying about', () => {
 });
 
 describe('firewall', () => {
-  const none: FirewallFacts = { role: 'server', port: 6443, ufw: { active: false }, firewalld: { active: false } };
+  const none: FirewallFacts = {
+    role: 'server',
+    port: 6443,
+    clusterCidr: '10.32.0.0/11',
+    ufw: { active: false },
+    firewalld: { active: false },
+  };
   const shut = { active: true, server: false, pods: true };
   test.each<[string, Partial<FirewallFacts>, Expected]>([
     ['none', {}, []],
@@ -76,6 +82,11 @@ describe('firewall', () => {
         ['error', /firewall-cmd --permanent --add-port=7443\/tcp\n.*--reload/s],
         ['warning', /stops the traffic of pods.*--zone=trusted --add-source=10\.32\.0\.0\/11/s],
       ],
+    ],
+    [
+      'firewalld, shut for pods of another network',
+      { role: 'agent', clusterCidr: '172.20.0.0/16', firewalld: { active: true, pods: false } },
+      [['warning', /--add-source=172\.20\.0\.0\/16/]],
     ],
     ['firewalld, open for both', { firewalld: { active: true, server: true, pods: true } }, []],
   ])('%s', (_, more, expected) => checkVerdicts(judgeFirewall({ ...none, ...more }), expected));

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { SkerryError } from '#lib/error.ts';
+import { clusterCidrIn } from './cluster-cidr-in.ts';
 import { runCommand, type Command } from './command.ts';
 import { createFirewall } from './firewall.ts';
 import { forwardRulesGuarded, iptablesRules, nftRules } from './rules.ts';
@@ -61,6 +62,10 @@ test('rules: masquerade, host ports, and a guard only where we turned forwarding
   expect(iptablesRules({ ...NODE, hostPorts: [PORT] })).toContain(
     '-A SKERRY-PORTS -m addrtype --dst-type LOCAL -p tcp --dport 8080 -j DNAT --to-destination 10.32.0.5:80',
   );
+  // What is written is what is read.
+  const other = { ...NODE, podCidr: '172.20.1.0/25', clusterCidr: '172.20.0.0/16', hostPorts: [PORT] };
+  for (const rules of [nftRules(other, true), iptablesRules(other)]) expect(clusterCidrIn(rules)).toBe('172.20.0.0/16');
+  expect(clusterCidrIn('')).toBe(undefined);
   expect(forwardRulesGuarded().trimEnd().endsWith('-A SKERRY-FORWARD -j DROP\nCOMMIT')).toBe(true);
 });
 
