@@ -62,6 +62,7 @@ main() {
     return
   fi
   [ "$version" != "$baked_version" ] || check_flags "$@"
+  [ "$1" != agent ] || check_join "$@"
   url=$(base_url)
   file=skerry-$version-linux-$arch.gz
   slot=$lib/slots/$version/skerry
@@ -125,11 +126,41 @@ check_flags() {
     case " $known " in
       *" ${word%%=*} "*) ;;
       *)
-        say "$1 has no flag ${word%%=*}; it has: $known"
-        exit 2
+        misuse "$1 has no flag ${word%%=*}; it has: $known"
         ;;
     esac
   done
+}
+
+# What `skerry install` would say after the download. Where a node's settings or its data are, they may say the rest.
+check_join() {
+  server=$(value_of --server "$@")
+  server=${server:-${SKERRY_SERVER:-}}
+  case $server in
+    '' | https://?*) ;;
+    *) misuse "option '--server <url>' argument '$server' is invalid. Use an https URL, like https://server.example:6443." ;;
+  esac
+  token=$(value_of --token "$@")
+  path=$(value_of --token-file "$@")
+  [ -n "$token$path" ] || { token=${SKERRY_TOKEN:-} path=${SKERRY_TOKEN_FILE:-}; }
+  if [ -n "$path" ]; then
+    [ -e "$path" ] || misuse "read the token file $path: it is not there; write a token to it (made with \`skerry token create\` on the server), mode 0600"
+    [ ! -d "$path" ] || misuse "read the token file $path: it is a folder"
+    token=skr1...
+    # What is neither, such as a pipe, gives it only once.
+    [ ! -f "$path" ] || token=$(cat "$path") || misuse "read the token file $path: it can not be read"
+    token=${token:-nothing}
+  fi
+  case $token in
+    '' | *skr1.*.*.*) ;;
+    *) misuse "read the join token: it does not look like skr1.<hash>.<id>.<secret>; make one with \`skerry token create\`" ;;
+  esac
+  case "$* " in *' --image'[=\ ]* | *' --data-dir'[=\ ]*) return ;; esac
+  [ ! -e /etc/skerry/config.yaml ] && [ ! -e /var/lib/skerry/agent ] || return 0
+  lacks=
+  [ -n "$server" ] || lacks='--server URL'
+  [ -n "$token$path" ] || lacks="${lacks:+$lacks and }--token-file FILE"
+  [ -z "$lacks" ] || misuse "install the agent: to join a cluster it needs $lacks (make a token with \`skerry token create\` on the server)"
 }
 
 # Whether $1 is newer than $2 by its numbers, or as the release that $2 led to; what else tells versions apart is the upgrade's to know.
@@ -158,19 +189,30 @@ fail() {
   exit 1
 }
 
-# The value of --offline among the arguments, which are otherwise for `skerry install`.
-offline_folder() {
-  while [ $# -gt 0 ]; do
-    case $1 in
-      --offline)
-        [ -n "${2:-}" ] || fail '--offline needs a folder'
-        folder=$2
-        ;;
-      --offline=*) folder=${1#--offline=} ;;
-    esac
+misuse() {
+  say "$*"
+  exit 2
+}
+
+# The last value of the flag $1 among the other arguments, which are otherwise for `skerry install`.
+value_of() {
+  flag=$1 value=
+  while [ $# -gt 1 ]; do
     shift
+    case $1 in
+      "$flag") value=${2:-} ;;
+      "$flag="*) value=${1#*=} ;;
+    esac
   done
-  [ -n "${folder:-}" ] || return 0
+  printf '%s' "$value"
+}
+
+offline_folder() {
+  folder=$(value_of --offline "$@")
+  if [ -z "$folder" ]; then
+    case "$* " in *' --offline'[=\ ]*) fail '--offline needs a folder' ;; esac
+    return
+  fi
   [ -d "$folder" ] || fail "--offline $folder: there is no such folder"
   printf '%s' "$folder"
 }

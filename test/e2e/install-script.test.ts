@@ -30,6 +30,9 @@ mkdir -p ${SLOTS}/1.2.3
 [ "$0" = ${SLOTS}/1.2.3/skerry ] || cp "$0" ${SLOTS}/1.2.3/skerry
 `;
 
+const TOKEN = `skr1.${'A'.repeat(43)}.abcdefgh.${'B'.repeat(32)}`;
+const JOIN = ['agent', '--server', 'https://10.0.0.1:6443', '--token-file', '/token'];
+
 const key = newTestKey();
 const cleanups: (() => unknown)[] = [];
 let server: ReleaseServer;
@@ -61,6 +64,7 @@ beforeAll(async () => {
   release = write(server.url, { folder });
   full = await createRoot('booted');
   bare = await createRoot('bullseye');
+  writeFileSync(join(bare.folder, 'token'), `${TOKEN}\n`, { mode: 0o600 });
   copyInto(bare, findProgram('busybox') ?? '', '/usr/local/bin/busybox');
   symlinkSync('busybox', join(bare.folder, 'usr/local/bin/wget'));
   cleanups.push(server.stop, full.remove, bare.remove);
@@ -96,15 +100,65 @@ test.each([['dash'], ['bash', '--posix'], ['/usr/local/bin/busybox', 'sh']])(
   'fetched and handed over by %s',
   async (...shell) => {
     await forget(bare);
-    const { code, stdout, stderr } = await install(bare, ['agent', '--node-name', 'a b', '--labels', "x='y"], { shell });
+    const { code, stdout, stderr } = await install(bare, [...JOIN, '--node-name', 'a b', '--labels', "x='y"], { shell });
     expect([code, stdout]).toEqual([
       0,
-      expect.stringMatching(`^called ${SLOTS}/.install.[0-9]+/skerry 6: install agent --node-name a b --labels x='y$`),
+      expect.stringMatching(
+        `^called ${SLOTS}/.install.[0-9]+/skerry 10: install ${JOIN.join(' ')} --node-name a b --labels x='y$`,
+      ),
     ]);
     expect(stderr).toContain('not by its signature, as there is no openssl 3 here');
     expect(slotsOf(bare)).toEqual(['1.2.3']);
   },
 );
+
+test('what a join lacks is told before anything is fetched, in the words of the program', async () => {
+  const asked = server.requests.length;
+  const [url, empty] = ['https://10.0.0.1:6443', '/empty'];
+  writeFileSync(join(bare.folder, empty), '\n');
+  const needs = (what: string) =>
+    new RegExp(`^skerry: install the agent: to join a cluster it needs ${what} \\(make a token with `);
+  const noToken = /^skerry: read the join token: it does not look like skr1\.<hash>/;
+  for (const [args, reason, env = {}] of [
+    [[], needs('--server URL and --token-file FILE')],
+    [['--server', url], needs('--token-file FILE')],
+    [['--token-file=/token'], needs('--server URL')],
+    [[], needs('--server URL'), { SKERRY_TOKEN: TOKEN }],
+    [['--server', 'http://10.0.0.1:6443'], /argument 'http:\/\/10\.0\.0\.1:6443' is invalid\. Use an https URL/],
+    [[], /Use an https URL/, { SKERRY_SERVER: '10.0.0.1' }],
+    [
+      ['--server', url, '--token-file', '/nowhere'],
+      /^skerry: read the token file \/nowhere: it is not there; write a token to it \(made with/,
+    ],
+    [['--server', url], /read the token file \/nowhere/, { SKERRY_TOKEN_FILE: '/nowhere' }],
+    [['--server', url, '--token-file', '/etc'], /read the token file \/etc: it is a folder/],
+    [['--server', url, '--token-file', empty], noToken],
+    [['--server', url, '--token-file', '/etc/passwd'], noToken],
+    [['--server', url, '--token', 'mine'], noToken],
+  ] as const) {
+    await checkRefused(bare, reason, { env }, ['agent', ...args]);
+    // As the one that would be fetched ends.
+    expect((await install(bare, ['agent', ...args], { env })).code).toBe(2);
+  }
+  expect(server.requests).toHaveLength(asked);
+  // Where something is there already, it may say the rest; a card may get it later; what no flag says may come by a variable, or a pipe.
+  for (const [args, env = {}] of [
+    [['--image', '/mnt']],
+    [['--data-dir', '/srv/data']],
+    [['--server', url, '--token', TOKEN]],
+    [[], { SKERRY_SERVER: url, SKERRY_TOKEN_FILE: '/token' }],
+    [['--server', url, '--token-file', '/dev/null']],
+  ] as const) {
+    await forget(bare);
+    expect(await install(bare, ['agent', ...args], { env })).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('install agent'),
+    });
+  }
+  mkdirSync(join(bare.folder, 'var/lib/skerry/agent'), { recursive: true });
+  expect((await install(bare, ['agent'])).code).toBe(0);
+  rmSync(join(bare.folder, 'var/lib/skerry'), { recursive: true });
+});
 
 test('what is there already is not fetched again, and what was changed is', async () => {
   const asked = server.requests.length;

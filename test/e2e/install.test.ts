@@ -162,7 +162,8 @@ test('a token that is none is told, and the script takes away again what it fetc
   const root = await createRoot('bookworm');
   try {
     mkdirSync(join(root.folder, 'token.d'));
-    writeFileSync(join(root.folder, 'token'), 'not a token\n', { mode: 0o600 });
+    // The script takes it for one.
+    writeFileSync(join(root.folder, 'token'), 'skr1.not.a.token\n', { mode: 0o600 });
     for (const [file, why] of [
       ['/token.d', 'read the token file /token.d'],
       ['/nowhere', 'read the token file /nowhere: it is not there; write a token to it (made with `skerry token create`'],

@@ -21,7 +21,7 @@ export function writeInstallable(
 }
 
 /** Those that tests use; a release puts in what its program has. */
-const FLAGS = ['--server', '--token-file', '--node-name', '--labels', '--offline', '--data-dir'];
+const FLAGS = ['--server', '--token', '--token-file', '--image', '--node-name', '--labels', '--offline', '--data-dir'];
 
 function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
