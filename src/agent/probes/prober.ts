@@ -1,5 +1,6 @@
 import type { Clock } from '#lib/clock.ts';
 import { explain, hasCode } from '#lib/error.ts';
+import { createGate } from '#lib/gate.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
 import { createRunner } from '#lib/runner.ts';
@@ -8,7 +9,6 @@ import type { PodEvent, PodName } from '../plan/action.ts';
 import type { ProbeKind, ProbeVerdicts } from '../plan/observed.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { ProbeDialer } from './dialer.ts';
-import { createGate } from './exec-gate.ts';
 import { NOTHING_TOLD, afterFailure, afterSuccess, type ProbeNews } from './probe-news.ts';
 import { probeRequest, type ProbeRequest } from './probe-request.ts';
 import {

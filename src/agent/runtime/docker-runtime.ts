@@ -1,5 +1,6 @@
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError, hasCode } from '#lib/error.ts';
+import { createGate, type Gate } from '#lib/gate.ts';
 import { runCommand } from '#net/wire/command.ts';
 import { podCgroup, removePodCgroup, setPodCpuShares } from './cgroup.ts';
 import { containerBody, parseContainer, sandboxBody, type DockerSettings } from './docker-container.ts';
@@ -25,11 +26,13 @@ export type DockerRuntimeOptions = {
   readonly cgroupParent?: string;
 };
 
-const INSPECTS_AT_ONCE = 16;
+/** An answer has the whole environment of its container: half a megabyte where there are a thousand services, and several times that while it is read. */
+const INSPECTS_AT_ONCE = 2;
 
 export function createDockerRuntime(options: DockerRuntimeOptions): Runtime {
   const { node, ranHere = () => false, clock, cgroupParent = '/skerry' } = options;
   const owner = { node, ranHere };
+  const gate = createGate(INSPECTS_AT_ONCE);
   const engine = createEngine(options);
   let known: { readonly info: EngineInfo; readonly pause: string } | undefined;
   let networkDisabled = true;
@@ -63,7 +66,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime {
   return {
     where: `unix://${options.socketPath}`,
     info,
-    list: (podUid, signal) => listContainers(engine, owner, podUid, signal),
+    list: (podUid, signal) => listContainers(engine, gate, owner, podUid, signal),
     images: (signal) => listImages(engine, signal),
     inspectImage: (image, signal) => inspectImage(engine, image, signal),
     pull: (image, auth, signal) => pullImage(engine, clock, image, auth, signal),
@@ -119,7 +122,7 @@ async function readKnown(
   return { info, pause: (await inspectImage(engine, reference, signal)).id };
 }
 
-async function listContainers(engine: Engine, owner: Owner, podUid: string | undefined, signal: AbortSignal) {
+async function listContainers(engine: Engine, gate: Gate, owner: Owner, podUid: string | undefined, signal: AbortSignal) {
   const label = [NODE_LABEL, ...(podUid === undefined ? [] : [`${POD_LABEL}=${podUid}`])];
   const query = { all: '1', filters: JSON.stringify({ label }) };
   const request = {
@@ -133,17 +136,18 @@ async function listContainers(engine: Engine, owner: Owner, podUid: string | und
   const ids = all
     .filter((entry) => readLabels(owner, asLabels(field(entry, 'Labels'))) !== undefined)
     .map((entry) => text(field(entry, 'Id')));
-  const found = [];
-  for (let from = 0; from < ids.length; from += INSPECTS_AT_ONCE) {
-    const part = ids.slice(from, from + INSPECTS_AT_ONCE);
-    found.push(...(await Promise.all(part.map((id) => observe(engine, owner, id, signal)))));
-  }
+  const found = await Promise.all(ids.map((id) => observe(engine, gate, owner, id, signal)));
   return found.filter((container) => container !== undefined);
 }
 
-async function observe(engine: Engine, owner: Owner, id: string, signal: AbortSignal) {
-  const found = await inspect(engine, id, signal);
-  return found === undefined ? undefined : parseContainer(owner, found);
+async function observe(engine: Engine, gate: Gate, owner: Owner, id: string, signal: AbortSignal) {
+  const leave = await gate.enter();
+  try {
+    const found = await inspect(engine, id, signal);
+    return found === undefined ? undefined : parseContainer(owner, found);
+  } finally {
+    leave();
+  }
 }
 
 /** The engine's own words; undefined where it is gone. */
