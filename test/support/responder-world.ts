@@ -100,30 +100,22 @@ export function joined(parts: readonly (Buffer | undefined)[]): Buffer {
 }
 
 export const group = (...records: readonly DnsRecord[]) => records;
-export const NAMES: NameSet = {
-  zones: ZONES,
-  groups: new Map([
-    [
-      'web',
-      group(
-        { name: 'web.default.svc.c.test', type: 'A', address: '10.96.0.1' },
-        { name: '1.0.96.10.in-addr.arpa', type: 'PTR', target: 'web.default.svc.c.test' },
-      ),
-    ],
-    [
-      'db',
-      group(
-        { name: 'db.default.svc.c.test', type: 'A', address: '10.32.0.5' },
-        { name: 'db.default.svc.c.test', type: 'A', address: '10.32.0.6' },
-        { name: 'db-0.db.default.svc.c.test', type: 'A', address: '10.32.0.5' },
-        { name: '_http._tcp.db.default.svc.c.test', type: 'SRV', port: 8080, weight: 50, target: 'db-0.db.default.svc.c.test' },
-      ),
-    ],
-    ['out', group({ name: 'out.default.svc.c.test', type: 'CNAME', target: 'www.example.com' })],
-    ['in', group({ name: 'in.default.svc.c.test', type: 'CNAME', target: 'web.default.svc.c.test' })],
-    ['gone', group({ name: 'gone.default.svc.c.test', type: 'CNAME', target: 'nobody.default.svc.c.test' })],
-    ['round', group({ name: 'round.default.svc.c.test', type: 'CNAME', target: 'round.default.svc.c.test' })],
-    ['version', group({ name: 'dns-version.c.test', type: 'TXT', text: '1.1.0' })],
-  ]),
+export const GROUPS = {
+  web: group(
+    { name: 'web.default.svc.c.test', type: 'A', address: '10.96.0.1' },
+    { name: '1.0.96.10.in-addr.arpa', type: 'PTR', target: 'web.default.svc.c.test' },
+  ),
+  db: group(
+    { name: 'db.default.svc.c.test', type: 'A', address: '10.32.0.5' },
+    { name: 'db.default.svc.c.test', type: 'A', address: '10.32.0.6' },
+    { name: 'db-0.db.default.svc.c.test', type: 'A', address: '10.32.0.5' },
+    { name: '_http._tcp.db.default.svc.c.test', type: 'SRV', port: 8080, weight: 50, target: 'db-0.db.default.svc.c.test' },
+  ),
+  out: group({ name: 'out.default.svc.c.test', type: 'CNAME', target: 'www.example.com' }),
+  in: group({ name: 'in.default.svc.c.test', type: 'CNAME', target: 'web.default.svc.c.test' }),
+  gone: group({ name: 'gone.default.svc.c.test', type: 'CNAME', target: 'nobody.default.svc.c.test' }),
+  round: group({ name: 'round.default.svc.c.test', type: 'CNAME', target: 'round.default.svc.c.test' }),
+  version: group({ name: 'dns-version.c.test', type: 'TXT', text: '1.1.0' }),
 };
+export const NAMES: NameSet = { zones: ZONES, groups: Object.values(GROUPS) };
 export const SOA = 'c.test SOA ns.dns.c.test 5';

@@ -1,10 +1,10 @@
-import { exactlyEqual } from '#api/equal.ts';
+import { remember } from '#lib/remember.ts';
 import type { NameSet, RecordGroup, Zone } from '#net/dns/record.ts';
 import type { KnownService, ServiceView } from '../services/service-view.ts';
 import { reverseZones } from './reverse-names.ts';
 import { serviceRecords } from './service-records.ts';
 
-/** What a node's name server knows: the names of the cluster, made of a view of its services. Services that are as before keep their records, so that one that changed costs little. */
+/** What a node's name server knows: the names of the cluster, made of a view of its services. Services that are the same value as before keep their records, so that one that changed costs little. */
 export type ClusterNames = {
   /** `cluster.local` */
   readonly clusterDomain: string;
@@ -12,36 +12,15 @@ export type ClusterNames = {
   readonly cidrs: readonly string[];
 };
 
-type Made = { readonly service: KnownService; readonly group: RecordGroup };
-
 const SCHEMA_VERSION = '1.1.0';
 
-/** Gives names anew for each view; it remembers what it gave last. */
+/** Gives names anew for each view; it remembers what it made of each service, and of the cluster (by identity). */
 export function createNameSets(): (view: ServiceView, cluster: ClusterNames) => NameSet {
-  let made: ReadonlyMap<string, Made> = new Map();
-  let zones: readonly Zone[] = [];
-  let own: RecordGroup = [];
-  let last: ClusterNames | undefined;
+  const recordsOf = remember<KnownService, string, RecordGroup>(serviceRecords);
+  const ownOf = remember((cluster: ClusterNames) => ({ zones: zonesOf(cluster), records: ownRecords(cluster) }));
   return (view, cluster) => {
-    const isSame = last !== undefined && exactlyEqual(last, cluster);
-    if (!isSame) {
-      zones = zonesOf(cluster);
-      own = ownRecords(cluster);
-      made = new Map();
-      last = cluster;
-    }
-    made = new Map(
-      view.services.map((service) => {
-        const key = `${service.item.metadata.namespace}/${service.item.metadata.name}`;
-        const before = made.get(key);
-        const group =
-          before !== undefined && isUnchanged(before.service, service)
-            ? before.group
-            : serviceRecords(service, cluster.clusterDomain);
-        return [key, { service, group }];
-      }),
-    );
-    return { zones, groups: new Map([['dns', own], ...[...made].map(([key, { group }]) => [key, group] as const)]) };
+    const { zones, records } = ownOf(cluster, undefined);
+    return { zones, groups: [records, ...view.services.map((service) => recordsOf(service, cluster.clusterDomain))] };
   };
 }
 
@@ -60,12 +39,4 @@ function ownRecords({ clusterDomain }: ClusterNames): RecordGroup {
     { name: `dns-version.${clusterDomain}`, type: 'TXT', text: SCHEMA_VERSION },
     { name: 'localhost', type: 'A', address: '127.0.0.1' },
   ];
-}
-
-function isUnchanged(before: KnownService, after: KnownService): boolean {
-  if (before === after) return true;
-  return (
-    (before.item === after.item || exactlyEqual(before.item, after.item)) &&
-    (before.endpoints === after.endpoints || exactlyEqual(before.endpoints, after.endpoints))
-  );
 }

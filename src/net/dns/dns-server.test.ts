@@ -39,7 +39,7 @@ test('its datagrams are its own again as soon as it finds that another program g
   endings.push(server.stop);
   server.serve({
     zones: [{ name: 'c.test' }],
-    groups: new Map([['web', [{ name: 'web.c.test', type: 'A', address: '10.96.0.1' }]]]),
+    groups: [[{ name: 'web.c.test', type: 'A', address: '10.96.0.1' }]],
   });
   await server.start();
   expect(why).toEqual([undefined]);

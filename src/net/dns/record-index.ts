@@ -28,16 +28,15 @@ type KnownZone = {
   readonly absences: Map<number, Body>;
 };
 
-/** The group of what belongs to the zones themselves; groups of others have names. */
-const ZONES = '';
-
 export class RecordIndex {
   private readonly address: string;
-  private groups: ReadonlyMap<string, RecordGroup> = new Map();
+  private groups: ReadonlySet<RecordGroup> = new Set();
   private readonly entries = new Map<NameKey, Entry>();
   private zones: ReadonlyMap<NameKey, KnownZone> = new Map();
   private zoneLengths: ReadonlySet<number> = new Set();
   private served: readonly Zone[] = [];
+  /** What belongs to the zones themselves. */
+  private own: RecordGroup = [];
   /** Of the set that is served now; in the zones' SOA. */
   serial = 0;
 
@@ -48,10 +47,10 @@ export class RecordIndex {
 
   serve(names: NameSet): void {
     this.serial += 1;
-    const own = names.zones === this.served ? this.groups.get(ZONES) : undefined;
-    const groups = new Map(names.groups).set(ZONES, own ?? zoneRecords(names.zones, this.address));
-    for (const [name, group] of this.groups) if (groups.get(name) !== group) for (const record of group) this.remove(record);
-    for (const [name, group] of groups) if (this.groups.get(name) !== group) for (const record of group) this.add(record);
+    if (names.zones !== this.served) this.own = zoneRecords(names.zones, this.address);
+    const groups = new Set(names.groups).add(this.own);
+    for (const group of this.groups) if (!groups.has(group)) for (const record of group) this.remove(record);
+    for (const group of groups) if (!this.groups.has(group)) for (const record of group) this.add(record);
     this.groups = groups;
     this.served = names.zones;
     this.zones = new Map(knownZones(names.zones, this.serial).map((zone) => [zone.key, zone]));

@@ -4,8 +4,8 @@
  */
 export type NameSet = {
   readonly zones: readonly Zone[];
-  /** A group is the same object as long as its records are the same. */
-  readonly groups: ReadonlyMap<string, RecordGroup>;
+  /** A group that is the same object as in the set before is not looked into. */
+  readonly groups: readonly RecordGroup[];
 };
 
 export type Zone = {
