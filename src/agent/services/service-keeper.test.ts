@@ -8,7 +8,7 @@ import type { ServiceTable } from '#net/services/service-table.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { manualClock } from '../../../test/support/manual-clock.ts';
 import { createMemoryLedger } from '../../../test/support/memory-ledger.ts';
-import { LOOK_MS, createServiceKeeper } from './service-keeper.ts';
+import { CHANGES_APART_MS, LOOK_MS, createServiceKeeper } from './service-keeper.ts';
 
 const POD: PodItem = {
   kind: 'Pod',
@@ -108,6 +108,7 @@ test('a change of a document or of an own pod is in the kernel at once, and what
   set(ITEMS);
   expect(views, 'who makes names of it hears of it at once').toEqual([1]);
   await eventually(() => internal() === '10.32.0.2', 'the endpoints in the kernel');
+  await clock.advance(CHANGES_APART_MS);
   world.isReady = false;
   change();
   await eventually(() => internal() === '', 'the endpoints in the kernel');
@@ -123,6 +124,24 @@ test('a change of a document or of an own pod is in the kernel at once, and what
   expect(tables.length).toBe(before + 1);
   await keeper.settled(new AbortController().signal);
   expect(tables.length, 'nothing has changed').toBe(before + 1);
+  await keeper.stop();
+});
+
+test('changes that follow one another closely are made together', async () => {
+  const { clock, keeper, world, tables, set, internal, change } = keeperWorld();
+  set(ITEMS);
+  keeper.start();
+  await eventually(() => internal() === '10.32.0.2', 'the endpoints in the kernel');
+  await clock.settle();
+  for (let turn = 0; turn < 5; turn += 1) {
+    world.isReady = !world.isReady;
+    change();
+    await clock.settle();
+  }
+  expect(tables.length).toBe(1);
+  await clock.advance(CHANGES_APART_MS);
+  await eventually(() => internal() === '', 'the endpoints in the kernel');
+  expect(tables.length).toBe(2);
   await keeper.stop();
 });
 

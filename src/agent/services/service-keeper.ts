@@ -68,6 +68,8 @@ export type ServiceKeeper = ServiceViews & {
 
 /** What was flushed by others is back within ten seconds, the time it takes included. */
 export const LOOK_MS = 8_000;
+/** A change is made at once. Those that follow it (pods of a rollout become ready one by one) are made together: each costs a process, and a look at all there is. */
+export const CHANGES_APART_MS = 100;
 const KEY = 'services';
 /** The loop needs no periodic pass: each run gives the time of the next. */
 const PERIOD_MS = 24 * 3_600_000;
@@ -85,6 +87,7 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
   const endings: (() => void)[] = [];
   let shown = model.view();
   let isProgrammed = false;
+  let changedMs = Number.NEGATIVE_INFINITY;
   let before: Promise<unknown> = Promise.resolve();
   let runner: Runner | undefined;
   const { server } = options;
@@ -160,6 +163,7 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
     // After what had to be waited for: as it is known now.
     const { table, refusals } = makeTable(model.view(), context);
     const outcome = await rules.ensure(table, signal);
+    if (outcome !== 'stood') changedMs = clock.monotonic();
     if (outcome === 'made anew' && isProgrammed) options.flushed();
     isProgrammed = true;
     await tell(refusals);
@@ -208,6 +212,8 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
         {
           name: KEY,
           run: async () => {
+            const earlyMs = changedMs + CHANGES_APART_MS - clock.monotonic();
+            if (earlyMs > 0) return earlyMs;
             await inTurn(() => ensure(signal));
             return LOOK_MS;
           },

@@ -17,7 +17,7 @@ export type PeerPath =
   /** It does not answer while others do, or another machine does: its endpoints are out. */
   | 'none';
 
-type Own = { readonly item: PodItem; readonly facts: PodFacts; readonly services: ReadonlySet<string> };
+type Own = { readonly item: PodItem; readonly facts: PodFacts; readonly services: Set<string> };
 
 const EMPTY: Documents = { items: new Map(), removalsAllowed: false };
 
@@ -35,7 +35,8 @@ export class ServiceModel {
   private paths: ReadonlyMap<string, PeerPath> = new Map();
   private readonly pods = new Map<string, Own>();
   private readonly own = new Map<string, Map<string, KnownEndpoint>>();
-  private readonly known = new Map<string, KnownService>();
+  /** In the order of a view. */
+  private known = new Map<string, KnownService>();
   private readonly dirty = new Set<string>();
   private shown: ServiceView = { services: [] };
 
@@ -67,8 +68,7 @@ export class ServiceModel {
     for (const name of before?.services ?? []) this.setOwn(name, uid, undefined);
     this.pods.delete(uid);
     if (item === undefined || facts === undefined) return;
-    const services = new Set<string>();
-    this.pods.set(uid, { item, facts, services });
+    this.pods.set(uid, { item, facts, services: new Set() });
     for (const name of this.byNamespace.get(item.metadata.namespace) ?? []) this.match(name, uid);
   }
 
@@ -86,16 +86,20 @@ export class ServiceModel {
   /** The same value as long as nothing has changed. */
   view(): ServiceView {
     if (this.dirty.size === 0) return this.shown;
+    const { known } = this;
+    let inOrder = true;
     for (const name of this.dirty) {
       const item = this.services.get(name);
-      if (item === undefined) this.known.delete(name);
+      if (item === undefined) known.delete(name);
       else {
+        inOrder &&= known.has(name);
         const retained = this.retained.has(name) ? ({ retained: true } as const) : {};
-        this.known.set(name, { item, endpoints: this.endpointsOf(name), ...retained });
+        known.set(name, { item, endpoints: this.endpointsOf(name), ...retained });
       }
     }
     this.dirty.clear();
-    this.shown = { services: [...this.known.values()].toSorted(byName) };
+    if (!inOrder) this.known = new Map([...known].toSorted(byName));
+    this.shown = { services: [...this.known.values()] };
     return this.shown;
   }
 
@@ -151,11 +155,8 @@ export class ServiceModel {
     const found = service && endpointOf(service, pod.item, pod.facts);
     if (found === undefined && this.own.get(name)?.has(uid) !== true) return;
     this.setOwn(name, uid, found && { ...entryOf(found), isLocal: true, isDoubtful: false });
-    // The set is this pod's own, made in setPod.
-    this.pods.set(uid, {
-      ...pod,
-      services: found === undefined ? without(pod.services, name) : new Set([...pod.services, name]),
-    });
+    if (found === undefined) pod.services.delete(name);
+    else pod.services.add(name);
   }
 
   private setOwn(name: string, uid: string, endpoint: KnownEndpoint | undefined): void {
@@ -224,11 +225,22 @@ function isSame(a: PodFacts, b: PodFacts): boolean {
   return a.address === b.address && a.isReady === b.isReady && a.isTerminal === b.isTerminal;
 }
 
-function without(names: ReadonlySet<string>, name: string): ReadonlySet<string> {
-  return new Set([...names].filter((each) => each !== name));
-}
+type Entry = readonly [name: string, service: KnownService];
 
-function byName({ item: { metadata: a } }: KnownService, { item: { metadata: b } }: KnownService): number {
+function byName(
+  [
+    ,
+    {
+      item: { metadata: a },
+    },
+  ]: Entry,
+  [
+    ,
+    {
+      item: { metadata: b },
+    },
+  ]: Entry,
+): number {
   if (a.namespace !== b.namespace) return a.namespace < b.namespace ? -1 : 1;
   return a.name < b.name ? -1 : 1;
 }
