@@ -57,6 +57,28 @@ test('pods of two nodes of one LAN answer at a service’s address on both, and 
   expect(answeredMs - madeMs).toBeLessThan(1_000);
 });
 
+test('endpoints made by hand are local to the node that they name', async () => {
+  const addressOf = (pod: string) => world.kubectl('get', 'pod', pod, '-o', 'jsonpath={.status.podIP}');
+  await world.create(webService('by-hand', { selector: null, internalTrafficPolicy: 'Local' }), {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name: 'by-hand-1', namespace: 'default', labels: { 'kubernetes.io/service-name': 'by-hand' } },
+    addressType: 'IPv4',
+    ports: [{ name: '', protocol: 'TCP', port: 8080 }],
+    endpoints: [
+      { addresses: [await addressOf('web-1')], nodeName: one.name, conditions: { ready: true } },
+      { addresses: [await addressOf('web-2')], conditions: { ready: true } },
+    ],
+  });
+  const url = `http://${await clusterIp('by-hand')}/`;
+  await untilAnswer(one, url, ['web-1']);
+  // curl's number for a connection that is refused.
+  await untilAnswer(two, url, ['failed 7']);
+  await world.kubectl('patch', 'service', 'by-hand', '-p', '{"spec":{"internalTrafficPolicy":"Cluster"}}');
+  for (const host of [one, two]) await untilAnswer(host, url, ['web-1', 'web-2']);
+  await world.kubectl('delete', 'service/by-hand');
+});
+
 test('a node tells by which machine its LAN goes out', async () => {
   // This machine's end of the lab's cables is the gateway; what asks others' name servers goes there.
   const mac = Object.values(networkInterfaces())
