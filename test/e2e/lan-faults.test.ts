@@ -36,6 +36,7 @@ afterAll(async () => {
 /** What becomes of the second node's eth0. */
 const RENAMED = 'lan0';
 const BACK_MS_MAX = 10_000;
+const GATEWAY = '192.168.1.1';
 const PORTS = [{ port: 80, targetPort: 8080, nodePort: 30_080 }];
 const onLan = (last: number) => one.address.replace(/\d+$/, String(last));
 const routesOf = (host: Host) => host.exec('ip', 'route', 'show', 'proto', '84');
@@ -150,7 +151,20 @@ test('two sites with the same LAN: no route to a stranger who has a peer’s add
     await waitFor('no route', async () => ((await routesOf(host)) === '' ? true : undefined));
     await untilAnswer(host, url, [host === one ? 'web-1' : 'web-2']);
   }
+  // As in a fleet whose every site has this network: those behind one gateway are a LAN then, and nobody is told of others.
+  for (const host of [one, two])
+    await waitFor('its gateway to be told', async () => ((await told(host)).split('=').length > 2 ? true : undefined), 60_000);
+  const crowd = Array.from({ length: CROWD }, (_, at) => crowdNode(at));
+  await world.create(...crowd);
+  for (const [host, stranger] of [
+    [one, '192.168.1.12'],
+    [two, '192.168.1.11'],
+  ] as const)
+    await waitFor('the stranger to be asked no more', () => isAsked(host, stranger, false), 120_000);
+  await world.kubectl('delete', 'node', ...crowd.map(({ metadata }) => metadata.name));
+  await waitFor('the stranger to be asked again', () => isAsked(one, '192.168.1.12', true), 120_000);
   // One LAN after all.
+  for (const host of [one, two]) await host.exec('ip', 'route', 'del', 'default', 'dev', 'site0');
   await changeAddress(one, one.address);
   await changeAddress(two, two.address);
   await untilRoute(one, `via ${two.address} dev eth0`, 60_000);
@@ -169,13 +183,32 @@ async function fillConnections(host: Host, range: number, max: number): Promise<
   await expect(filling).rejects.toThrow('not enough memory');
 }
 
-/** A LAN of its own, on which a stranger has the other address. */
+/** With the two, more than the server takes for one LAN. */
+const CROWD = 255;
+
+function crowdNode(at: number) {
+  const mac = `52:54:00:00:01:${at.toString(16).padStart(2, '0')}`;
+  const annotations = { 'skerry.dev/lan': `192.168.1.${1 + (at % 254)}/24=${mac}=52:54:00:00:02:01` };
+  return { apiVersion: 'v1', kind: 'Node', metadata: { name: `crowd-${at}`, annotations } };
+}
+
+/** Of each look of the agent the gateway is part. */
+async function isAsked(host: Host, stranger: string, expected: boolean): Promise<true | undefined> {
+  const neighbours = () => host.exec('ip', 'neigh', 'show', 'dev', 'site0');
+  await host.exec('ip', 'neigh', 'flush', 'dev', 'site0');
+  await waitFor('the gateway', async () => ((await neighbours()).includes(`${GATEWAY} lladdr`) ? true : undefined), 60_000);
+  return (await neighbours()).includes(`${stranger} `) === expected ? true : undefined;
+}
+
+/** A LAN of its own, with a gateway, on which a stranger has the other address. */
 async function plugIntoSite(host: Host, address: string, stranger: string): Promise<void> {
   const site = await startNetns();
   sites.push(site);
   await site.run('ip', 'link', 'add', 'lan', 'type', 'veth', 'peer', 'name', 'site0', 'netns', String(host.pid()));
   await site.run('ip', 'addr', 'add', `${stranger}/24`, 'dev', 'lan');
+  await site.run('ip', 'addr', 'add', `${GATEWAY}/24`, 'dev', 'lan');
   await site.run('ip', 'link', 'set', 'lan', 'up');
   await host.exec('ip', 'addr', 'add', `${address}/24`, 'dev', 'site0');
   await host.exec('ip', 'link', 'set', 'site0', 'up');
+  await host.exec('ip', 'route', 'add', 'default', 'via', GATEWAY, 'dev', 'site0');
 }
