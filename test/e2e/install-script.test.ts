@@ -17,6 +17,7 @@ import { run, waitFor } from '../../scripts/lab/exec.ts';
 import { writeInstallable } from '../support/release-folder.ts';
 import { newTestKey, serveRelease, writeSums, type ReleaseServer } from '../support/release-world.ts';
 import { copyInto, createRoot, emptyRoot, type Root, type RootOptions } from '../support/root.ts';
+import { STRANGE_TOKEN } from '../support/stick-machine.ts';
 
 /**
  * install.sh as strangers run it, in real Debians and in systems it has to refuse. The program that it fetches is a few lines of shell here,
@@ -30,7 +31,6 @@ mkdir -p ${SLOTS}/1.2.3
 [ "$0" = ${SLOTS}/1.2.3/skerry ] || cp "$0" ${SLOTS}/1.2.3/skerry
 `;
 
-const TOKEN = `skr1.${'A'.repeat(43)}.abcdefgh.${'B'.repeat(32)}`;
 const JOIN = ['agent', '--server', 'https://10.0.0.1:6443', '--token-file', '/token'];
 
 const key = newTestKey();
@@ -64,7 +64,7 @@ beforeAll(async () => {
   release = write(server.url, { folder });
   full = await createRoot('booted');
   bare = await createRoot('bullseye');
-  writeFileSync(join(bare.folder, 'token'), `${TOKEN}\n`, { mode: 0o600 });
+  writeFileSync(join(bare.folder, 'token'), `${STRANGE_TOKEN}\n`, { mode: 0o600 });
   copyInto(bare, findProgram('busybox') ?? '', '/usr/local/bin/busybox');
   symlinkSync('busybox', join(bare.folder, 'usr/local/bin/wget'));
   cleanups.push(server.stop, full.remove, bare.remove);
@@ -123,7 +123,7 @@ test('what a join lacks is told before anything is fetched, in the words of the 
     [[], needs('--server URL and --token-file FILE')],
     [['--server', url], needs('--token-file FILE')],
     [['--token-file=/token'], needs('--server URL')],
-    [[], needs('--server URL'), { SKERRY_TOKEN: TOKEN }],
+    [[], needs('--server URL'), { SKERRY_TOKEN: STRANGE_TOKEN }],
     [['--server', 'http://10.0.0.1:6443'], /argument 'http:\/\/10\.0\.0\.1:6443' is invalid\. Use an https URL/],
     [[], /Use an https URL/, { SKERRY_SERVER: '10.0.0.1' }],
     [
@@ -145,7 +145,7 @@ test('what a join lacks is told before anything is fetched, in the words of the 
   for (const [args, env = {}] of [
     [['--image', '/mnt']],
     [['--data-dir', '/srv/data']],
-    [['--server', url, '--token', TOKEN]],
+    [['--server', url, '--token', STRANGE_TOKEN]],
     [[], { SKERRY_SERVER: url, SKERRY_TOKEN_FILE: '/token' }],
     [['--server', url, '--token-file', '/dev/null']],
   ] as const) {

@@ -15,6 +15,9 @@ export const TOOLS = ['iproute2', 'nftables'];
 export const UNITS = '/etc/systemd/system';
 export const CONFIG = '/etc/skerry/config.yaml';
 
+/** Of no cluster: a card that finds no server keeps on trying. */
+export const STRANGE_TOKEN = `skr1.${'A'.repeat(43)}.abcdefgh.${'B'.repeat(32)}`;
+
 export type Stick = {
   /** Has the packed release with its install.sh, and as `skerry` the program itself. */
   readonly folder: string;
