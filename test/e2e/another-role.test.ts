@@ -14,13 +14,24 @@ const URLS = { [OTHER]: 'https://127.0.0.1:7443', [THIRD]: 'https://127.0.0.1:84
 
 beforeAll(async () => {
   machine = await startStickMachine();
-  for (const dataDir of [OTHER, THIRD] as const) {
-    const listen = URLS[dataDir].replace('https://', '');
-    const serve = ['/stick/skerry', 'server', '--no-agent', '--data-dir', dataDir, '--listen', listen];
-    await machine.must('systemd-run', `--unit=server${dataDir.replaceAll('/', '-')}`, ...serve);
-  }
+  for (const dataDir of [OTHER, THIRD] as const) await startServer(dataDir);
 }, 600_000);
 afterAll(() => machine?.remove());
+
+const unitOf = (dataDir: string) => `server${dataDir.replaceAll('/', '-')}`;
+
+async function startServer(dataDir: keyof typeof URLS): Promise<void> {
+  const serve = [
+    '/stick/skerry',
+    'server',
+    '--no-agent',
+    '--data-dir',
+    dataDir,
+    '--listen',
+    URLS[dataDir].replace('https://', ''),
+  ];
+  await machine.must('systemd-run', `--unit=${unitOf(dataDir)}`, ...serve);
+}
 
 async function tokenFile(dataDir: string, ...flags: readonly string[]): Promise<string> {
   const create = `umask 077; /stick/skerry token create --data-dir '${dataDir}' ${flags.join(' ')} >/root/token`;
@@ -187,4 +198,23 @@ test('a node that was deleted is told so by its doctor at once, and what it is t
   expect(await installAgent(OTHER)).toMatchObject({ code: 0, stdout: expect.stringContaining('already joined') });
   await waitFor('the link', async () => !(await told()).includes('no link to its server'), 5_000);
   expect(await machine.kube(OTHER, 'get', 'nodes', '-o', 'name')).toBe(`${name}\n`);
+});
+
+test('a node whose server was made anew is told so, and joins that as it is told', async () => {
+  await machine.must('systemctl', 'stop', unitOf(OTHER));
+  await machine.must('rm', '-rf', OTHER);
+  await startServer(OTHER);
+  // It has its key later.
+  await tokenFile(OTHER);
+  expect((await machine.skerry('doctor')).stdout).toMatch(
+    /not one that this node pinned when it joined\n.*systemctl stop skerry-agent; skerry reset --force; skerry install agent --server URL --token-file FILE/,
+  );
+  const refused = await installAgent(OTHER);
+  expect([refused.code, refused.stderr]).toEqual([
+    2,
+    expect.stringMatching(/the token is of another cluster; .*add --force where that server is gone/),
+  ]);
+  await follow(`${commandsIn(refused.stderr)[0]} --force`);
+  expect(await installAgent(OTHER)).toMatchObject({ code: 0 });
+  expect(await machine.kube(OTHER, 'get', 'nodes', '-o', 'name')).toMatch(/^node\/\S+\n$/);
 });

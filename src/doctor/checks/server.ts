@@ -31,7 +31,7 @@ function judgeReached(where: string, { nameMs, tcpMs, tlsMs, keyHash }: Reached,
     return [
       problem(
         `what answers at ${where} has the key ${keyHash ?? 'none'}, not one that this node pinned when it joined`,
-        'Either another server stands there now, or somebody stands between. If the server was made anew on purpose, join again with a token: skerry reset, then skerry agent --server … --token-file …',
+        'Either another server stands there now, or somebody stands between. If the server was made anew on purpose, stop the agent and join again with a token: systemctl stop skerry-agent; skerry reset --force; skerry install agent --server URL --token-file FILE',
       ),
     ];
   const known = pins.length > 0 ? ', with the key that was pinned' : '';
