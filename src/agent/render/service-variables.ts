@@ -5,7 +5,7 @@ import type { Documents } from '../ledger/ledger.ts';
  * The services that a container is told of when it is made, as variables: `DB_SERVICE_HOST` and `DB_SERVICE_PORT`, and the form of Docker's links
  * (pkg/kubelet/envvars). Those of the pod's namespace unless it wants none, and the API's always. Services that come later it finds by name.
  */
-export function serviceVariables({ metadata, spec }: PodItem, { items }: Documents): ReadonlyMap<string, string> {
+export function* serviceVariables({ metadata, spec }: PodItem, { items }: Documents): Generator<readonly [string, string]> {
   const wanted = new Map<string, ServiceItem>();
   const add = (key: string) => {
     const item = items.get(key)?.item;
@@ -18,7 +18,8 @@ export function serviceVariables({ metadata, spec }: PodItem, { items }: Documen
   }
   // Two names may make one variable (`a-b`, `a.b`): the last by name has it, on every node and at every start.
   const sorted = [...wanted].toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return new Map(sorted.flatMap(([, item]) => variablesOf(item)));
+  // One by one: a thousand services have seven thousand.
+  for (const [, item] of sorted) yield* variablesOf(item);
 }
 
 const hasAddress = ({ spec }: ServiceItem): boolean =>

@@ -24,7 +24,9 @@ export type Refusal = { readonly namespace: string; readonly name: string; reado
 
 export type MadeTable = { readonly table: ServiceTable; readonly refusals: readonly Refusal[] };
 
-type Part = { readonly retained: boolean; readonly ports: readonly ServicePortRules[]; readonly refusals: readonly Refusal[] };
+type Part = { readonly retained: boolean; readonly ports: readonly PlacedPort[]; readonly refusals: readonly Refusal[] };
+
+type PlacedPort = { readonly rules: ServicePortRules; readonly places: readonly string[] };
 
 /** Whatever listens there: nobody is to be locked out of a machine by a Service. */
 const SSH_PORT = 22;
@@ -61,7 +63,7 @@ function partOf({ item, endpoints, ...service }: KnownService, context: TableCon
   if (spec.type === 'ExternalName' || clusterIP === '' || clusterIP === 'None') return { retained, ports: [], refusals: [] };
   const refusals: string[] = [];
   const addresses = balancerAddresses(item, context, refusals);
-  const ports = (spec.ports ?? []).flatMap((port): readonly ServicePortRules[] => {
+  const ports = (spec.ports ?? []).flatMap((port): readonly PlacedPort[] => {
     const protocol = (port.protocol ?? 'TCP').toLowerCase();
     if (protocol !== 'tcp' && protocol !== 'udp') return [];
     const { name = '' } = port;
@@ -72,24 +74,23 @@ function partOf({ item, endpoints, ...service }: KnownService, context: TableCon
     const isFree =
       addresses.length === 0 || allowed(port.port, 'port of its load balancer', protocol, context, refusals) !== undefined;
     const { sessionAffinity, sessionAffinityConfig } = spec;
-    return [
-      {
-        key: `${item.metadata.namespace}/${item.metadata.name}${name === '' ? '' : `:${name}`}`,
-        protocol,
-        port: port.port,
-        clusterIp: clusterIP,
-        externalIps: isFree ? addresses : [],
-        ...(nodePort === undefined ? {} : { nodePort }),
-        ...(sessionAffinity === 'ClientIP'
-          ? { affinitySeconds: sessionAffinityConfig?.clientIP?.timeoutSeconds ?? AFFINITY_SECONDS_DEFAULT }
-          : {}),
-        internal: isApi(item) ? [context.api] : internal,
-        external: isOutside ? backends(chooseEndpoints(endpoints, policyOf(spec.externalTrafficPolicy)), name, protocol) : [],
-        ...(isOutside && spec.externalTrafficPolicy === 'Local'
-          ? { shortcut: backends(chooseEndpoints(endpoints, 'Cluster'), name, protocol) }
-          : {}),
-      },
-    ];
+    const rules: ServicePortRules = {
+      key: `${item.metadata.namespace}/${item.metadata.name}${name === '' ? '' : `:${name}`}`,
+      protocol,
+      port: port.port,
+      clusterIp: clusterIP,
+      externalIps: isFree ? addresses : [],
+      ...(nodePort === undefined ? {} : { nodePort }),
+      ...(sessionAffinity === 'ClientIP'
+        ? { affinitySeconds: sessionAffinityConfig?.clientIP?.timeoutSeconds ?? AFFINITY_SECONDS_DEFAULT }
+        : {}),
+      internal: isApi(item) ? [context.api] : internal,
+      external: isOutside ? backends(chooseEndpoints(endpoints, policyOf(spec.externalTrafficPolicy)), name, protocol) : [],
+      ...(isOutside && spec.externalTrafficPolicy === 'Local'
+        ? { shortcut: backends(chooseEndpoints(endpoints, 'Cluster'), name, protocol) }
+        : {}),
+    };
+    return [{ rules, places: placesOf(rules) }];
   });
   const { namespace, name } = item.metadata;
   return { retained, ports, refusals: refusals.map((message) => ({ namespace, name, message })) };
@@ -145,6 +146,12 @@ const atCluster = ({ clusterIp, port, protocol }: ServicePortRules) => `${cluste
 const atNode = ({ nodePort, protocol }: ServicePortRules) => `:${nodePort}/${protocol}`;
 const atAddress = (address: string, { port, protocol }: ServicePortRules) => `${address}:${port}/${protocol}`;
 
+const placesOf = (rules: ServicePortRules): readonly string[] => [
+  atCluster(rules),
+  ...(rules.nodePort === undefined ? [] : [atNode(rules)]),
+  ...rules.externalIps.map((address) => atAddress(address, rules)),
+];
+
 /**
  * Of two services after one port, who had it keeps it. The API gives none twice, but a restored database gives what the node still keeps for a service of the
  * one before: that was first, on every node that knows of it and after any restart, whatever clocks say. Else the first by name.
@@ -152,15 +159,8 @@ const atAddress = (address: string, { port, protocol }: ServicePortRules) => `${
 function ownersOf(parts: readonly Part[]): Owners {
   const owners = new Map<string, string>();
   const inOrder = [...parts.filter(({ retained }) => retained), ...parts.filter(({ retained }) => !retained)];
-  for (const rules of inOrder.flatMap(({ ports }) => ports)) {
-    const { key, externalIps, nodePort } = rules;
-    const places = [
-      atCluster(rules),
-      ...(nodePort === undefined ? [] : [atNode(rules)]),
-      ...externalIps.map((address) => atAddress(address, rules)),
-    ];
-    for (const place of places) if (!owners.has(place)) owners.set(place, key);
-  }
+  for (const { ports } of inOrder)
+    for (const { rules, places } of ports) for (const place of places) if (!owners.has(place)) owners.set(place, rules.key);
   return owners;
 }
 
@@ -178,15 +178,15 @@ function withoutTwice(
     return false;
   };
   const ports = parts.flatMap((part) =>
-    part.ports.flatMap((rules): readonly ServicePortRules[] => {
+    part.ports.flatMap(({ rules, places }): ServicePortRules | readonly ServicePortRules[] => {
       const { key, clusterIp, port, nodePort } = rules;
+      // The same value as before, for whoever remembers what was made of it.
+      if (places.every((place) => owners.get(place) === key)) return rules;
       if (!claim(atCluster(rules), key, `its address ${clusterIp}, port ${port},`)) return [];
       const hasNodePort = nodePort !== undefined && claim(atNode(rules), key, `its nodePort ${nodePort}`);
       const externalIps = rules.externalIps.filter((address) =>
         claim(atAddress(address, rules), key, `port ${port} of its load balancer's address ${address}`),
       );
-      // The same value as before, for whoever remembers what was made of it.
-      if (hasNodePort === (nodePort !== undefined) && externalIps.length === rules.externalIps.length) return [rules];
       const { nodePort: _, ...without } = rules;
       return [{ ...without, externalIps, ...(hasNodePort ? { nodePort } : {}) }];
     }),

@@ -34,7 +34,8 @@ const MAPS: readonly (readonly [name: string, declaration: string])[] = [
 export function createNftRules(): RulesTool['rules'] {
   const chainsOf = createServiceChains();
   const leading = remember(leadingChains);
-  return (table, zones) => nftRules(table, zones, chainsOf(table), leading);
+  const verdict = remember(verdictOf);
+  return (table, zones) => nftRules(table, zones, chainsOf(table), leading, (way) => verdict(way, undefined));
 }
 
 function nftRules(
@@ -42,14 +43,15 @@ function nftRules(
   zones: ReadonlyMap<Frontend, number>,
   ways: ServiceChains,
   leading: typeof leadingChains,
+  verdict: typeof verdictOf,
 ): Ruleset {
   const sticky = ways.chains.flatMap(stickySets);
   return {
     sets: new Map([...MAPS, ...sticky]),
     chains: new Map([...baseChains(table), ...ways.chains.flatMap((each) => leading(each, table.clusterCidr))]),
     elements: new Map([
-      [`${P}addresses`, verdicts(ways.addresses)],
-      [`${P}node-ports`, verdicts(ways.nodePorts)],
+      [`${P}addresses`, verdicts(ways.addresses, verdict)],
+      [`${P}node-ports`, verdicts(ways.nodePorts, verdict)],
       [`${P}nobody`, refusals(ways.addresses)],
       [`${P}nobody-ports`, refusals(ways.nodePorts)],
       [`${P}zones`, zoneElements(zones, (address) => address !== '*')],
@@ -157,8 +159,12 @@ function keyOf({ address, protocol, port }: Way): string {
   return [...(address === undefined ? [] : [address]), protocol, port].join(' . ');
 }
 
-function verdicts(ways: readonly Way[]): ReadonlyMap<string, string> {
-  return new Map(ways.flatMap((way) => (way.to === undefined ? [] : [[keyOf(way), `goto ${P}${way.to}`]])));
+function verdicts(ways: readonly Way[], verdict: typeof verdictOf): ReadonlyMap<string, string> {
+  return new Map(ways.filter(({ to }) => to !== undefined).map(verdict));
+}
+
+function verdictOf(way: Way): readonly [string, string] {
+  return [keyOf(way), `goto ${P}${way.to}`];
 }
 
 function refusals(ways: readonly Way[]): ReadonlyMap<string, string> {

@@ -24,13 +24,13 @@ export const NOT_NODE_ADDRESSES = ['127.0.0.0/8', '169.254.0.0/16'] as const;
 /** Addresses of backends that may be pods of this node: what such a pod sends to itself through a service needs another source. */
 export function localBackends(ports: readonly ServicePortRules[], podCidr: string): readonly string[] {
   const network = parseCidr(podCidr);
-  const addresses = new Set<string>();
-  for (const { internal, external, shortcut = [] } of ports)
-    for (const backends of [internal, external, shortcut]) for (const { address } of backends) addresses.add(address);
   // The whole parts of the network as text: most addresses are other nodes'.
   const start = podCidr.split('.', Math.min(3, Math.floor((network?.prefix ?? 0) / 8))).join('.');
+  const addresses = new Set<string>();
+  for (const { internal, external, shortcut = [] } of ports)
+    for (const backends of [internal, external, shortcut])
+      for (const { address } of backends) if (address.startsWith(start)) addresses.add(address);
   return [...addresses].filter((text) => {
-    if (!text.startsWith(start)) return false;
     const address = parseIp(text);
     return network !== undefined && address !== undefined && contains(network, address);
   });

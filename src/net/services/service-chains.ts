@@ -37,12 +37,18 @@ export type Way = {
 /** Gives what makes them: of ports that are the same value as before, what was made of them then. */
 export function createServiceChains(): (table: ServiceTable) => ServiceChains {
   const known = remember(portChains);
-  return (table) => serviceChains(table, (port) => known(port, ''));
+  const places = remember(place);
+  return (table) =>
+    serviceChains(
+      table,
+      (port) => known(port, undefined),
+      (way) => places(way, undefined),
+    );
 }
 
-function serviceChains(table: ServiceTable, chainsOf: typeof portChains): ServiceChains {
+function serviceChains(table: ServiceTable, chainsOf: typeof portChains, placeOf: typeof place): ServiceChains {
   const ports = [...table.ports.map(chainsOf), ...table.redirects.map((redirect) => portChains(redirectPort(redirect, table)))];
-  const ways = ports.flatMap((port) => port.ways).filter(isFirst());
+  const ways = ports.flatMap((port) => port.ways).filter(isFirst(placeOf));
   return {
     chains: ports.flatMap(({ chains }) => chains),
     addresses: ways.filter(({ address }) => address !== undefined),
@@ -51,12 +57,16 @@ function serviceChains(table: ServiceTable, chainsOf: typeof portChains): Servic
 }
 
 /** Of two services after one address and port, or one node port, the first in the table has it. */
-function isFirst(): (way: Way) => boolean {
+function isFirst(placeOf: typeof place): (way: Way) => boolean {
   const taken = new Set<string>();
-  return ({ address = '*', protocol, port }) => {
+  return (way) => {
     const before = taken.size;
-    return taken.add(`${address} ${protocol} ${port}`).size > before;
+    return taken.add(placeOf(way)).size > before;
   };
+}
+
+function place({ address = '*', protocol, port }: Way): string {
+  return `${address} ${protocol} ${port}`;
 }
 
 /** A redirect is a port whose only backend is the node itself. */
