@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { SHELLS, makeSlotsWorld, secondsUp, thisBoot, type SlotsWorld } from '../../test/support/slots-world.ts';
 import { performSteps } from './file-steps.ts';
-import { LAUNCH_SCRIPT } from './launch.ts';
+import { AGENT_HEAP, LAUNCH_SCRIPT } from './launch.ts';
 import { trialFile } from './layout.ts';
 import { currentVersion, putSlot, setCurrent, slotExecutable } from './slots.ts';
 import { beginTrialSteps, endTrial, readGoneBack, readTrial } from './trial.ts';
@@ -47,9 +47,8 @@ describe.each(SHELLS.map((shell) => ({ shell, name: shell.join(' ') })))('launch
     const [program = '', ...first] = shell;
     const start = (env: NodeJS.ProcessEnv, ...args: readonly string[]) =>
       execFileSync(program, [...first, world.layout.launch, ...args], { env: { PATH: process.env['PATH'], ...env } });
-    const heap = '--node-options=--max-semi-space-size=2';
-    expect(start({}, 'agent', '--flag', 'a b').toString()).toBe(`1\nagent\n${heap}\n--flag\na b\n`);
-    expect(start({ MALLOC_ARENA_MAX: '2' }, 'agent').toString()).toBe(`2\nagent\n${heap}\n`);
+    expect(start({}, 'agent', '--flag', 'a b').toString()).toBe(`1\nagent\n${AGENT_HEAP}\n--flag\na b\n`);
+    expect(start({ MALLOC_ARENA_MAX: '2' }, 'agent').toString()).toBe(`2\nagent\n${AGENT_HEAP}\n`);
     expect(start({}, 'server', 'a b').toString()).toBe('\nserver\na b\n');
   });
 

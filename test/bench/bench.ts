@@ -1,4 +1,6 @@
-import { readdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LAUNCH_SCRIPT } from '#install/launch.ts';
 import { PROGRAM, createLab, type Lab } from '../../scripts/lab/lab.ts';
 import { run, waitFor } from '../../scripts/lab/exec.ts';
 import { DNS, LAB, ensure } from '../../scripts/lab/requirements.ts';
@@ -33,12 +35,14 @@ const rows: Row[] = [];
 
 await ensure(TOOLS, (text) => console.log(text));
 rows.push(...(await measureExecutable(PROGRAM)), ...(await measureServices()), ...(await measureDns()), ...(await measureLan()));
-const lab = await createLab({ nodes: 1 });
+const installed = mkdtempSync('/var/tmp/skerry-bench-');
+const lab = await createLab({ nodes: 1, programs: { 'edge-1': launchedFrom(installed) } });
 try {
   await bench(lab);
   printTable(rows);
 } finally {
   await lab.remove();
+  rmSync(installed, { recursive: true, force: true });
 }
 
 async function bench(stage: Lab): Promise<void> {
@@ -59,10 +63,19 @@ async function bench(stage: Lab): Promise<void> {
     await requests(api);
     await requestsByRoles(api, stage.kubeconfig);
     await api.call('DELETE', '/apis/apps/v1/namespaces/default/deployments/many');
-    rows.push(...(await busyNode(api, pidsOf(stage).agent, podSpec())));
+    rows.push(...(await busyNode(api, pidsOf(stage).agent, IMAGE.reference)));
   } finally {
     await api.close();
   }
+}
+
+/** The agent runs as it does on a board: by the script that an installation puts beside its slots. */
+function launchedFrom(lib: string): readonly string[] {
+  mkdirSync(join(lib, 'slots/bench'), { recursive: true });
+  symlinkSync(PROGRAM, join(lib, 'slots/bench/skerry'));
+  symlinkSync('slots/bench', join(lib, 'current'));
+  writeFileSync(join(lib, 'launch'), LAUNCH_SCRIPT);
+  return ['/bin/sh', join(lib, 'launch')];
 }
 
 async function isReady(api: Api): Promise<true | undefined> {

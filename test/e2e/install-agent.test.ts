@@ -64,7 +64,7 @@ test('an agent joins with a token that is nowhere to be found afterwards, and ru
   for (const text of [machine.textOf(CONFIG), shown, argv, machine.textOf(`${UNITS}/skerry-agent.service`)])
     expect(text).not.toContain(secret);
   expect(shown).toMatch(/^MemoryHigh=67108864$/m);
-  expect(argv).toMatch(/agent\0--node-options=--max-semi-space-size=2\0[^]*\0MALLOC_ARENA_MAX=1\0/);
+  expect(argv).toMatch(/agent\0--node-options=--max-semi-space-size=2 --max-old-space-size=256\0[^]*\0MALLOC_ARENA_MAX=1\0/);
 
   const pod = {
     apiVersion: 'v1',
