@@ -1,7 +1,8 @@
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError, hasCode } from '#lib/error.ts';
-import { createGate, type Gate } from '#lib/gate.ts';
+import { createGate } from '#lib/gate.ts';
 import { runCommand } from '#net/wire/command.ts';
+import type { ObservedContainer } from '../plan/observed.ts';
 import { podCgroup, removePodCgroup, setPodCpuShares } from './cgroup.ts';
 import { containerBody, parseContainer, sandboxBody, type DockerSettings } from './docker-container.ts';
 import { CALL_MS_MAX, QUICK_CALL_MS_MAX, createEngine, field, list, number, text, type Engine } from './docker-engine.ts';
@@ -12,6 +13,7 @@ import { engineStream } from './engine-stream.ts';
 import { readJsonLines } from './json-lines.ts';
 import { NODE_LABEL, POD_LABEL, asLabels, readLabels, type Owner } from './labels.ts';
 import { PAUSE_REPOSITORY, pauseImage } from './pause-image.ts';
+import { createRunningContainers, type RunningContainers } from './running-containers.ts';
 import type { ContainerSpec, EngineInfo, LogOptions, Runtime, RuntimeEvent, SandboxSpec } from './runtime.ts';
 
 /** Pods on Docker (API 1.41 and up), or whatever answers like it at the socket. Does not decide anything. */
@@ -33,11 +35,25 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime {
   const { node, ranHere = () => false, clock, cgroupParent = '/skerry' } = options;
   const owner = { node, ranHere };
   const gate = createGate(INSPECTS_AT_ONCE);
+  const running = createRunningContainers();
   const engine = createEngine(options);
   let known: { readonly info: EngineInfo; readonly pause: string } | undefined;
   let networkDisabled = true;
 
   const info = (signal: AbortSignal) => readInfo(engine, signal);
+
+  const look = async (id: string, signal: AbortSignal): Promise<ObservedContainer | undefined> => {
+    const leave = await gate.enter();
+    try {
+      const asked = running.ask(id);
+      const found = await inspect(engine, id, signal);
+      const container = found === undefined ? undefined : parseContainer(owner, found);
+      if (container !== undefined) running.note(container, asked);
+      return container;
+    } finally {
+      leave();
+    }
+  };
 
   /** What stays the same while the engine does: asked once, and again after an image was found missing. */
   const settings = async (signal: AbortSignal): Promise<DockerSettings & { readonly pause: string; readonly driver: string }> => {
@@ -66,7 +82,13 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime {
   return {
     where: `unix://${options.socketPath}`,
     info,
-    list: (podUid, signal) => listContainers(engine, gate, owner, podUid, signal),
+    list: async (podUid, signal) => {
+      const listed = await listContainers(engine, owner, podUid, signal);
+      const found = await Promise.all(
+        listed.map(async ({ id, isRunning }) => (isRunning ? running.known(id) : undefined) ?? look(id, signal)),
+      );
+      return found.filter((container) => container !== undefined);
+    },
     images: (signal) => listImages(engine, signal),
     inspectImage: (image, signal) => inspectImage(engine, image, signal),
     pull: (image, auth, signal) => pullImage(engine, clock, image, auth, signal),
@@ -83,7 +105,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime {
     removeOwnImages: (signal) => removeImages(engine, PAUSE_REPOSITORY, signal),
     exec: (id, command, execOptions, signal) => runExec(engine, clock, { id, command, ...execOptions }, signal),
     logs: (id, logOptions, signal) => logs(engine, clock, id, logOptions, signal),
-    events: (signal) => events(engine, clock, owner, signal),
+    events: (signal) => events(engine, clock, owner, running, signal),
   };
 }
 
@@ -122,7 +144,7 @@ async function readKnown(
   return { info, pause: (await inspectImage(engine, reference, signal)).id };
 }
 
-async function listContainers(engine: Engine, gate: Gate, owner: Owner, podUid: string | undefined, signal: AbortSignal) {
+async function listContainers(engine: Engine, owner: Owner, podUid: string | undefined, signal: AbortSignal) {
   const label = [NODE_LABEL, ...(podUid === undefined ? [] : [`${POD_LABEL}=${podUid}`])];
   const query = { all: '1', filters: JSON.stringify({ label }) };
   const request = {
@@ -132,22 +154,9 @@ async function listContainers(engine: Engine, gate: Gate, owner: Owner, podUid: 
     query,
     timeoutMs: QUICK_CALL_MS_MAX,
   } as const;
-  const all = list(await engine.call(request, signal));
-  const ids = all
+  return list(await engine.call(request, signal))
     .filter((entry) => readLabels(owner, asLabels(field(entry, 'Labels'))) !== undefined)
-    .map((entry) => text(field(entry, 'Id')));
-  const found = await Promise.all(ids.map((id) => observe(engine, gate, owner, id, signal)));
-  return found.filter((container) => container !== undefined);
-}
-
-async function observe(engine: Engine, gate: Gate, owner: Owner, id: string, signal: AbortSignal) {
-  const leave = await gate.enter();
-  try {
-    const found = await inspect(engine, id, signal);
-    return found === undefined ? undefined : parseContainer(owner, found);
-  } finally {
-    leave();
-  }
+    .map((entry) => ({ id: text(field(entry, 'Id')), isRunning: field(entry, 'State') === 'running' }));
 }
 
 /** The engine's own words; undefined where it is gone. */
@@ -275,12 +284,19 @@ function changeOf(action: unknown): 'started' | 'died' | 'other' {
   return action === 'start' ? 'started' : action === 'die' ? 'died' : 'other';
 }
 
-async function* events(engine: Engine, clock: Clock, owner: Owner, signal: AbortSignal): AsyncGenerator<RuntimeEvent> {
+async function* events(
+  engine: Engine,
+  clock: Clock,
+  owner: Owner,
+  running: RunningContainers,
+  signal: AbortSignal,
+): AsyncGenerator<RuntimeEvent> {
   const filters = { type: ['container', 'image'], event: EVENTS };
   const query = { filters: JSON.stringify(filters) };
   const what = 'listen to the engine';
   const stream = await engine.stream({ what, method: 'GET', path: '/events', query, timeoutMs: QUICK_CALL_MS_MAX }, signal);
   try {
+    running.listening();
     yield { type: 'listening' };
     for await (const event of readJsonLines(engineStream(stream, { what, silenceMs: undefined, clock }, signal))) {
       const attributes = field(field(event, 'Actor'), 'Attributes');
@@ -289,15 +305,13 @@ async function* events(engine: Engine, clock: Clock, owner: Owner, signal: Abort
         const labels = readLabels(owner, asLabels(attributes));
         if (labels === undefined) continue;
         const { podUid } = labels;
-        yield {
-          type: 'container',
-          podUid,
-          id: text(field(field(event, 'Actor'), 'ID')),
-          change: changeOf(field(event, 'Action')),
-        };
+        const id = text(field(field(event, 'Actor'), 'ID'));
+        running.heard(id);
+        yield { type: 'container', podUid, id, change: changeOf(field(event, 'Action')) };
       }
     }
   } finally {
+    running.deaf();
     stream.destroy();
   }
 }
