@@ -30,6 +30,8 @@ export type EngineRequest = {
 
 export const CALL_MS_MAX = 120_000;
 export const QUICK_CALL_MS_MAX = 15_000;
+/** An inspect has the environment of its container, which may be of 2 MB. */
+const ANSWER_LENGTH_MAX = 64 * 1024 * 1024;
 const API_VERSION_MIN = [1, 41] as const;
 
 export function createEngine({ socketPath, clock }: { readonly socketPath: string; readonly clock: Clock }): Engine {
@@ -39,15 +41,22 @@ export function createEngine({ socketPath, clock }: { readonly socketPath: strin
   const negotiate = async (signal: AbortSignal): Promise<string> => {
     if (version !== undefined) return version;
     const request: EngineRequest = { what: 'ask the engine for its version', method: 'GET', path: '/version' };
-    const answer = await dial(docker, clock, { ...request, timeoutMs: QUICK_CALL_MS_MAX }, false, signal);
+    const answer = await ask({ ...request, timeoutMs: QUICK_CALL_MS_MAX }, readAnswer, signal);
     version = chooseVersion(field(answer, 'ApiVersion'), field(answer, 'MinAPIVersion'));
     return version;
   };
 
-  const send = async (request: EngineRequest, isStream: boolean, signal: AbortSignal): Promise<unknown> => {
+  const ask = <T>(request: EngineRequest, read: (response: IncomingMessage) => Promise<T>, signal: AbortSignal) =>
+    dial(docker, clock, request, read, signal);
+
+  const send = async <T>(
+    request: EngineRequest,
+    read: (response: IncomingMessage) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> => {
     const prefix = await negotiate(signal);
     try {
-      return await dial(docker, clock, { ...request, path: `/v${prefix}${request.path}` }, isStream, signal);
+      return await ask({ ...request, path: `/v${prefix}${request.path}` }, read, signal);
     } catch (error) {
       // Another engine may answer at this socket the next time.
       if (error instanceof SkerryError && error.code === 'EngineAbsent') version = undefined;
@@ -56,9 +65,8 @@ export function createEngine({ socketPath, clock }: { readonly socketPath: strin
   };
 
   return {
-    call: (request, signal) => send(request, false, signal),
-    // dockerode gives the response itself for streams.
-    stream: (request, signal) => send(request, true, signal) as Promise<IncomingMessage>,
+    call: (request, signal) => send(request, readAnswer, signal),
+    stream: (request, signal) => send(request, async (response) => response, signal),
   };
 }
 
@@ -85,67 +93,112 @@ function compare(a: readonly [number, number], b: readonly [number, number]): nu
   return a[0] - b[0] || a[1] - b[1];
 }
 
-type Dial = (options: Record<string, unknown>, callback: (error: unknown, answer: unknown) => void) => void;
-
 const ACCEPTED = [200, 201, 204];
 
-function dial(docker: Docker, clock: Clock, request: EngineRequest, isStream: boolean, signal: AbortSignal): Promise<unknown> {
-  const timeoutMs = request.timeoutMs ?? CALL_MS_MAX;
+async function dial<T>(
+  docker: Docker,
+  clock: Clock,
+  request: EngineRequest,
+  read: (response: IncomingMessage) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  const { timeoutMs = CALL_MS_MAX, accepts = ACCEPTED } = request;
   const abort = new AbortController();
   let timedOut = false;
-  const query = Object.keys(request.query ?? {}).length === 0 ? '' : `?${new URLSearchParams(request.query).toString()}`;
+  const stop = () => abort.abort();
+  const cancel = clock.timer(timeoutMs, () => {
+    timedOut = true;
+    abort.abort();
+  });
+  signal.addEventListener('abort', stop, { once: true });
+  const letGo = () => signal.removeEventListener('abort', stop);
+  if (signal.aborted) stop();
+  try {
+    const response = await responseTo(docker, request, abort.signal);
+    // A stream goes on after its beginning: the caller's abort must still reach it.
+    response.once('close', letGo);
+    const status = response.statusCode ?? 0;
+    if (!accepts.includes(status)) throw refusal(request, status, await readAnswer(response));
+    return await read(response);
+  } catch (error) {
+    letGo();
+    throw engineError(request, error, timedOut ? timeoutMs : undefined, signal);
+  } finally {
+    cancel();
+  }
+}
+
+type Dial = (options: Record<string, unknown>, callback: (error: unknown, response: unknown) => void) => void;
+
+/** Always as a stream: dockerode would keep an answer of any length, in pieces, whole and as text. */
+function responseTo(
+  docker: Docker,
+  { method, path, query = {}, body, file, registryAuth }: EngineRequest,
+  abortSignal: AbortSignal,
+): Promise<IncomingMessage> {
+  const parameters = new URLSearchParams(query).toString();
   // dockerode's types know nothing of its modem; this is the one method of it we use.
   const modem = docker.modem as unknown as { readonly dial: Dial };
   return new Promise((resolve, reject) => {
-    const stop = () => abort.abort();
-    const cancel = clock.timer(timeoutMs, () => {
-      timedOut = true;
-      abort.abort();
-    });
-    signal.addEventListener('abort', stop, { once: true });
-    const settle = (error: unknown, answer: unknown) => {
-      cancel();
-      // A stream goes on after its beginning: the caller's abort must still reach it.
-      if (!isStream || error !== null) signal.removeEventListener('abort', stop);
-      if (error === null) resolve(answer);
-      else reject(engineError(request, error, timedOut ? timeoutMs : undefined, signal));
-    };
-    if (signal.aborted) abort.abort();
     modem.dial(
       {
-        path: `${request.path}${query}`,
-        method: request.method,
-        isStream,
-        statusCodes: Object.fromEntries((request.accepts ?? ACCEPTED).map((code) => [code, true])),
-        abortSignal: abort.signal,
+        path: parameters === '' ? path : `${path}?${parameters}`,
+        method,
+        isStream: true,
+        statusCodes: EVERY_STATUS,
+        abortSignal,
         // dockerode adds options to a path with a query, and cuts off its last letter where there are none: so always none but a body.
-        options: { _query: {}, _body: request.body ?? {} },
-        ...(request.file === undefined ? {} : { file: Buffer.from(request.file) }),
-        ...(request.registryAuth === undefined ? {} : { authconfig: { base64: request.registryAuth } }),
+        options: { _query: {}, _body: body ?? {} },
+        ...(file === undefined ? {} : { file: Buffer.from(file) }),
+        ...(registryAuth === undefined ? {} : { authconfig: { base64: registryAuth } }),
       },
-      settle,
+      // A stream's answer is the response itself.
+      (error, response) => (error === null ? resolve(response as IncomingMessage) : reject(error)),
     );
   });
 }
 
+/** None is an error of dockerode's: refusals are read here. */
+const EVERY_STATUS: Readonly<Record<number, true>> = Object.fromEntries(Array.from({ length: 500 }, (_, at) => [at + 100, true]));
+
+/** The JSON of an answer; its text where it is none, and undefined where there is no text. */
+async function readAnswer(response: IncomingMessage): Promise<unknown> {
+  response.setEncoding('utf8');
+  let answer = '';
+  // Sound: with an encoding set, the pieces are texts.
+  for await (const piece of response as AsyncIterable<string>) {
+    answer += piece;
+    if (answer.length > ANSWER_LENGTH_MAX) throw new Error(`its answer is longer than ${ANSWER_LENGTH_MAX} characters`);
+  }
+  if (answer === '') return undefined;
+  try {
+    return JSON.parse(answer);
+  } catch {
+    // An engine's word for a failure need not be JSON, and is told as it is.
+    return answer;
+  }
+}
+
+function refusal({ what }: EngineRequest, status: number, answer: unknown): SkerryError {
+  const said = text(field(answer, 'message')) || text(answer).trim();
+  const message = `${what}: ${said === '' ? `the container engine answered with HTTP status ${status}` : said}`;
+  const details = { status };
+  if (status === 404) return new SkerryError('NotFound', message, { details });
+  if (status === 409) return new SkerryError('Conflict', message, { details });
+  return new SkerryError('EngineRefused', message, { details });
+}
+
 const ABSENT = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'EACCES', 'ENOTSOCK']);
 
-function engineError(request: EngineRequest, cause: unknown, timedOutMs: number | undefined, signal: AbortSignal): SkerryError {
-  if (signal.aborted) return new SkerryError('Aborted', `${request.what}: given up`, { cause });
-  if (timedOutMs !== undefined) {
-    return new SkerryError('EngineTimeout', `${request.what}: the container engine did not answer within ${timedOutMs / 1000} s`);
-  }
+function engineError({ what }: EngineRequest, cause: unknown, timedOutMs: number | undefined, signal: AbortSignal): SkerryError {
+  if (signal.aborted) return new SkerryError('Aborted', `${what}: given up`, { cause });
+  if (timedOutMs !== undefined)
+    return new SkerryError('EngineTimeout', `${what}: the container engine did not answer within ${timedOutMs / 1000} s`);
+  if (cause instanceof SkerryError) return cause;
   const code = field(cause, 'code');
-  if (typeof code === 'string' && ABSENT.has(code)) {
-    return new SkerryError('EngineAbsent', `${request.what}: no container engine answers`, { cause });
-  }
-  const status = field(cause, 'statusCode');
-  const text = field(field(cause, 'json'), 'message');
-  const message = typeof text === 'string' ? text : cause instanceof Error ? cause.message.trim() : String(cause);
-  const details = { status };
-  if (status === 404) return new SkerryError('NotFound', `${request.what}: ${message}`, { details });
-  if (status === 409) return new SkerryError('Conflict', `${request.what}: ${message}`, { details });
-  return new SkerryError('EngineRefused', `${request.what}: ${message}`, { details });
+  if (typeof code === 'string' && ABSENT.has(code))
+    return new SkerryError('EngineAbsent', `${what}: no container engine answers`, { cause });
+  return new SkerryError('EngineRefused', what, { cause, details: { status: undefined } });
 }
 
 /** A field of something that came over the wire, if it is an object at all. */
