@@ -198,6 +198,29 @@ test('a document much larger than a chunk comes over a line that keeps breaking'
   expect(itemsOf(agent)).toHaveLength(25);
 });
 
+test('parts of a document that has changed since are never another’s: who pulls hears of the new one', async () => {
+  const [agent] = await begin(6, ['n1']);
+  await agent?.kill();
+  const service = (name: string, port: number) =>
+    world.put('services', {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { namespace: 'default', name },
+      spec: { clusterIP: '10.96.0.1', ports: [{ port }] },
+    });
+  for (let at = 0; at < 600; at += 1) await service(`s${at}`, 80);
+  world.pair.faults.delay(1_000, 1_000);
+  await agent?.start();
+  // It has heard of the document, and asks for its index.
+  await world.until('the hello', () => world.server?.fleet.statusOf('n1').connected === true);
+  await world.clock.advance(500);
+  await service('s1', 81);
+  const sinceMs = world.clock.monotonic();
+  await world.until('it is whole', () => world.isInLine(agent!));
+  // Twice the index, once the items, ten times sixty-four: nothing is thrown away, nor waited for.
+  expect(world.clock.monotonic() - sinceMs).toBeLessThan(30_000);
+});
+
 test('status that changes nothing reaches neither the ledger twice nor the store', async () => {
   const [agent] = await begin(4, ['n1']);
   await world.addPod('n1', 'web');
