@@ -30,7 +30,7 @@ async function startServer(dataDir: keyof typeof URLS): Promise<void> {
     '--listen',
     URLS[dataDir].replace('https://', ''),
   ];
-  await machine.must('systemd-run', `--unit=${unitOf(dataDir)}`, ...serve);
+  await machine.must('systemd-run', '--collect', `--unit=${unitOf(dataDir)}`, ...serve);
 }
 
 async function tokenFile(dataDir: string, ...flags: readonly string[]): Promise<string> {
