@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
 
@@ -53,7 +54,7 @@ async function make(folder: string, entryPoints: Readonly<Record<string, string>
     banner: { js: '(function (exports, require, module, __filename, __dirname) {' },
     footer: { js: '})' },
     legalComments: 'none',
-    plugins: [addonInExecutable, leftOut, ...more],
+    plugins: [addonInExecutable, leftOut, withoutLengthCache, ...more],
     metafile: true,
     logLevel: 'warning',
   });
@@ -68,8 +69,8 @@ const addonInExecutable: Plugin = {
     ),
 };
 
-/** What dependencies load and we never use: MQTT by way of a browser's worker or a SOCKS proxy, images built from a folder. An agent would carry it all its life. */
-const UNUSED = ['worker-timers', 'socks', 'tar-fs'];
+/** What dependencies load and we never use: MQTT by way of a browser's worker or a SOCKS proxy. An agent would carry it all its life. */
+const UNUSED = ['worker-timers', 'socks'];
 /** Commander's subcommands that are programs of their own. */
 const UNUSED_BY_COMMANDER = 'node:child_process';
 
@@ -81,6 +82,23 @@ const leftOut: Plugin = {
     );
     bundling.onLoad({ filter: /./, namespace: 'left-out' }, () => ({ contents: 'module.exports = {};' }));
   },
+};
+
+/**
+ * mqtt-packet keeps the four bytes of each length of message that it has ever written, up to 16 kB, and with each the 64 kB that Node cut them from: an agent that has sent a few
+ * hundred reports of different lengths had lost tens of megabytes for good.
+ */
+const LENGTH_KEPT = 'if (num < 16384) varByteIntCache[num] = buffer';
+
+const withoutLengthCache: Plugin = {
+  name: 'without length cache',
+  setup: (bundling) =>
+    bundling.onLoad({ filter: /\/node_modules\/mqtt-packet\/writeToStream\.js$/ }, ({ path }) => {
+      const parts = readFileSync(path, 'utf8').split(LENGTH_KEPT);
+      if (parts.length !== 2)
+        throw new Error(`${path} is another than the one that is known: see whether it still keeps lengths`);
+      return { contents: parts.join('') };
+    }),
 };
 
 /** Leaves out all other verbs, and what begins with one of `never`: whoever asks for one is in another script. */
