@@ -69,8 +69,8 @@ const addonInExecutable: Plugin = {
     ),
 };
 
-/** What dependencies load and we never use: MQTT by way of a browser's worker or a SOCKS proxy. An agent would carry it all its life. */
-const UNUSED = ['worker-timers', 'socks'];
+/** What dependencies load and we never use: MQTT by way of a browser's worker or a SOCKS proxy, images built from a folder. An agent would carry it all its life. */
+const UNUSED = ['worker-timers', 'socks', 'tar-fs'];
 /** Commander's subcommands that are programs of their own. */
 const UNUSED_BY_COMMANDER = 'node:child_process';
 
