@@ -137,7 +137,8 @@ test(
       clearInterval(beat);
       slow = false;
     }
-    expect(heldMs).toBeLessThan(50);
+    // One sync in the loop would hold it for as long as that; a busy machine does for less.
+    expect(heldMs).toBeLessThan(SYNC_MS / 2);
     // One each, and two for the log that was moved and begun anew.
     expect(synced).toBe(6);
     expect(acknowledgedMs[0]).toBeGreaterThanOrEqual(SYNC_MS - 5);
