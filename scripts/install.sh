@@ -10,7 +10,8 @@
 #   SKERRY_VERSION=…  takes another version, whose sums only its signature can vouch for: that needs openssl 3, or
 #   SKERRY_SHA256=…   the sum of that version's file, from a place you trust
 #
-# All is in a function that the last line calls, so that a download of this script that was cut short does nothing.
+# All is between two braces, so that a download of this script that was cut short does nothing: `arch`, of a function's name, is a command too.
+{
 
 main() {
   set -eu
@@ -356,3 +357,5 @@ check_signature() {
 }
 
 main "$@"
+
+}

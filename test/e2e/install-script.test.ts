@@ -244,7 +244,7 @@ test('a disk without room is told before, and one that fills up leaves nothing',
   const full301 = await install(bare, ['server', '--offline', '/stick'], {
     localBytes: 310 * 1024 ** 2,
     bind: { '/stick': large.folder },
-    script: script.replace(/main "\$@"\n$/, `(main "$@"); code=$?; ls -A ${SLOTS}; exit $code\n`),
+    script: script.replace(/main "\$@"\n\n}\n$/, `(main "$@"); code=$?; ls -A ${SLOTS}; exit $code\n}\n`),
   });
   expect(full301).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/can not unpack .*is the disk full\?/) });
 });
