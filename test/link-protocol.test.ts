@@ -221,6 +221,29 @@ test('parts of a document that has changed since are never another’s: who pull
   expect(world.clock.monotonic() - sinceMs).toBeLessThan(30_000);
 });
 
+test('a node on a slow line has a document though what is in it changes faster than it can be pulled', async () => {
+  const [agent] = await begin(6, ['n1']);
+  await agent?.kill();
+  const service = (name: string, port: number) =>
+    world.put('services', {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { namespace: 'default', name },
+      spec: { clusterIP: '10.96.0.1', ports: [{ port }] },
+    });
+  for (let at = 0; at < 600; at += 1) await service(`s${at}`, 80);
+  world.pair.faults.delay(1_000, 1_000);
+  await agent?.start();
+  for (let second = 0; second < 120; second += 1) {
+    // One of them again and again, another one each time.
+    await service('s1', 1_000 + second);
+    await service(`s${second}`, 1_000 + second);
+    await world.clock.advance(1_000);
+  }
+  expect(itemsOf(agent).length).toBeGreaterThan(600);
+  await world.until('it is whole', () => world.isInLine(agent!), 30_000);
+});
+
 test('status that changes nothing reaches neither the ledger twice nor the store', async () => {
   const [agent] = await begin(4, ['n1']);
   await world.addPod('n1', 'web');

@@ -11,7 +11,7 @@ import type { StagedBlobs } from './staged-blobs.ts';
 
 /**
  * Brings the node's document in line with what the server's newest head names: by a delta where it fits on what is held, else by pulling
- * the index and the missing items in chunks. What has arrived outlives the connection and a newer head, so that a slow line gets
+ * the index and the missing items in chunks. What has arrived outlives the connection, and what is being pulled a newer head, so that a slow line gets
  * there in the end. Only heads signed by the pinned key are listened to; the ledger has the last word.
  */
 export type PullerOptions = {
@@ -104,6 +104,7 @@ export class DocumentPuller {
       }
     }
     if (next.delta !== undefined && this.fits(next.delta, next.head)) return;
+    if (this.isBetterFirst(statement)) return;
     if (held !== undefined && held.signed.statement.digest === statement.digest) {
       this.accept({ signed: next.head, index: held.index, items: new Map() });
       return;
@@ -111,6 +112,12 @@ export class DocumentPuller {
     this.target = next.head;
     this.asks = 0;
     this.proceed();
+  }
+
+  /** What is being pulled, and comes, is had first: on a slow line something newer would be in its way each time. The server keeps it, and says what is newer after that. */
+  private isBetterFirst({ incarnation, digest }: SignedStatement['statement']): boolean {
+    const pulled = this.target?.statement;
+    return pulled?.incarnation === incarnation && pulled.digest !== digest && this.asks <= 1;
   }
 
   /** Accepts a delta that leads from what is held to what its head names. */

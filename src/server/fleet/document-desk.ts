@@ -17,6 +17,7 @@ import type { Incarnation } from './incarnation-guard.ts';
 import type { ItemEncoder } from './item-encoder.ts';
 import { isHeld, type Current, type Past, type Peer } from './peer.ts';
 import { project } from './project.ts';
+import type { Pull, Pulls } from './pulls.ts';
 import type { Receipts } from './receipts.ts';
 import type { ReferenceIndex } from './reference-index.ts';
 import type { SharedItems } from './shared/shared-items.ts';
@@ -40,6 +41,7 @@ export type DocumentDeskOptions = {
   /** How many there are to be told. */
   readonly nodes: () => number;
   readonly receipts: Receipts;
+  readonly pulls: Pulls;
   readonly send: (peer: Peer, message: DownMessage) => SendResult;
   readonly clock: Clock;
   readonly ids: Pick<Ids, 'random'>;
@@ -65,6 +67,15 @@ const TOKENS_AGAIN_MS = 10_000;
 /** One step; gives the milliseconds after which to look again. */
 export async function bringDown(peer: Peer, options: DocumentDeskOptions): Promise<number | undefined> {
   if (!peer.connected || peer.session === undefined) return undefined;
+  const { pulls } = options;
+  const pulled = peer.acked && pulls.done(peer.node, peer.acked.digest);
+  if (pulled !== undefined) remember(peer, pulled);
+  const pull = peer.get && pulls.find(peer.node, peer.get);
+  if (peer.get !== undefined && pull !== undefined) {
+    const { get } = peer;
+    peer.get = undefined;
+    return sendParts(peer, get, pull.blob, options) === 'congested' ? CONGESTED_WAIT_MS : waitMs(peer, options);
+  }
   if (hasOldTokens(peer, options)) peer.dirty = 'own';
   const refreshMs = untilRefresh(peer, options);
   if (refreshMs === 0) {
@@ -76,6 +87,9 @@ export async function bringDown(peer: Peer, options: DocumentDeskOptions): Promi
   if (peer.get !== undefined) {
     const { get } = peer;
     peer.get = undefined;
+    // It is at none, or at another than it was told of last.
+    pulls.end(peer.node);
+    beginPull(peer, options);
     await options.receipts.of(peer.node);
     return (await answerGet(peer, get, wanted, options)) === 'congested' ? CONGESTED_WAIT_MS : waitMs(peer, options);
   }
@@ -180,6 +194,7 @@ async function sendDocument(peer: Peer, wanted: Observed, options: DocumentDeskO
   const { sent, current } = peer;
   const again = sent !== undefined && isHeld(sent, wanted);
   const delta = again || current === undefined ? undefined : deltaOps(peer, current, options);
+  if (delta === undefined) beginPull(peer, options);
   const head = await markedHead(peer, wanted, options);
   const base = {
     incarnation: peer.acked?.incarnation ?? '',
@@ -263,14 +278,17 @@ const EMPTY_DIGEST = '44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61c
 /** Keys and hashes alone may fill a message too. */
 const DELTA_OPS_MAX = 512;
 
-/** As many chunks as the node asked for, no more than the pipe takes. */
 async function answerGet(peer: Peer, get: Get, wanted: Observed, options: DocumentDeskOptions): Promise<SendResult> {
-  const missing = get.wants.filter(({ hash }) => blobOf(peer, hash, options) === undefined).map(({ hash }) => hash);
-  if (missing.length > 0) {
-    const head = await markedHead(peer, wanted, options);
-    options.send(peer, { type: 'chunk', parts: [], missing });
-    return options.send(peer, { type: 'head', head });
-  }
+  const blob = (hash: string) => blobOf(peer, hash, options);
+  const missing = get.wants.filter(({ hash }) => blob(hash) === undefined).map(({ hash }) => hash);
+  if (missing.length === 0) return sendParts(peer, get, blob, options);
+  const head = await markedHead(peer, wanted, options);
+  options.send(peer, { type: 'chunk', parts: [], missing });
+  return options.send(peer, { type: 'head', head });
+}
+
+/** As many chunks as the node asked for, no more than the pipe takes. */
+function sendParts(peer: Peer, get: Get, blobAt: Pull['blob'], options: DocumentDeskOptions): SendResult {
   let parts: ChunkPart[] = [];
   let room = CHUNK_BYTES_MAX;
   let chunks = 0;
@@ -282,7 +300,7 @@ async function answerGet(peer: Peer, get: Get, wanted: Observed, options: Docume
     chunks += 1;
   };
   for (const { hash, from } of get.wants) {
-    const blob = blobOf(peer, hash, options) ?? new Uint8Array(0);
+    const blob = blobAt(hash) ?? new Uint8Array(0);
     let at = Math.min(from, blob.length);
     do {
       const bytes = blob.subarray(at, at + room);
@@ -295,6 +313,26 @@ async function answerGet(peer: Peer, get: Get, wanted: Observed, options: Docume
   }
   if (parts.length > 0) flush();
   return result;
+}
+
+/** Of the present document, while what is shared is what it was made of. */
+function beginPull({ node, current }: Peer, { encoder, shared, pulls }: DocumentDeskOptions): void {
+  if (current === undefined) return;
+  pulls.begin(node, () => {
+    const hasShared = current.shared !== undefined;
+    const index = hasShared ? shared.indexBytes(node, current.own) : indexBytes(current.own);
+    const texts = new Map(hasShared ? shared.all(node).map(({ hash, text }) => [hash, text] as const) : []);
+    return {
+      document: current,
+      blob: (hash) => {
+        if (hash === current.digest) return index;
+        const source = current.sources.get(hash);
+        if (source !== undefined) return encoder.bytesOf(source);
+        const text = texts.get(hash);
+        return text === undefined ? undefined : Buffer.from(text, 'utf8');
+      },
+    };
+  });
 }
 
 /** The index by its digest, items by their hash: of the present document only. */

@@ -23,6 +23,7 @@ import { isGivenUp, renewMs } from './heartbeat.ts';
 import { IncarnationGuard, type Incarnation } from './incarnation-guard.ts';
 import { ItemEncoder } from './item-encoder.ts';
 import { createPeer, type CommandResult, type Peer } from './peer.ts';
+import { Pulls } from './pulls.ts';
 import { Receipts } from './receipts.ts';
 import { ReferenceIndex } from './reference-index.ts';
 import { SharedItems } from './shared/shared-items.ts';
@@ -93,6 +94,7 @@ class Hub {
   private readonly session: string;
   private readonly peers = new Map<string, Peer>();
   private readonly references = new ReferenceIndex();
+  private readonly pulls: Pulls;
   private readonly clones = new CloneWatch();
   private readonly listeners = new Set<(node: string, result: CommandResult) => void>();
   private readonly stopping = new AbortController();
@@ -106,6 +108,7 @@ class Hub {
     const log = options.log.child({ part: 'fleet' });
     const receipts = new Receipts(options.storage);
     const { incarnation, newIncarnation } = options;
+    this.pulls = new Pulls(options.clock);
     const send = (peer: Peer, message: DownMessage) => this.send(peer, message);
     this.options = options;
     this.log = log;
@@ -132,6 +135,7 @@ class Hub {
       isCaughtUp: () => this.watch.isCaughtUp(),
       nodes: () => this.peers.size,
       receipts,
+      pulls: this.pulls,
       send,
     };
     this.mail = {
@@ -229,6 +233,7 @@ class Hub {
     peer.current = undefined;
     peer.dirty = 'own';
     peer.past.clear();
+    this.pulls.end(peer.node);
     this.references.set(peer.node, new Set());
     this.letGo(peer);
   }

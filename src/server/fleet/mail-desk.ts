@@ -112,8 +112,10 @@ async function takeBatch(peer: Peer, batch: ReceivedStatus, options: MailDeskOpt
   const { receipts, clock } = options;
   if (session === undefined || options.clones.isQuarantined(node, clock.monotonic())) return;
   if (batch.observed !== undefined) {
+    // Another one than before may be what it was pulling: a delta from that is more to it than what was sent meanwhile.
+    const isNews = peer.acked?.digest !== batch.observed.digest;
     peer.acked = batch.observed;
-    if (peer.sent !== undefined && isHeld(peer.sent, batch.observed)) peer.sent = undefined;
+    if (peer.sent !== undefined && (isNews || isHeld(peer.sent, batch.observed))) peer.sent = undefined;
     planHead(peer, options);
     options.down(node);
   }
