@@ -59,7 +59,9 @@ test('a script that was cut short does nothing, wherever it was cut', () => {
   expect(script.slice(end)).toBe('}\n');
   // Every fiftieth byte, behind each word that a line begins with, and each of the last ones.
   const words = new Set(
-    [...script.matchAll(/^[a-z]+/gm)].flatMap(({ index, 0: word }) => [...word].map((_, at) => index + at + 1)),
+    [...script.matchAll(/^[a-z]+/gm)].flatMap(({ index, 0: word }) =>
+      Array.from({ length: word.length }, (_, at) => index + at + 1),
+    ),
   );
   const cuts = Array.from({ length: end }, (_, index) => index).filter((at) => at % 50 === 0 || words.has(at) || at > end - 40);
   for (const cut of cuts) {
