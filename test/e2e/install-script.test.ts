@@ -223,7 +223,7 @@ test('two at once do not get in the way of each other, nor of an upgrade', async
   mkdirSync(upgrade, { recursive: true });
   // The first one is held up, with half of its download there, until the second one is through.
   const script = readFileSync(join(release.folder, 'install.sh'), 'utf8');
-  const first = `${script.replace(/main "\$@"\n$/, '')}
+  const first = `${callingInstead(script, '')}
 check_download() { : >/first; while [ ! -e /second ]; do sleep 0.1; done; }
 (main server) &
 while [ ! -e /first ]; do sleep 0.1; done
@@ -240,11 +240,11 @@ test('a disk without room is told before, and one that fills up leaves nothing',
   const small = await install(bare, ['server'], { localBytes: 200 * 1024 ** 2, env: { PATH: '/usr/bin:/bin' } });
   expect(small).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/has 200 MB free, and 300 MB are needed/) });
   const large = write(server.url, { program: Buffer.alloc(400 * 1024 ** 2) });
-  const script = `${readFileSync(join(large.folder, 'install.sh'), 'utf8')}\n`;
+  const script = readFileSync(join(large.folder, 'install.sh'), 'utf8');
   const full301 = await install(bare, ['server', '--offline', '/stick'], {
     localBytes: 310 * 1024 ** 2,
     bind: { '/stick': large.folder },
-    script: script.replace(/main "\$@"\n\n}\n$/, `(main "$@"); code=$?; ls -A ${SLOTS}; exit $code\n}\n`),
+    script: callingInstead(script, `(main "$@"); code=$?; ls -A ${SLOTS}; exit $code`),
   });
   expect(full301).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/can not unpack .*is the disk full\?/) });
 });
@@ -366,3 +366,10 @@ test('Alpine is refused with the reason', async () => {
   writeFileSync(join(alpine.folder, 'lib/ld-musl-x86_64.so.1'), '');
   await checkRefused(alpine, /built on musl, as Alpine is: Skerry needs glibc 2.31/);
 });
+
+/** The script with another last command than its own. */
+function callingInstead(script: string, command: string): string {
+  const [functions = '', rest] = script.split('main "$@"\n');
+  expect(rest).toBe('\n}\n');
+  return `${functions}${command}\n}\n`;
+}
