@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { networkInterfaces } from 'node:os';
 import { formatLan } from '#api/kinds/node-lan.ts';
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
@@ -34,6 +33,7 @@ import { readConnections } from './node/connections.ts';
 import { readListeningPorts } from './node/listening-ports.ts';
 import {
   findAddress,
+  localNetworks,
   readAddresses,
   readLan,
   readLanAndGateways,
@@ -128,6 +128,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
   const status = createNodeStatus({
     nodeName: node,
     findAddress: async () => options.nodeIp ?? findAddress(),
+    addressChanged: () => pods.addressChanged(),
     readLan: readLanAndGateways,
     labels,
     caps: options.capacity,
@@ -178,7 +179,6 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
       return { redirects, untracked: [DNS_PORT], api: { address: API_ADDRESS, port: API_PORT } };
     },
     ownAddresses: readAddresses,
-    server: identity.server.host,
     listening: readListeningPorts,
     flushed: () => pods.lookAtNetwork(),
     clock,
@@ -291,16 +291,4 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
       await ledger.close();
     },
   };
-}
-
-/** The networks that this machine is on, for the server to see that pods' addresses are in none of them. */
-function localNetworks(): readonly string[] {
-  const addresses = Object.values(networkInterfaces()).flatMap((entries = []) => entries);
-  return [
-    ...new Set(
-      addresses
-        .filter(({ family, internal }) => family === 'IPv4' && !internal)
-        .flatMap(({ cidr }) => (cidr === null ? [] : [cidr])),
-    ),
-  ];
 }

@@ -30,10 +30,12 @@ test('the node tells what it is, once, and then what changes', async () => {
   engine.addImage('busybox:1');
   let health: EngineHealth | undefined;
   let looks = 0;
+  let [address, changes] = ['192.0.2.7', 0];
   const runtime = engine.runtime('node-1');
   const status = createNodeStatus({
     nodeName: 'node-1',
-    findAddress: async () => '192.0.2.7',
+    findAddress: async () => address,
+    addressChanged: () => (changes += 1),
     readLan: async () => parseLan(LAN),
     labels: { site: 'pier' },
     caps: { cpu: '1' },
@@ -83,7 +85,7 @@ test('the node tells what it is, once, and then what changes', async () => {
   status.look();
   await until(() => looks > before);
   await clock.settle();
-  expect(reports().length).toBe(1);
+  expect([reports().length, changes]).toEqual([1, 1]);
   health = { ready: false, code: 'EngineAbsent', message: 'list containers: no container engine answers' };
   status.look();
   await until(() => reports().length === 2);
@@ -99,6 +101,10 @@ test('the node tells what it is, once, and then what changes', async () => {
   // The engine's size and version are news only when another one answers.
   const { capacity, nodeInfo } = reports()[0]?.status ?? {};
   expect(reports()[1]?.status).toMatchObject({ capacity, nodeInfo });
+  address = '192.0.2.8';
+  status.look();
+  await until(() => reports().length === 3);
+  expect([reports()[2]?.status.addresses?.[0], changes]).toEqual([{ type: 'InternalIP', address }, 2]);
   await status.stop();
 });
 
@@ -110,6 +116,7 @@ test('a node without a network keeps the address it had, over a restart too', as
   const start = async () => {
     const status = createNodeStatus({
       nodeName: 'node-1',
+      addressChanged: () => undefined,
       readLan: async () => parseLan(found === undefined ? '' : LAN),
       findAddress: async () => {
         looks += 1;

@@ -26,6 +26,8 @@ export type NodeStatusOptions = {
   readonly nodeName: string;
   /** Undefined while there is none: then the last one counts on. */
   readonly findAddress: () => Promise<string | undefined>;
+  /** It is another one: pods on the host's network have it, too. */
+  readonly addressChanged: () => void;
   /** Its addresses in its LANs, as they are told: `''` while there is none. */
   readonly readLan: () => Promise<readonly LanAddress[]>;
   readonly labels: Readonly<Record<string, string>>;
@@ -101,10 +103,14 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
     const { signal } = stopping;
     const readings = await options.takeReadings();
     storageBytes = readings.diskBytes;
-    address = (await options.findAddress()) ?? address;
+    const found = await options.findAddress();
+    if (found !== undefined && found !== address) {
+      address = found;
+      options.addressChanged();
+    }
     // Without a cable it has none: what it was last told to have stays, as its neighbours' ways to it do.
-    const found = formatLan(rememberGateways(await options.readLan(), parseLan(lan)));
-    lan = found === '' ? lan : found;
+    const lanNow = formatLan(rememberGateways(await options.readLan(), parseLan(lan)));
+    lan = lanNow === '' ? lan : lanNow;
     // Its last answers go on counting.
     await askEngine(signal).catch(options.noteEngine);
     await report(pressures.feel(readings));

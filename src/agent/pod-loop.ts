@@ -61,6 +61,8 @@ export type PodLoop = {
   readonly noteEngine: (error: unknown) => void;
   /** The node's rules for its pods may have gone: they are looked at now. */
   readonly lookAtNetwork: () => void;
+  /** The node has another address: what pods tell of it is looked at now. */
+  readonly addressChanged: () => void;
   /** Nothing is being done or due at once (waits do not count). For tests and the simulator. */
   readonly idle: () => boolean;
 };
@@ -292,6 +294,7 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
     readiness,
     noteEngine,
     lookAtNetwork: () => runners[2]?.signal(NODE),
+    addressChanged: () => uids().forEach(signalPod),
     idle: () => runners.slice(0, 3).every((runner) => runner.idle()) && commits.idle(),
   };
 }

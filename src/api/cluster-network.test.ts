@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { DEFAULT_NETWORK, overlapsOf, settleNetwork, type ClusterNetwork } from './cluster-network.ts';
+import { DEFAULT_NETWORK, overlapsOf, refuseOwnNetworks, settleNetwork, type ClusterNetwork } from './cluster-network.ts';
 
 function check(
   asked: Partial<ClusterNetwork>,
@@ -50,4 +50,13 @@ test('what an address or a network has in common with the cluster’s', () => {
     ['--cluster-cidr', '--service-cidr'],
     [],
   ]);
+});
+
+test('a machine that is on one of the cluster’s networks can not be its first node', () => {
+  const refuse = (...own: readonly string[]) => refuseOwnNetworks(DEFAULT_NETWORK, own);
+  expect(() => refuse('192.168.1.5/24', '172.17.0.1/16')).not.toThrow();
+  expect(() => refuse('192.168.1.5/24', '10.50.3.4/16')).toThrow(
+    'start with --cluster-cidr 10.32.0.0/11: this machine is on 10.50.3.4/16, which overlaps it; give --cluster-cidr another private network, in which none of your machines are',
+  );
+  expect(() => refuse('10.96.7.7/20')).toThrow('start with --service-cidr 10.96.0.0/16');
 });

@@ -60,7 +60,7 @@ export function settleNetwork(asked: Partial<ClusterNetwork>, kept: Partial<Clus
     if (wanted !== network[field])
       throw new SkerryError(
         'Usage',
-        `start with ${NETWORK_FLAGS[field]} ${wanted}: this cluster was made with ${network[field]}, which nodes and services go by; leave the flag out or set it to ${network[field]}, or make a new cluster in another --data-dir`,
+        `start with ${NETWORK_FLAGS[field]} ${wanted}: this cluster was made with ${network[field]}, which nodes and services go by; leave the flag out or set it to ${network[field]}, or make a new cluster: in another --data-dir, or here once \`skerry uninstall --purge\` has ended this one`,
       );
   }
   const problem =
@@ -74,6 +74,19 @@ export function settleNetwork(asked: Partial<ClusterNetwork>, kept: Partial<Clus
       `start with --cluster-cidr ${network.clusterCIDR} and --service-cidr ${network.serviceCIDR}: they overlap, so an address could be a pod's and a service's; choose networks that have no address in common`,
     );
   return network;
+}
+
+/**
+ * For a first start, while it can still be chosen: a machine whose own node is to run pods would be refused by its own server later. `own`: networks of the machine.
+ * Throws Usage.
+ */
+export function refuseOwnNetworks(network: ClusterNetwork, own: readonly string[]): void {
+  for (const text of own)
+    for (const { flag, cidr } of overlapsOf(text, network))
+      throw new SkerryError(
+        'Usage',
+        `start with ${flag} ${cidr}: this machine is on ${text}, which overlaps it; give ${flag} another private network, in which none of your machines are`,
+      );
 }
 
 /** Networks of this cluster that have addresses in common with it, each with the flag that sets it; `text` is a network or an address. */

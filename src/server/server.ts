@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
-import { settleNetwork, type ClusterNetwork } from '#api/cluster-network.ts';
+import { refuseOwnNetworks, settleNetwork, type ClusterNetwork } from '#api/cluster-network.ts';
 import { isOrdinaryIpv4 } from '#api/kinds/service/special-addresses.ts';
 import { builtinResources } from '#api/kinds/builtin.ts';
 import { createRegistry } from '#api/registry.ts';
@@ -61,6 +61,8 @@ export type ServerOptions = {
   readonly tlsSan: readonly string[];
   /** What was asked for: it counts at the first start, and later ones must agree with it. */
   readonly network: Partial<ClusterNetwork>;
+  /** Networks that this machine is on, where it is to be a node too. */
+  readonly ownNetworks: readonly string[];
   /** By which others on this machine's network find it. */
   readonly findAddress: () => Promise<string | undefined>;
   readonly release: string;
@@ -97,7 +99,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { dataDir, listen, clock, ids, log, release } = options;
   const stateFile = storeFile(dataDir);
   // Before there are keys, by which a later start knows that it is not the first.
-  if (!existsSync(stateFile)) settleNetwork(options.network, undefined);
+  if (!existsSync(stateFile)) refuseOwnNetworks(settleNetwork(options.network, undefined), options.ownNetworks);
   const begun = await loadOrCreatePki({ dataDir, hosts: undefined, clock, ids });
   if (begun.recoveryKeyFile !== undefined) {
     log.warn(

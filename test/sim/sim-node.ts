@@ -268,6 +268,7 @@ export class SimNode {
     const status = createNodeStatus({
       nodeName: this.name,
       findAddress: async () => '192.0.2.1',
+      addressChanged: loop.addressChanged,
       readLan: async () => parseLan(lanOf(this.name)),
       labels: {},
       caps: {},
@@ -296,7 +297,6 @@ export class SimNode {
       address: '169.254.20.10',
       extras: async () => ({ redirects: [], untracked: [], api: { address: '169.254.20.10', port: 6444 } }),
       ownAddresses: () => [],
-      server: 'server',
       listening: async () => new Set(),
       flushed: loop.lookAtNetwork,
       clock,

@@ -102,6 +102,11 @@ export function readAddresses(): readonly string[] {
   return addresses().flatMap(({ family, address }) => (family === 'IPv4' ? [address] : []));
 }
 
+/** The networks that this machine is on: pods' and services' addresses must be in none of them. */
+export function localNetworks(): readonly string[] {
+  return [...new Set(addresses().flatMap(({ family, cidr }) => (family === 'IPv4' && cidr !== null ? [cidr] : [])))];
+}
+
 type Address = Pick<NetworkInterfaceInfo, 'family' | 'address' | 'cidr' | 'mac'> & { readonly name: string };
 
 function addresses(): readonly Address[] {

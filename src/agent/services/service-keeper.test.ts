@@ -81,7 +81,6 @@ function keeperWorld() {
       return { redirects: [], untracked: [], api: { address: '169.254.20.10', port: 6444 } };
     },
     ownAddresses: () => ['192.168.1.5'],
-    server: '203.0.113.1',
     listening: async () => world.listening,
     flushed: () => (world.flushes += 1),
     clock,

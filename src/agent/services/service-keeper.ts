@@ -1,5 +1,4 @@
 import { canonicalText } from '#api/link/canonical-text.ts';
-import { parseIp } from '#api/ip.ts';
 import type { PodFacts } from '#api/kinds/service/endpoints.ts';
 import type { PodItem } from '#api/link/items.ts';
 import type { Report } from '#api/link/reports.ts';
@@ -32,8 +31,6 @@ export type ServiceKeeperOptions = {
   /** What else is to be led at it; asked at each look. */
   readonly extras: (signal: AbortSignal) => Promise<ServiceExtras>;
   readonly ownAddresses: () => readonly string[];
-  /** Host name or address of the server. */
-  readonly server: string;
   /** `tcp/8080`: ports that somebody on the machine listens on. */
   readonly listening: () => Promise<ReadonlySet<string>>;
   /** Somebody has flushed our rules, and most likely the node's others with them. */
@@ -90,8 +87,6 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
   let changedMs = Number.NEGATIVE_INFINITY;
   let before: Promise<unknown> = Promise.resolve();
   let runner: Runner | undefined;
-  const { server } = options;
-  const serverAddresses = new Set(parseIp(server) === undefined ? [] : [server]);
 
   const factsOf = (uid: string): PodFacts | undefined => {
     const status = readiness.status(uid);
@@ -138,7 +133,6 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
       address: options.address,
       ...extras,
       ownAddresses: new Set(options.ownAddresses()),
-      serverAddresses,
       taken: new Map([...[...listening].map((port) => [port, 'somebody listens there'] as const), ...hostPorts()]),
     };
   };

@@ -13,8 +13,6 @@ export type TableContext = Omit<ServiceTable, 'ports'> & {
   readonly api: Backend;
   /** The machine's addresses, but loopback. */
   readonly ownAddresses: ReadonlySet<string>;
-  /** Where the server is, as far as it is an address. */
-  readonly serverAddresses: ReadonlySet<string>;
   /** `tcp/8080` → who has this port on the machine itself. */
   readonly taken: ReadonlyMap<string, string>;
 };
@@ -47,13 +45,8 @@ export function createTableMaker(): (view: ServiceView, context: TableContext) =
   };
 }
 
-function textOf({ ownAddresses, serverAddresses, taken, ...rest }: TableContext): string {
-  return JSON.stringify([
-    rest,
-    [...ownAddresses].toSorted(),
-    [...serverAddresses].toSorted(),
-    [...taken].map(([port, who]) => `${port} ${who}`).toSorted(),
-  ]);
+function textOf({ ownAddresses, taken, ...rest }: TableContext): string {
+  return JSON.stringify([rest, [...ownAddresses].toSorted(), [...taken].map(([port, who]) => `${port} ${who}`).toSorted()]);
 }
 
 function partOf({ item, endpoints, ...service }: KnownService, context: TableContext): Part {
@@ -109,8 +102,8 @@ function backends(chosen: readonly KnownEndpoint[], name: string, protocol: 'tcp
 }
 
 /**
- * Of a balancer's addresses only this machine's own are led: another node's are led there, and what is neither may be anybody's (two sites may have the
- * same LAN).
+ * Of a balancer's addresses only this machine's own are led: another node's are led there, the server's among them where it runs a node, and what is neither may be
+ * anybody's (two sites may have the same LAN).
  */
 function balancerAddresses({ spec, addresses = [] }: ServiceItem, context: TableContext, refusals: string[]): readonly string[] {
   if (spec.type !== 'LoadBalancer') return [];
@@ -119,9 +112,7 @@ function balancerAddresses({ spec, addresses = [] }: ServiceItem, context: Table
       refusals.push(`its load balancer's address ${address} is a loopback or link-local one`);
       return false;
     }
-    const isOwn = context.ownAddresses.has(address);
-    if (!isOwn && context.serverAddresses.has(address)) refusals.push(`its load balancer's address ${address} is the server's`);
-    return isOwn;
+    return context.ownAddresses.has(address);
   });
 }
 

@@ -30,6 +30,8 @@ export function loadBalancers(apiServer: () => ApiServerPlace | undefined): Admi
         warn(
           'spec.loadBalancerSourceRanges: this server gives the service the addresses of nodes, and those let every client in',
         );
+      if (subresource === '' && (next.spec?.externalIPs ?? []).length > 0)
+        warn('spec.externalIPs: no node leads these addresses to the service in this release');
     },
   };
 }
