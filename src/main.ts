@@ -153,7 +153,7 @@ async function runServer(flags: ServerFlags, log: Log, signal: AbortSignal): Pro
     spawnWorker,
     hostname: hostname(),
     network: networkAsked(flags),
-    ownNetworks: flags.agent ? (await import('#agent/node/machine.ts')).localNetworks() : [],
+    ownNetworks: flags.agent ? (await import('#agent/node/machine.ts')).lanNetworks() : [],
     findAddress: async () => flags.nodeIp ?? (await import('#agent/node/machine.ts')).findAddress(),
     onTrial: service.onTrial,
   });

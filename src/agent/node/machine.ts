@@ -102,7 +102,12 @@ export function readAddresses(): readonly string[] {
   return addresses().flatMap(({ family, address }) => (family === 'IPv4' ? [address] : []));
 }
 
-/** The networks that this machine is on: pods' and services' addresses must be in none of them. */
+/** The networks in which others may be: not those of an engine, nor of pods that a cluster of before has left. */
+export function lanNetworks(): readonly string[] {
+  return readLan().map(({ address, prefix }) => `${address}/${prefix}`);
+}
+
+/** All networks that this machine is on: pods' and services' addresses must be in none of them. */
 export function localNetworks(): readonly string[] {
   return [...new Set(addresses().flatMap(({ family, cidr }) => (family === 'IPv4' && cidr !== null ? [cidr] : [])))];
 }
