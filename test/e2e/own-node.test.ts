@@ -88,6 +88,8 @@ test('its node that has lost its data has its name back at the start of the serv
   expect(await token('list')).toMatch(/^no join tokens that let anybody in/);
   expect(await token('list', '--all')).toContain("the server's own node");
   await server.end(running, 'SIGTERM');
+  const runningIds = async () => (await appContainers(server)).flatMap(({ id, running: runs }) => (runs ? [id] : []));
+  const before = new Set(await runningIds());
   rmSync(join(server.disk, 'skerry', 'agent'), { recursive: true });
   launch();
   await waitForNode(stage, 'pier-1', 'True');
@@ -95,6 +97,11 @@ test('its node that has lost its data has its name back at the start of the serv
     existsSync(join(server.disk, 'skerry', 'agent', 'identity.json')) ? true : undefined,
   );
   expect(await nodeUid()).toBe(uid);
+  // What ran has lost its volumes with that.
+  await waitFor('its pods to be made anew', async () => {
+    const ids = await runningIds();
+    return ids.length === 3 && ids.every((id) => !before.has(id)) ? true : undefined;
+  });
   await server.end(running, 'SIGTERM');
   expect(running.exitCode).toBe(0);
 });
