@@ -132,7 +132,7 @@ const isOutdated = ({ dirty, current }: Peer): boolean => dirty !== undefined ||
 
 /** Milliseconds for which the document stays as it is though it is out of date; 0: it is made anew now, or need not be. */
 function untilRefresh(peer: Peer, options: DocumentDeskOptions): number {
-  // Parts are there of what is now only: who asks for one is answered from a document that is up to date.
+  // Parts that are of no pull are there of what is now only: who asks for one is answered from a document that is up to date.
   if (peer.dirty === undefined || peer.current === undefined || peer.get !== undefined) return 0;
   // The next could not be sent yet.
   const onItsWayMs = waitMs(peer, options);
