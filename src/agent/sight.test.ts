@@ -1,29 +1,12 @@
 import { expect, test } from 'vitest';
+import { observedContainer } from '../../test/support/observed-container.ts';
 import type { ObservedContainer } from './plan/observed.ts';
 import { createSight } from './sight.ts';
 
 const { signal } = new AbortController();
 
-function container(podUid: string, attempt: number): ObservedContainer {
-  return {
-    id: `${podUid}-${attempt}`,
-    podUid,
-    namespace: 'default',
-    podName: podUid,
-    name: 'app',
-    attempt,
-    sandboxAttempt: 0,
-    hash: '',
-    state: 'running',
-    pid: 1,
-    exitCode: 0,
-    oomKilled: false,
-    error: '',
-    image: '',
-    imageId: '',
-    stopGraceMs: 0,
-  };
-}
+const container = (podUid: string, attempt: number) =>
+  observedContainer({ id: `${podUid}-${attempt}`, podUid, podName: podUid, attempt });
 
 test('a look at everything that began earlier takes back nothing of what a look at one pod has seen since', async () => {
   const answers: ((found: readonly ObservedContainer[]) => void)[] = [];

@@ -1,25 +1,9 @@
 import { expect, test } from 'vitest';
+import { observedContainer } from '../../../test/support/observed-container.ts';
 import type { ObservedContainer } from '../plan/observed.ts';
 import { createRunningContainers, type RunningContainers } from './running-containers.ts';
 
-const container = (state: ObservedContainer['state']): ObservedContainer => ({
-  id: 'x',
-  namespace: 'default',
-  podName: 'web',
-  podUid: 'u',
-  name: 'web',
-  attempt: 0,
-  sandboxAttempt: 0,
-  hash: '',
-  state,
-  pid: 7,
-  exitCode: 0,
-  oomKilled: false,
-  error: '',
-  image: '',
-  imageId: '',
-  stopGraceMs: 0,
-});
+const container = (state: ObservedContainer['state']) => observedContainer({ id: 'x', state });
 
 /** Whether an inspect that found this is known after what happened before it was begun, before its answer, and after. */
 function check(
