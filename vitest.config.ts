@@ -24,7 +24,8 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          fileParallelism: false,
+          // They wait more than they work.
+          maxWorkers: 2,
           testTimeout: 180_000,
           hookTimeout: 180_000,
           env: { SKERRY_PROGRAM: `dist/skerry-linux-${process.arch}` },

@@ -143,6 +143,7 @@ async function readStdin(): Promise<string> {
 
 async function runServer(flags: ServerFlags, log: Log, signal: AbortSignal): Promise<void> {
   const { startServer } = await import('#server/server.ts');
+  const machine = await import('#agent/node/machine.ts');
   const service = await serviceOf('server', flags.dataDir, flags.agent ? 2 : 1, log);
   const server = await startServer({
     ...flags,
@@ -153,8 +154,9 @@ async function runServer(flags: ServerFlags, log: Log, signal: AbortSignal): Pro
     spawnWorker,
     hostname: hostname(),
     network: networkAsked(flags),
-    ownNetworks: flags.agent ? (await import('#agent/node/machine.ts')).lanNetworks() : [],
-    findAddress: async () => flags.nodeIp ?? (await import('#agent/node/machine.ts')).findAddress(),
+    // As a node it could not join itself from any of them; others could not reach it on its LAN.
+    ownNetworks: flags.agent ? machine.localNetworks() : machine.lanNetworks(),
+    findAddress: async () => flags.nodeIp ?? machine.findAddress(),
     onTrial: service.onTrial,
   });
   try {

@@ -96,8 +96,6 @@ export async function createLab(options: LabOptions): Promise<Lab> {
         host.name,
         '--keepalive',
         '5s',
-        '--node-ip',
-        host.address,
         '--docker',
         'unix:///run/docker.sock',
         ...flags,

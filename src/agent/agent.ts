@@ -30,7 +30,7 @@ import { createNames } from './names/names.ts';
 import { createNetworkWatch } from './network-watch.ts';
 import { createNodeStatus } from './node-status.ts';
 import { readConnections } from './node/connections.ts';
-import { readListeningPorts } from './node/listening-ports.ts';
+import { createListeningPorts } from './node/listening-ports.ts';
 import {
   findAddress,
   localNetworks,
@@ -47,6 +47,7 @@ import { withRejoin } from './rejoin.ts';
 import { createProbeDialer } from './probes/dialer.ts';
 import { createDockerRuntime } from './runtime/docker-runtime.ts';
 import { createConnectionWatch } from './services/connection-watch.ts';
+import { createHealthCheckPorts } from './services/health-check-ports.ts';
 import { createServiceKeeper } from './services/service-keeper.ts';
 import { tokenFile } from './token-file.ts';
 import { createAgentTunnel } from './tunnel.ts';
@@ -169,6 +170,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     ledger,
     readiness: pods.readiness,
     rules: createServiceRules({ isStanding: (abort) => askThroughRedirect(SERVICE_ADDRESS, clock, abort) }),
+    healthChecks: createHealthCheckPorts(() => services.isLed(), clock),
     address: SERVICE_ADDRESS,
     extras: async (abort) => {
       await ensureOwnAddress(SERVICE_ADDRESS, abort);
@@ -179,7 +181,7 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
       return { redirects, untracked: [DNS_PORT], api: { address: API_ADDRESS, port: API_PORT } };
     },
     ownAddresses: readAddresses,
-    listening: readListeningPorts,
+    listening: createListeningPorts(clock),
     flushed: () => pods.lookAtNetwork(),
     clock,
     ids,

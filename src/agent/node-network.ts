@@ -8,6 +8,8 @@ import { nodeItem, podItem } from './plan/items.ts';
 export type NodeNetworkKeeper = {
   /** Sees that they stand; meant to be called again and again. Does nothing before the node has its pod CIDR. */
   readonly ensure: (signal: AbortSignal) => Promise<void>;
+  /** A light look between two calls: others may have taken some of them. */
+  readonly isChanged: (signal: AbortSignal) => Promise<boolean>;
   /** They stood once. */
   readonly isUp: () => boolean;
   /** Host ports have come or gone since. */
@@ -18,7 +20,7 @@ export type NodeNetworkOptions = {
   readonly ledger: Pick<Ledger, 'documents'>;
   /** As it will be once the commits under way are done. */
   readonly memory: () => Memory;
-  readonly wiring: Pick<Wiring, 'ensureNode'>;
+  readonly wiring: Pick<Wiring, 'ensureNode' | 'isNodeChanged'>;
   readonly uids: () => readonly string[];
 };
 
@@ -43,6 +45,7 @@ export function createNodeNetwork({ ledger, memory, wiring, uids }: NodeNetworkO
       isUp = true;
       ensuredPorts = JSON.stringify(ports);
     },
+    isChanged: wiring.isNodeChanged,
     isUp: () => isUp,
     isOutdated: () => JSON.stringify(hostPorts()) !== ensuredPorts,
   };

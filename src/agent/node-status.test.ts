@@ -90,7 +90,8 @@ test('the node tells what it is, once, and then what changes', async () => {
   status.look();
   await until(() => reports().length === 2);
   expect(reports()[1]?.status.conditions?.at(-1)).toMatchObject({ status: 'False', reason: 'KubeletNotReady' });
-  expect(ledger.reports.flatMap((report) => (report.class === 'event' ? [report.body] : []))).toMatchObject([
+  const events = () => ledger.reports.flatMap((report) => (report.class === 'event' ? [report.body] : []));
+  expect(events()).toMatchObject([
     {
       involved: { kind: 'Node', name: 'node-1', uid: 'node-1' },
       reason: 'NodeReady',
@@ -105,6 +106,10 @@ test('the node tells what it is, once, and then what changes', async () => {
   status.look();
   await until(() => reports().length === 3);
   expect([reports()[2]?.status.addresses?.[0], changes]).toEqual([{ type: 'InternalIP', address }, 2]);
+  expect(events().at(-1)).toMatchObject({
+    reason: 'NodeAddressChanged',
+    message: 'Node node-1 is at 192.0.2.8 now, no longer at 192.0.2.7',
+  });
   await status.stop();
 });
 

@@ -158,7 +158,7 @@ export function createNodeStatus(options: NodeStatusOptions): NodeStatusLoop {
     const value = JSON.parse(text) as Json;
     await ledger.commit(
       [{ kind: KIND, key: KEY, value }],
-      [{ class: 'state', key: 'node', body: { status, labels, lan } }, ...readyEvents(nodeName, before, status, clock.now())],
+      [{ class: 'state', key: 'node', body: { status, labels, lan } }, ...eventsOf(nodeName, before, status, clock.now())],
     );
   };
 
@@ -190,25 +190,33 @@ function lastReport(ledger: Pick<Ledger, 'memory'>): LastReport | undefined {
   return ledger.memory().rows(KIND).get(KEY) as unknown as LastReport | undefined;
 }
 
-/** As the kubelet tells it when the Ready condition turns; a node that begins as not ready has not become so. */
-function readyEvents(
-  node: string,
-  before: LastReport | undefined,
-  after: Pick<LastReport, 'conditions'>,
-  wallMs: number,
-): readonly Report[] {
-  const readyOf = (report: Pick<LastReport, 'conditions'> | undefined) =>
-    report?.conditions?.find(({ type }) => type === 'Ready')?.status ?? 'False';
-  if (readyOf(before) === readyOf(after)) return [];
-  const reason = readyOf(after) === 'True' ? 'NodeReady' : 'NodeNotReady';
+/** Of a node that turns ready or not, as the kubelet tells it, or has another address; one that begins as not ready has not become so. */
+function eventsOf(node: string, before: LastReport | undefined, after: LastReport, wallMs: number): readonly Report[] {
   // The kubelet gives a Node's name for its uid, and kubectl looks for events under both.
   const involved = { kind: 'Node', name: node, uid: node };
-  const message = `Node ${node} status is now: ${reason}`;
-  return [{ class: 'event', body: { involved, type: 'Normal', reason, message, time: rfc3339(wallMs), count: 1 } }];
+  const event = (reason: string, message: string): Report => ({
+    class: 'event',
+    body: { involved, type: 'Normal', reason, message, time: rfc3339(wallMs), count: 1 },
+  });
+  const [was, is] = [before === undefined ? undefined : addressOf(before), addressOf(after)];
+  const reason = isReady(after) ? 'NodeReady' : 'NodeNotReady';
+  return [
+    ...(isReady(before) === isReady(after) ? [] : [event(reason, `Node ${node} status is now: ${reason}`)]),
+    ...(was === undefined || was === is
+      ? []
+      : [event('NodeAddressChanged', `Node ${node} is at ${is} now, no longer at ${was}`)]),
+  ];
 }
 
+const isReady = (report: LastReport | undefined): boolean =>
+  report?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true;
+
+const addressOf = ({ addresses }: LastReport): string | undefined =>
+  addresses?.find(({ type }) => type === 'InternalIP')?.address;
+
 function lastAddress(ledger: Pick<Ledger, 'memory'>): string | undefined {
-  return lastReport(ledger)?.addresses?.find(({ type }) => type === 'InternalIP')?.address;
+  const last = lastReport(ledger);
+  return last === undefined ? undefined : addressOf(last);
 }
 
 function imagesOf(

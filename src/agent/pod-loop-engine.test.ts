@@ -115,6 +115,13 @@ test('rules that can not be kept have the node looked at no more than before', a
   expect(node.loop().health()).toEqual({ ready: true });
 });
 
+test('rules that somebody took are back within ten seconds', async () => {
+  const node = await nodeWith([podItem('web')]);
+  node.flushed = true;
+  await node.advance(9_000);
+  expect(node.flushed).toBe(false);
+});
+
 test('the log hears once that the engine is away, where and what to do, and once that it is back', async () => {
   const told: string[] = [];
   const tell = (facts: { readonly why?: string; readonly remedy?: string }, text: string) =>

@@ -71,6 +71,8 @@ export type PodLoop = {
 const NODE = '';
 const ROUNDS_AT_ONCE = 8;
 const LOOK_AT_ALL_MS = 60_000;
+/** What was flushed by others is back within ten seconds, the time it takes included. */
+const LOOK_AT_RULES_MS = 8_000;
 /** How long after the engine's event stream broke it is listened to again; doubled by the runner where it stays away. */
 const ENGINE_BACKOFF_MS_MAX = 5_000;
 
@@ -269,7 +271,20 @@ export function createPodLoop(options: PodLoopOptions): PodLoop {
       },
       signal,
     );
-    runners = [pods, looks, rules, ears];
+    const glances = createRunner(
+      {
+        ...ordinary,
+        name: 'node-network-glance',
+        run: async () => {
+          if (await network.isChanged(signal)) rules.signal(NODE);
+          return LOOK_AT_RULES_MS;
+        },
+        keys: () => [NODE],
+        backoffMsMax: LOOK_AT_RULES_MS,
+      },
+      signal,
+    );
+    runners = [pods, looks, rules, ears, glances];
     let before = ledger.documents();
     stopListening = ledger.onDocuments(() => {
       const after = ledger.documents();

@@ -26,7 +26,7 @@ const START_SECONDS = 120;
 const STOP_SECONDS = 30;
 /** Threads of Node and its short-lived helpers (ip, nft, mount). */
 const TASKS_MAX = 512;
-/** A node of its own needs sockets to its engine and its server only; a server one for each node, watch and request. */
+/** A node needs sockets to its engine and its server, and for what its pods, neighbours and balancers ask it, which has limits; a server one for each node, watch and request. */
 const OPEN_FILES_MAX: Readonly<Record<Mode, number>> = { server: 1_048_576, agent: 65_536 };
 /** Above it the kernel takes back what can be had again, the executable's own pages first. */
 const AGENT_MEMORY = 'MemoryHigh=64M\n';

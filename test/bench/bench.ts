@@ -56,7 +56,7 @@ async function bench(stage: Lab): Promise<void> {
   try {
     await waitFor('the node', () => isReady(api), 60_000);
     await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
-    memory(stage, `idle ${IDLE_MS / 1000} s`, { server: 90, agent: 70, agentPrivate: 25 });
+    memory(stage, `idle ${IDLE_MS / 1000} s, with an engine`, 25);
     await applyToRunning(api, host);
     await fiftyReplicas(api, host);
     memory(stage, `with ${REPLICAS} pods`);
@@ -239,27 +239,17 @@ async function rates(work: (turn: number) => Promise<void>): Promise<number> {
   return median(runs);
 }
 
-function memory(
-  stage: Lab,
-  when: string,
-  budget?: { readonly server: number; readonly agent: number; readonly agentPrivate: number },
-): void {
+/** Of resident memory the budgets are executable.ts's, on a disk whose read-ahead is an ordinary one: what is read of the program counts. */
+function memory(stage: Lab, when: string, agentPrivateMax?: number): void {
   const pids = pidsOf(stage);
   const [server, agent] = [memoryOf(pids.server), memoryOf(pids.agent)];
   rows.push(
-    row(
-      `server memory, ${when} (RSS / private)`,
-      `${server.rssMb} / ${server.privateMb} MB`,
-      budget === undefined ? '' : `≤ ${budget.server} MB`,
-      budget === undefined ? undefined : server.rssMb <= budget.server,
-    ),
-  );
-  rows.push(
+    row(`server memory, ${when} (RSS / private)`, `${server.rssMb} / ${server.privateMb} MB`),
     row(
       `agent memory, ${when} (RSS / private)`,
       `${agent.rssMb} / ${agent.privateMb} MB`,
-      budget === undefined ? '' : `≤ ${budget.agent} / ${budget.agentPrivate} MB`,
-      budget === undefined ? undefined : agent.rssMb <= budget.agent && agent.privateMb <= budget.agentPrivate,
+      agentPrivateMax === undefined ? '' : `private ≤ ${agentPrivateMax} MB`,
+      agentPrivateMax === undefined ? undefined : agent.privateMb <= agentPrivateMax,
     ),
   );
 }

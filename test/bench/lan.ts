@@ -1,7 +1,7 @@
 import { appContainers } from '../../scripts/demo/stage.ts';
 import { killContainer } from '../../scripts/lab/engine.ts';
 import type { Host } from '../../scripts/lab/host.ts';
-import { startLabWorld, type LabWorld } from '../support/lab-world.ts';
+import { startLabWorld, twoNodes, type LabWorld } from '../support/lab-world.ts';
 import { webPod, webService } from '../support/web-pods.ts';
 import { createApi, expectOk, type Api } from './api.ts';
 import { median, row, type Row } from './statistics.ts';
@@ -15,8 +15,7 @@ export async function measureLan(): Promise<readonly Row[]> {
   const world = await startLabWorld(2);
   const api = createApi(world.lab.kubeconfig, 1);
   try {
-    const [one, two] = world.lab.nodes;
-    if (one === undefined || two === undefined) throw new Error('the lab has two nodes');
+    const [one, two] = twoNodes(world);
     await Promise.all([world.join(one), world.join(two)]);
     await world.create(webService('web'), ...Array.from({ length: TURNS }, (_, at) => webPod(`web-${at}`, one)));
     await world.kubectl('wait', '--for=condition=Ready', 'pods', '-l', 'app=web', '--timeout=60s');

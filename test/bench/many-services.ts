@@ -6,7 +6,12 @@ export const SERVICES = 1000;
 export const ENDPOINTS = 5;
 
 /** What services-child.ts has measured; in ms. */
-export type Programmed = { readonly whole: number; readonly updates: readonly number[]; readonly again: number };
+export type Programmed = {
+  readonly whole: number;
+  /** Until the kernel goes by the new rules; until the tool has ended, which waits for the kernel to free the old ones. */
+  readonly updates: readonly { readonly committed: number; readonly ended: number }[];
+  readonly again: number;
+};
 
 export function manyServices(): readonly ServicePortRules[] {
   return Array.from({ length: SERVICES }, (_, at) => oneService(at, 0));

@@ -148,7 +148,10 @@ test('services that systemd starts for ever, or has given up: why, in their own 
     await machine.run('systemctl', 'start', '--no-block', 'docker', 'skerry-agent');
     const report = await waitFor('both to have failed', async () => {
       const seen = await doctor();
-      return /docker\.service has failed/.test(told(seen, 'engine')) && /it says/.test(told(seen, 'service')) ? seen : undefined;
+      // The journal has their words a moment later.
+      return /docker\.service has failed .*it says/.test(told(seen, 'engine')) && /it says/.test(told(seen, 'service'))
+        ? seen
+        : undefined;
     });
     expect(told(report, 'engine')).toMatch(
       /^error: .*docker\.service has failed \(exit-code\); it says: failed to start daemon: no space left on device → .*reset-failed/s,

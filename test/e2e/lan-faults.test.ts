@@ -4,9 +4,9 @@ import { killContainer } from '../../scripts/lab/engine.ts';
 import { waitFor } from '../../scripts/lab/exec.ts';
 import type { Host } from '../../scripts/lab/host.ts';
 import { createBeside, type Beside } from '../support/beside.ts';
-import { startLabWorld, type LabWorld } from '../support/lab-world.ts';
+import { startLabWorld, twoNodes, type LabWorld } from '../support/lab-world.ts';
 import { startNetns, type Netns } from '../support/netns.ts';
-import { answers, untilAnswer, webPod, webService } from '../support/web-pods.ts';
+import { answers, untilAnswer, webPod, webService, type Asking } from '../support/web-pods.ts';
 
 /** What happens to a node's network while pods serve: interfaces get other names, addresses change, nodes fall silent, other sites have the same LAN. */
 let beside: Beside;
@@ -19,9 +19,7 @@ const sites: Netns[] = [];
 beforeAll(async () => {
   beside = await createBeside();
   world = await startLabWorld(2);
-  const [first, second] = world.lab.nodes;
-  if (first === undefined || second === undefined) throw new Error('the lab has two nodes');
-  [one, two] = [first, second];
+  [one, two] = twoNodes(world);
   await Promise.all([world.join(one), world.join(two)]);
   await world.create(webPod('web-1', one), webPod('web-2', two), webService('web', { type: 'NodePort', ports: PORTS }));
   url = `http://${await world.kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}')}/`;
@@ -42,6 +40,11 @@ const onLan = (last: number) => one.address.replace(/\d+$/, String(last));
 const routesOf = (host: Host) => host.exec('ip', 'route', 'show', 'proto', '84');
 const untilRoute = (host: Host, via: string, deadlineMs = 30_000) =>
   waitFor(`a route on ${host.name} ${via}`, async () => ((await routesOf(host)).includes(via) ? true : undefined), deadlineMs);
+
+async function podOf(host: Host, name: string): Promise<Asking> {
+  const pid = (await appContainers(host)).find(({ pod }) => pod === name)?.pid;
+  return { name, exec: (...argv) => host.exec('nsenter', '-t', String(pid), '-n', ...argv) };
+}
 
 /** As a DHCP server would: the old address goes with all its routes. */
 async function changeAddress(host: Host, address: string, prefix = 24): Promise<void> {
@@ -66,6 +69,16 @@ test('without the server, what others flush of ours is back within ten seconds',
   ];
   await Promise.all(back);
   await untilAnswer(one, url, ['web-1', 'web-2']);
+  // As Docker's policy and ufw's, whose reload flushes the table of rules and leaves its policy.
+  await one.exec('iptables', '-P', 'FORWARD', 'DROP');
+  const pod = await podOf(one, 'web-1');
+  await untilAnswer(pod, url, ['web-1', 'web-2'], BACK_MS_MAX);
+  // It may be mended at once.
+  await waitFor('a flush to be felt', async () => {
+    await one.exec('iptables', '-F');
+    return (await answers(pod, url, 1)).includes('failed 28') ? true : undefined;
+  });
+  await untilAnswer(pod, url, ['web-1', 'web-2'], BACK_MS_MAX);
   await world.lab.startServer();
   await waitForNode(world, one.name, 'True');
 });
@@ -86,6 +99,9 @@ test('a node’s address changes: its neighbours follow while the server is ther
   await changeAddress(two, onLan(77));
   await untilRoute(one, `via ${onLan(77)}`, 60_000);
   await untilRoute(two, `via ${one.address}`);
+  // Not only with the next look at each pod, a minute later.
+  const hostIp = () => world.kubectl('get', 'pod', 'web-2', '-o', 'jsonpath={.status.hostIP}');
+  await expect.poll(hostIp, { timeout: 10_000 }).toBe(onLan(77));
   for (const host of [one, two]) await untilAnswer(host, url, ['web-1', 'web-2']);
 
   await world.lab.stopServer();

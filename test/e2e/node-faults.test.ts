@@ -3,15 +3,14 @@ import { allAppContainers, appContainers, waitForNode } from '../../scripts/demo
 import { killContainer } from '../../scripts/lab/engine.ts';
 import { waitFor } from '../../scripts/lab/exec.ts';
 import type { Host } from '../../scripts/lab/host.ts';
-import { deployment, startLabWorld, type LabWorld } from '../support/lab-world.ts';
+import { deployment, startLabWorld, twoNodes, type LabWorld } from '../support/lab-world.ts';
 
 /** What goes wrong on a node: its agent dies, its engine hangs or goes away, its disk is full. Containers live through all of it. */
 let world: LabWorld;
 
 beforeAll(async () => {
   world = await startLabWorld(2);
-  const [first, second] = world.lab.nodes;
-  if (first === undefined || second === undefined) throw new Error('the lab has two nodes');
+  const [first, second] = twoNodes(world);
   await Promise.all([world.join(first, '--capacity', 'memory=2Gi'), world.join(second, '--capacity', 'memory=1280Mi')]);
 });
 afterAll(() => world.lab.remove());

@@ -5,7 +5,7 @@ import { killContainer } from '../../scripts/lab/engine.ts';
 import { waitFor } from '../../scripts/lab/exec.ts';
 import type { Host } from '../../scripts/lab/host.ts';
 import { PROGRAM } from '../../scripts/lab/lab.ts';
-import { startLabWorld, type LabWorld } from '../support/lab-world.ts';
+import { startLabWorld, twoNodes, type LabWorld } from '../support/lab-world.ts';
 import { answers, untilAnswer, webPod, webService } from '../support/web-pods.ts';
 
 /** Services as the nodes of one LAN know them: with real packets, from the hosts themselves, with the server and without. */
@@ -15,9 +15,7 @@ let two: Host;
 
 beforeAll(async () => {
   world = await startLabWorld(2);
-  const [first, second] = world.lab.nodes;
-  if (first === undefined || second === undefined) throw new Error('the lab has two nodes');
-  [one, two] = [first, second];
+  [one, two] = twoNodes(world);
   await Promise.all([world.join(one), world.join(two)]);
 });
 afterAll(() => world.lab.remove());

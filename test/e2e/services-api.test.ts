@@ -97,9 +97,37 @@ test('headless, several ports, ExternalName, load balancer', async () => {
   const { address } = firstNode(world);
   await waitFor('its address', async () => (await get('svc', 'balanced')).includes(address) || undefined);
   expect(await world.kubectl('describe', 'svc', 'balanced')).toMatch(new RegExp(`LoadBalancer Ingress:\\s+${address} \\(VIP\\)`));
+  await world.create(service('pending', { type: 'LoadBalancer', selector: { app: 'nobody' }, ports: [{ port: 8088 }] }));
+  await waitFor('why it has none', async () =>
+    (await world.kubectl('describe', 'svc', 'pending')).includes('LoadBalancerPending'),
+  );
   expect(await refused(service('ssh', { type: 'LoadBalancer', selector, ports: [{ port: 22 }] }))).toContain(
     'reached by ssh there',
   );
+});
+
+test('a balancer asks at the node port for checks whether a node has endpoints that are ready', async () => {
+  const ports = [{ port: 8089, targetPort: 'http' }];
+  const spec = { type: 'LoadBalancer', externalTrafficPolicy: 'Local', ports };
+  await world.create(
+    service('checked', { ...spec, selector: { app: 'web' } }),
+    service('empty', { ...spec, selector: { app: 'nobody' }, ports: [{ port: 8090 }] }),
+  );
+  const node = firstNode(world);
+  const ask = async (name: string) => {
+    const port = await get('svc', name, '-o', 'jsonpath={.spec.healthCheckNodePort}');
+    const response = await fetch(`http://${node.address}:${port}/`);
+    return [response.status, await response.json()];
+  };
+  const told = (name: string, localEndpoints: number, code: number) => [
+    code,
+    { service: { namespace: 'default', name }, localEndpoints, serviceProxyHealthy: true },
+  ];
+  await expect
+    .poll(() => ask('checked').catch(String), { timeout: 10_000 })
+    .toEqual(told('checked', (await podIps()).length, 200));
+  expect(await ask('empty')).toEqual(told('empty', 0, 503));
+  await world.kubectl('delete', 'svc', 'checked', 'empty');
 });
 
 test('endpoints made by hand, in either form', async () => {
@@ -193,26 +221,25 @@ test('the networks are chosen at the first start, and later ones must agree', as
   const host = world.lab.server;
   const folder = join(host.disk, 'other');
   const serve = (...flags: readonly string[]) => {
-    const argv = [
-      PROGRAM,
-      'server',
-      '--no-agent',
-      '--data-dir',
-      folder,
-      '--listen',
-      '127.0.0.1:7443',
-      '--log-level',
-      'warn',
-      ...flags,
-    ];
+    const argv = [PROGRAM, 'server', '--data-dir', folder, '--listen', '127.0.0.1:7443', '--log-level', 'warn', ...flags];
     return host.exec('/bin/sh', '-c', `timeout -s INT 5 ${argv.join(' ')} 2>&1; echo "exit $?"`);
   };
-  expect(await serve('--cluster-cidr', '10.96.0.0/12')).toMatch(/they overlap[\s\S]*exit 2/);
-  expect(await serve('--cluster-cidr', '10.40.1.0/16')).toMatch(/use 10\.40\.0\.0\/16[\s\S]*exit 2/);
+  const alone = (...flags: readonly string[]) => serve('--no-agent', ...flags);
+  // It is a node, too, and on this network itself.
+  expect(await serve('--cluster-cidr', '198.18.0.0/15')).toMatch(/198\.18\.[\s\S]*--cluster-cidr[\s\S]*exit 2/);
+  expect(await alone('--cluster-cidr', '198.18.0.0/15')).toMatch(/198\.18\.[\s\S]*--cluster-cidr[\s\S]*exit 2/);
+  // What a cluster of before has left is no neighbour's, but no pod of this node could go where it leads.
+  await host.exec('ip', 'link', 'add', 'cni0', 'type', 'veth', 'peer', 'name', 'pod0');
+  await host.exec('ip', 'addr', 'add', '10.42.0.1/24', 'dev', 'cni0');
+  for (const device of ['cni0', 'pod0']) await host.exec('ip', 'link', 'set', device, 'up');
+  expect(await serve()).toMatch(/10\.42\.0\.1\/24[\s\S]*--cluster-cidr[\s\S]*exit 2/);
+  await expect(host.exec('ls', folder)).rejects.toThrow('No such file');
+  expect(await alone('--cluster-cidr', '10.96.0.0/12')).toMatch(/they overlap[\s\S]*exit 2/);
+  expect(await alone('--cluster-cidr', '10.40.1.0/16')).toMatch(/use 10\.40\.0\.0\/16[\s\S]*exit 2/);
   // What was refused before has not been a first start.
-  const first = await serve('--cluster-cidr', '172.20.0.0/16');
+  const first = await alone('--cluster-cidr', '172.20.0.0/16');
   expect(first).toMatch(/exit (0|124)/);
   expect(first).not.toContain('until it is confirmed');
-  expect(await serve('--cluster-cidr', '172.21.0.0/16')).toMatch(/this cluster was made with 172\.20\.0\.0\/16[\s\S]*exit 2/);
-  expect(await serve()).toMatch(/exit (0|124)/);
+  expect(await alone('--cluster-cidr', '172.21.0.0/16')).toMatch(/this cluster was made with 172\.20\.0\.0\/16[\s\S]*exit 2/);
+  expect(await alone()).toMatch(/exit (0|124)/);
 });

@@ -276,6 +276,31 @@ describe.each(BACKENDS)('services by %s', (backend) => {
     await world.ensureNode();
   });
 
+  test.each(['filter', 'raw'])(
+    'one table of iptables that somebody flushed is whole again with the next look: %s',
+    async (table) => {
+      const { peers, node, ensure } = world;
+      const ports = [tcp([]), udp([A, B], { nodePort: 30_053 })];
+      const iptables = backend === 'iptables-legacy' ? 'iptables-legacy' : 'iptables-nft';
+      const ours = async () =>
+        (await node.run(iptables, '-t', table, '-S')).split('\n').filter((line) => line.includes('SKERRY-SVC-'));
+      await ensure(...ports);
+      const before = await ours();
+      expect(before.length > 0).toBe(!backend.startsWith('nft'));
+      const flow = await send('c', `through ${table}`, VIP, 53);
+      for (const flush of [['-F'], ['-F', '-X']]) {
+        for (const verb of flush) await node.run(iptables, '-t', table, verb);
+        expect(await ensure(...ports)).toBe(backend.startsWith('nft') ? 'stood' : 'made anew');
+        expect(await ours()).toEqual(before);
+        await checkRefused('c', VIP, 80);
+        expect(await send('c', `through ${table}`, VIP, 53)).toBe(flow);
+        expect(await ensure(...ports)).toBe('stood');
+      }
+      await world.ensureNode();
+      expect(await peers.host.fetch(VIP, 80)).toBe('ECONNREFUSED');
+    },
+  );
+
   test('host ports and services change without touching each other', async () => {
     const { peers, ensure, ensureNode } = world;
     await ensure(tcp([A], { nodePort: 30_080 }), udp([A]));

@@ -13,7 +13,7 @@ const DEEDS = {
   'deployments.apps': 4,
   'daemonsets.apps': 2,
   pods: 4,
-  services: 2,
+  services: 8,
   /** Of pods that others look after, too. */
   deletePod: 1,
   cordon: 0.3,
@@ -84,8 +84,9 @@ export class Client {
   }
 
   #create(resource: Resource, name: string, seq: number): Change {
-    const metadata = { name, namespace: 'default', annotations: { [SEQ]: String(seq) } };
-    return { verb: 'create', resource, object: { ...bodyOf(resource, name, this.#chance), metadata } };
+    const body = bodyOf(resource, name, this.#chance);
+    const metadata = { ...body.metadata, name, namespace: 'default', annotations: { [SEQ]: String(seq) } };
+    return { verb: 'create', resource, object: { ...body, metadata } };
   }
 
   #change(resource: Resource, name: string, seq: number, { metadata: { uid } }: KubeObject): Change {

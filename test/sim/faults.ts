@@ -26,7 +26,9 @@ const WEIGHTS = {
   powerCut: 3,
   engine: 3,
   registry: 1,
-  exit: 4,
+  exit: 6,
+  unready: 8,
+  path: 5,
   foreignHand: 2,
   nodeDisk: 2,
   damageLedger: 1,
@@ -184,6 +186,28 @@ export class Faults {
       const { podName, name: container, id } = this.#chance.oneOf(running);
       this.#tell(`${name}: ${container === '' ? 'the sandbox' : container} of ${podName} ends`);
       host.engine.exit(id, this.#chance.between(0, 1));
+      // It is at work, and others wait: deaths are heard of before they can be looked at.
+      if (host.engine.fault !== undefined || this.#chance.happens(0.5)) return;
+      host.engine.fault = { type: 'slow', delayMs: this.#chance.between(500, 3_000) };
+      this.#for(2_000, 10_000, () => {
+        host.engine.fault = undefined;
+      });
+    },
+    unready: () => {
+      const { name, host, unready } = this.#node();
+      const pods = [...host.wired.values()].map(({ address }) => address);
+      this.#tell(`${name}: its pods are not ready`);
+      for (const address of pods) unready.add(address);
+      this.#for(3_000, 30_000, () => pods.forEach((address) => unready.delete(address)));
+    },
+    path: () => {
+      const peer = this.#node();
+      const others = this.#world.nodes.filter((node) => node !== peer);
+      const lost = this.#chance.happens(0.5) ? others : [this.#chance.oneOf(others)];
+      const path = this.#chance.weighted({ none: 3, unknown: 1 });
+      this.#tell(`${lost.map(({ name }) => name).join(', ')}: the path to ${peer.name} is ${path}`);
+      for (const node of lost) node.setPath(peer.name, path);
+      this.#for(5_000, 60_000, () => lost.forEach((node) => node.setPath(peer.name, 'found')));
     },
     foreignHand: () => {
       const node = this.#node();

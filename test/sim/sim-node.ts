@@ -18,14 +18,12 @@ import type { LinkPair } from '../support/link-pair.ts';
 import type { ManualClock } from '../support/manual-clock.ts';
 import { faultyLedgerWriter, healthyDisk, readDatabase, writeDatabase, type Disk } from './disk.ts';
 import { EngineWatch } from './engine-watch.ts';
-import { isInside } from '../../src/agent/plan/addresses.ts';
-import { podMemory } from '../../src/agent/memory.ts';
-import type { Readiness } from '../../src/agent/readiness.ts';
 import { createServiceKeeper, type ServiceKeeper } from '../../src/agent/services/service-keeper.ts';
-import type { ServiceTable } from '../../src/net/services/service-table.ts';
+import type { PeerPath } from '../../src/agent/services/service-model.ts';
 import type { History } from './history.ts';
 import type { Spoil } from './spoil.ts';
-import { IMAGES } from './workloads.ts';
+import { Witness } from './witness.ts';
+import { IMAGES, READY_PATH } from './workloads.ts';
 
 /** A node: a host that lasts, and one process of the agent after the other on it, composed as src/agent/agent.ts does it. */
 export type SimNodeOptions = {
@@ -70,26 +68,6 @@ function lanOf(name: string): string {
   return `192.0.2.${last}/24=52:54:00:00:00:${last.toString(16).padStart(2, '0')}`;
 }
 
-/** Of this node's pods none is led to that has ended, is gone, or is nothing that it knows of. */
-function checkChosen(
-  node: string,
-  { ports, podCidr }: ServiceTable,
-  ledger: NodeLedger,
-  status: Readiness['status'],
-  violated: (what: string) => void,
-): void {
-  const uids = [...ledger.documents().items.values()].flatMap(({ item }) => (item.kind === 'Pod' ? [item.metadata.uid] : []));
-  for (const { key, internal } of ports)
-    for (const { address } of internal.filter((backend) => isInside(podCidr, backend.address))) {
-      // What is only being written down is known, too.
-      const owners = uids.filter((uid) => status(uid)?.podIP === address);
-      const isDead = (uid: string) => podMemory(ledger.memory(), uid)?.verdict !== undefined;
-      // Also of an address that no pod has.
-      if (owners.every(isDead))
-        violated(`dead: ${node} leads ${key} to ${address}, whose pod ${owners.length === 0 ? 'it does not know' : 'has ended'}`);
-    }
-}
-
 /** Calls to the engine that do something. */
 const DEEDS = new Set(['createSandbox', 'createContainer', 'start', 'signalContainer', 'remove', 'pull']);
 
@@ -97,6 +75,8 @@ export class SimNode {
   readonly name: string;
   readonly host: FakeHost;
   readonly disk: Disk = healthyDisk();
+  /** Addresses of pods that say of themselves that they are not ready. */
+  readonly unready = new Set<string>();
   /** Of the node's wall clock against the world's. */
   wallOffsetMs = 0;
   ledger: NodeLedger | undefined;
@@ -107,6 +87,10 @@ export class SimNode {
   readonly #options: SimNodeOptions;
   readonly #clock: Clock;
   readonly #watch: EngineWatch;
+  readonly #witness: Witness;
+  /** To nodes to which it is not `found`. */
+  readonly #paths = new Map<string, { readonly path: PeerPath; readonly sinceMs: number }>();
+  #findAll = (): void => undefined;
   readonly #outdated = new Set<string>();
   /** When a pod was first in the document, by uid. */
   readonly #firstSeenMs = new Map<string, number>();
@@ -127,7 +111,18 @@ export class SimNode {
     const { engine } = this.host;
     for (const image of IMAGES.slice(0, -1)) engine.addImage(image);
     this.setRegistry('present');
+    this.host.answer = async (request) =>
+      request.type === 'http' && request.path === READY_PATH && this.unready.has(request.host)
+        ? { result: 'failure', message: 'not ready' }
+        : { result: 'success' };
     this.#watch = new EngineWatch(this, options.history, options.violated);
+    this.#witness = new Witness({
+      node: name,
+      host: this.host,
+      clock,
+      lostMs: (peer) => (this.#pathTo(peer) === 'none' ? this.#paths.get(peer)?.sinceMs : undefined),
+      violated: options.violated,
+    });
     engine.onCall = (call, when) => {
       if (when === 'before' || !DEEDS.has(call)) return;
       options.note(`${name}: ${call}`);
@@ -137,6 +132,17 @@ export class SimNode {
 
   setRegistry(state: 'present' | 'unreachable'): void {
     for (const image of IMAGES) this.host.engine.registry.set(image, state);
+  }
+
+  /** From now on, this is what it knows of the way to a peer. */
+  setPath(peer: string, path: PeerPath): void {
+    this.#paths.set(peer, { path, sinceMs: this.#clock.monotonic() });
+    this.#findAll();
+    this.#witness.recheckSoon();
+  }
+
+  #pathTo(peer: string): PeerPath {
+    return this.#paths.get(peer)?.path ?? 'found';
   }
 
   /** Running containers of which the agent has been told, while they ran, to run them with another image. */
@@ -179,6 +185,7 @@ export class SimNode {
   /** What must hold of it at any moment. */
   check(): void {
     this.#watch.check();
+    this.#witness.look();
   }
 
   get alive(): boolean {
@@ -233,14 +240,14 @@ export class SimNode {
     const nothing = () => undefined;
     const mine = mortalLedger(ledger, life, nothing, nothing, nothing);
     const watched = this.#watch.over(this.host.runtime(life), life);
-    const runtime = spoil.runtime?.(watched, this) ?? watched;
+    const runtime = this.#witness.over(spoil.runtime?.(watched, this) ?? watched);
     const bootId = `boot-${this.#boots}`;
     const loop = createPodLoop({
       ledger: mine,
       runtime,
       wiring: this.host.wiring(life),
       volumes: this.host.volumesOf(life),
-      dial: this.host.dialer(life),
+      dial: this.#witness.overDialer(this.host.dialer(life)),
       clock,
       ids,
       log,
@@ -287,13 +294,14 @@ export class SimNode {
     const services = createServiceKeeper({
       node: this.name,
       ledger: mine,
-      readiness: loop.readiness,
+      readiness: spoil.readiness?.(loop.readiness) ?? loop.readiness,
       rules: {
         ensure: async (table) => {
-          if (life.alive) checkChosen(this.name, table, ledger, loop.readiness.status, this.#options.violated);
+          if (life.alive) this.#witness.leads(table, { ledger, status: loop.readiness.status });
           return 'changed';
         },
       },
+      healthChecks: { ensure: async () => [], listening: () => [], stop: () => undefined },
       address: '169.254.20.10',
       extras: async () => ({ redirects: [], untracked: [], api: { address: '169.254.20.10', port: 6444 } }),
       ownAddresses: () => [],
@@ -307,8 +315,9 @@ export class SimNode {
       const peers = [...ledger.documents().items.values()].flatMap(({ item }) =>
         item.kind === 'Peer' ? [item.metadata.name] : [],
       );
-      services.setPaths(new Map(peers.map((peer) => [peer, 'found'] as const)));
+      services.setPaths(new Map(peers.map((peer) => [peer, spoil.path?.(this.#pathTo(peer)) ?? this.#pathTo(peer)] as const)));
     };
+    this.#findAll = findAll;
     mine.onDocuments(findAll);
     loop.onHealth(status.look);
     Object.assign(this, { ledger, loop, link, status, services });
@@ -324,6 +333,8 @@ export class SimNode {
     const { loop, link, status, services } = this;
     const files = this.#writer === undefined ? undefined : readDatabase(this.file);
     this.#life.alive = false;
+    this.#witness.agentDied();
+    this.#findAll = () => undefined;
     void loop?.stop();
     void services?.stop();
     void status?.stop();
@@ -339,6 +350,7 @@ export class SimNode {
     this.#options.pair.faults.vanish(this.name);
     this.kill();
     this.host.powerCut();
+    this.#witness.powerCut();
     this.#boots += 1;
     this.#bootedMs = this.#clock.monotonic();
   }

@@ -100,6 +100,40 @@ describe('what is broken is noticed', () => {
       /^twice: .* to two pods/,
     ));
 
+  test('a pod that is taken for ready as soon as there is word of it', () =>
+    checkNoticed(
+      { readiness: (readiness) => ({ ...readiness, isReady: (uid) => readiness.status(uid) !== undefined }) },
+      /^dead: .* was (not seen to run|heard to die)/,
+    ));
+
+  test('a pod that is taken for ready though it fails its probe', () =>
+    checkNoticed(
+      {
+        readiness: (readiness) => ({
+          ...readiness,
+          isReady: (uid) => readiness.status(uid)?.containerStatuses?.some(({ state }) => state?.running !== undefined) === true,
+        }),
+      },
+      /^dead: .* fails its probe/,
+    ));
+
+  test('a pod that has ended and is taken for one that runs', () =>
+    checkNoticed(
+      {
+        readiness: (readiness) => ({
+          ...readiness,
+          status: (uid) => {
+            const status = readiness.status(uid);
+            return status && { ...status, phase: 'Running' };
+          },
+        }),
+      },
+      /^(dead: .* has (ended|run to its end)|did not converge: \S+ leads )/,
+    ));
+
+  test('a node that is led to though there is no path to it', () =>
+    checkNoticed({ path: (path) => (path === 'none' ? 'found' : path) }, /^dead: .* to where there is no path/));
+
   test('containers that never come to rest', () => {
     let isHealed = false;
     return checkNoticed(

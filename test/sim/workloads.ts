@@ -7,15 +7,26 @@ export type Resource = (typeof RESOURCES)[number];
 export const NAMES = 2;
 /** The last of them is not on the nodes: it is pulled. */
 export const IMAGES = ['app:1', 'app:2', 'app:3'] as const;
+/** Where pods are asked whether they are ready, and nothing else. */
+export const READY_PATH = '/ready';
 
-type Body = Pick<KubeObject, 'apiVersion' | 'kind'> & Record<string, unknown>;
+type Body = Pick<KubeObject, 'apiVersion' | 'kind'> & {
+  readonly metadata?: object;
+  readonly spec?: object;
+  readonly data?: object;
+};
 
 export function bodyOf(resource: Resource, name: string, chance: Chance): Body {
   switch (resource) {
     case 'configmaps':
       return { apiVersion: 'v1', kind: 'ConfigMap', data: {} };
     case 'pods':
-      return { apiVersion: 'v1', kind: 'Pod', spec: name.endsWith('-0') ? longPod(chance) : shortPod(chance) };
+      return {
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { labels: { app: name } },
+        spec: name.endsWith('-0') ? longPod(chance) : shortPod(chance),
+      };
     case 'services':
       return { apiVersion: 'v1', kind: 'Service', spec: serviceSpec(chance) };
     case 'daemonsets.apps':
@@ -46,8 +57,8 @@ export function patchOf(resource: Resource, seq: number, chance: Chance): object
     pods: [{ spec: container }],
     configmaps: [{ data: { seq: String(seq) } }],
     services: [
-      { spec: { selector: { app: ownerName(chance) } } },
-      { spec: { publishNotReadyAddresses: true } },
+      { spec: { selector: { app: appName(chance) } } },
+      { spec: { publishNotReadyAddresses: chance.happens(0.2) } },
       { spec: { sessionAffinity: 'ClientIP' } },
     ],
   };
@@ -59,16 +70,20 @@ function templateOf(name: string, chance: Chance) {
   return { selector: { matchLabels: labels }, template: { metadata: { labels }, spec: longPod(chance) } };
 }
 
-/** Of either sort, by chance: their pods have it as a label. */
-function ownerName(chance: Chance): string {
-  return `${chance.oneOf(['de', 'da'])}-${chance.between(0, NAMES - 1)}`;
+/** What services select, by chance: the pods of an owner, or one by itself, which may end; they have it as a label. */
+function appName(chance: Chance): string {
+  return `${chance.oneOf(['de', 'da', 'po'])}-${chance.between(0, NAMES - 1)}`;
 }
 
 function serviceSpec(chance: Chance) {
-  const type = chance.oneOf(['ClusterIP', 'NodePort', 'LoadBalancer', 'headless']);
+  const type = chance.weighted({ ClusterIP: 3, NodePort: 2, LoadBalancer: 2, headless: 1 });
+  const app = appName(chance);
+  // Only there what has ended could be led to.
+  const isPublished = chance.happens(app.startsWith('po') ? 0.6 : 0.1);
   return {
     ...(type === 'headless' ? { clusterIP: 'None' } : { type }),
-    selector: { app: ownerName(chance) },
+    selector: { app },
+    ...(isPublished ? { publishNotReadyAddresses: true } : {}),
     ports: [{ port: 80, targetPort: chance.oneOf([8080, 'http']) }],
   };
 }
@@ -108,14 +123,15 @@ function configured(chance: Chance) {
   return chance.happens(0.5) ? { envFrom: [{ configMapRef: { name, optional: true } }] } : {};
 }
 
-/** All is well with the pods of this cluster, whatever becomes of what asks them: none is ever to be stopped for a probe. */
+/** The pods of this cluster live, whatever becomes of what asks them: none is ever to be stopped for a probe. Some are not ready at times. */
 function probed(chance: Chance) {
   if (!chance.happens(0.5)) return {};
   const often = { periodSeconds: 1, failureThreshold: 1 };
   const http = { httpGet: { port: 80 }, ...often };
+  const ready = { httpGet: { port: 80, path: READY_PATH }, ...often };
   const exec = { exec: { command: ['true'] }, ...often };
   return {
-    readinessProbe: chance.oneOf([http, exec]),
+    readinessProbe: chance.oneOf([ready, ready, exec]),
     livenessProbe: chance.oneOf([http, exec]),
     ...(chance.happens(0.5) ? { startupProbe: exec } : {}),
   };

@@ -20,6 +20,8 @@ export type FakeHost = {
   readonly network: () => NodeNetwork | undefined;
   /** The node's rules can not be made. */
   rulesFault: Error | undefined;
+  /** Somebody has taken the node's rules. */
+  flushed: boolean;
   /** `as`: the agent's node goes by another name by now. */
   readonly runtime: (life: Life, as?: Owner) => Runtime;
   readonly wiring: (life: Life) => Wiring;
@@ -47,6 +49,7 @@ export function createFakeHost(clock: Clock, node: string): FakeHost {
     adrift,
     network: () => network,
     rulesFault: undefined,
+    flushed: false,
     runtime: (life, as = { node, ranHere: () => false }) => mortalRuntime(engine.runtime(as.node, as.ranHere), life),
     wiring: (life) => ({
       observe: () => mortal(life, async () => new Map(wired)),
@@ -62,7 +65,9 @@ export function createFakeHost(clock: Clock, node: string): FakeHost {
         mortal(life, async () => {
           if (host.rulesFault !== undefined) throw host.rulesFault;
           network = next;
+          host.flushed = false;
         }),
+      isNodeChanged: () => mortal(life, async () => host.flushed),
     }),
     volumesOf: (life) => ({
       prepare: (item) =>

@@ -45,6 +45,8 @@ export type FakeNode = {
   answer: ProbeDialer;
   /** The node's rules fail with this. */
   rulesFault: Error | undefined;
+  /** Somebody has taken the node's rules. */
+  flushed: boolean;
 };
 
 export const NODE_NAME = 'node-1';
@@ -177,6 +179,12 @@ export function createFakeNode(log: Log = silentLog): FakeNode {
     },
     set rulesFault(fault) {
       host.rulesFault = fault;
+    },
+    get flushed() {
+      return host.flushed;
+    },
+    set flushed(flushed) {
+      host.flushed = flushed;
     },
   };
   return node;

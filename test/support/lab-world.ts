@@ -14,12 +14,17 @@ export type LabWorld = Stage & {
   readonly join: (host: Host, ...flags: readonly string[]) => Promise<void>;
 };
 
-export async function startLabWorld(nodes: number, options: Omit<LabOptions, 'nodes'> = {}): Promise<LabWorld> {
+export type LabWorldOptions = Omit<LabOptions, 'nodes'> & {
+  /** Of the server's first start. */
+  readonly serverFlags?: readonly string[];
+};
+
+export async function startLabWorld(nodes: number, { serverFlags = [], ...options }: LabWorldOptions = {}): Promise<LabWorld> {
   const lab = await createLab({ nodes, ...options });
   const stage = createStage(lab, kubectl('1.36'), () => undefined);
   const begin = async () => {
     await lab.server.boot({ engine: false });
-    await lab.startServer();
+    await lab.startServer(...serverFlags);
   };
   // Whom a start fails has no world to remove.
   await begin().catch(async (error: unknown) => {
@@ -53,6 +58,13 @@ export function firstNode({ lab }: Pick<LabWorld, 'lab'>): Host {
   const [host] = lab.nodes;
   if (host === undefined) throw new Error('the lab has a node');
   return host;
+}
+
+/** Both nodes of a world of two. */
+export function twoNodes({ lab }: Pick<LabWorld, 'lab'>): readonly [Host, Host] {
+  const [one, two] = lab.nodes;
+  if (one === undefined || two === undefined) throw new Error('the lab has two nodes');
+  return [one, two];
 }
 
 /** A Deployment of one of the story's images, wherever there is room. */

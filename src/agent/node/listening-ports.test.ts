@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { parseListening } from './listening-ports.ts';
+import { manualClock } from '../../../test/support/manual-clock.ts';
+import { STAYS_MS, createListeningPorts, parseListening } from './listening-ports.ts';
 
 const HEAD = '  sl  local_address rem_address   st tx_queue rx_queue';
 
@@ -28,5 +29,22 @@ test('who listens, and where a service could not take it over', () => {
     '   1: 0501A8C0:D431 08080808:0035 01 00000000:00000000',
     '   2: 00000000:D432 00000000:0000 07 00000000:00000000',
   ].join('\n');
-  expect(parseListening(udp, 'udp')).toEqual(['udp/68']);
+  expect(parseListening(udp, 'udp')).toEqual(['udp/68', 'udp/54322']);
+});
+
+test('an ephemeral port counts once somebody has stayed there', async () => {
+  const clock = manualClock();
+  let ports = ['tcp/40000', 'udp/68', 'udp/51820'];
+  const read = createListeningPorts(clock, async () => new Set(ports));
+  const told = async () => [...(await read())];
+  expect(await told()).toEqual(['tcp/40000', 'udp/68']);
+  await clock.advance(STAYS_MS - 1);
+  ports = ['udp/51820', 'udp/40001'];
+  expect(await told()).toEqual([]);
+  await clock.advance(1);
+  expect(await told()).toEqual(['udp/51820']);
+  ports = [];
+  await told();
+  ports = ['udp/51820'];
+  expect(await told(), 'another one').toEqual([]);
 });

@@ -1,6 +1,7 @@
 import { readFile, statfs } from 'node:fs/promises';
 import { availableParallelism, hostname, networkInterfaces, release, totalmem, type NetworkInterfaceInfo } from 'node:os';
 import type { LanAddress } from '#api/kinds/node-lan.ts';
+import { isInnerInterface } from '#lib/inner-interface.ts';
 import { withGateways } from './gateways.ts';
 
 /** What the machine itself says: readings of /proc, /sys and the file system. No opinions; those are node-conditions.ts. */
@@ -102,7 +103,7 @@ export function readAddresses(): readonly string[] {
   return addresses().flatMap(({ family, address }) => (family === 'IPv4' ? [address] : []));
 }
 
-/** The networks in which others may be: not those of an engine, nor of pods that a cluster of before has left. */
+/** The networks in which others may be. */
 export function lanNetworks(): readonly string[] {
   return readLan().map(({ address, prefix }) => `${address}/${prefix}`);
 }
@@ -122,10 +123,7 @@ function addresses(): readonly Address[] {
   );
 }
 
-/** Interfaces of engines and of our own pods lead to this node only. */
-function leadsOut({ name }: Address): boolean {
-  return !/^(docker|br-|veth|skr|virbr|cni|podman|lxc|lxdbr|flannel|cali)/.test(name);
-}
+const leadsOut = ({ name }: Address): boolean => !isInnerInterface(name);
 
 /** Of IPv4; the gateway as the kernel writes it, in hex. */
 async function defaultRoutes(): Promise<readonly { readonly device: string; readonly gateway: string }[]> {

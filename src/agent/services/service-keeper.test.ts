@@ -9,6 +9,7 @@ import { eventually } from '../../../test/support/eventually.ts';
 import { manualClock } from '../../../test/support/manual-clock.ts';
 import { createMemoryLedger } from '../../../test/support/memory-ledger.ts';
 import { CHANGES_APART_MS, LOOK_MS, createServiceKeeper } from './service-keeper.ts';
+import type { Refusal } from './table.ts';
 
 const POD: PodItem = {
   kind: 'Pod',
@@ -39,6 +40,8 @@ function keeperWorld() {
   const clock = manualClock();
   const ledger = createMemoryLedger();
   const tables: ServiceTable[] = [];
+  /** What was brought in line, one after the other. */
+  const order: string[] = [];
   const heard: ((uid: string) => void)[] = [];
   const world = {
     isReady: true,
@@ -50,6 +53,8 @@ function keeperWorld() {
     looking: 0,
     lookingMax: 0,
     listening: new Set<string>(),
+    ours: [] as readonly string[],
+    unanswered: [] as readonly Refusal[],
     status: { podIP: '10.32.0.2' } as PodStatus | undefined,
   };
   const keeper = createServiceKeeper({
@@ -67,10 +72,19 @@ function keeperWorld() {
       ensure: async (table) => {
         if (world.fails) throw new Error('nft is away');
         tables.push(table);
+        order.push('rules');
         const { outcome } = world;
         world.outcome = 'stood';
         return outcome;
       },
+    },
+    healthChecks: {
+      ensure: async () => {
+        order.push('checks');
+        return world.unanswered;
+      },
+      listening: () => world.ours,
+      stop: () => order.push('stopped'),
     },
     address: '169.254.20.10',
     extras: async () => {
@@ -94,11 +108,12 @@ function keeperWorld() {
       ?.ports.map((port) => port.internal.map(({ address }) => address).join())
       .join(';');
   const change = () => heard.forEach((listener) => listener('p'));
-  return { clock, ledger, keeper, world, tables, set, internal, change };
+  return { clock, ledger, keeper, world, tables, order, set, internal, change };
 }
 
 test('a change of a document or of an own pod is in the kernel at once, and what stands is looked at', async () => {
-  const { clock, keeper, world, tables, set, internal, change } = keeperWorld();
+  const { clock, ledger, keeper, world, tables, order, set, internal, change } = keeperWorld();
+  const reasons = () => ledger.reports.flatMap((report) => (report.class === 'event' ? [report.body.reason] : []));
   const views: number[] = [];
   keeper.onView((view) => views.push(view.services.length));
   keeper.start();
@@ -115,8 +130,15 @@ test('a change of a document or of an own pod is in the kernel at once, and what
   world.fails = true;
   change();
   await keeper.settled(new AbortController().signal);
+  expect(keeper.isLed(), 'it was led a moment ago').toBe(true);
+  expect(order, 'checks are answered behind the kernel, and not where it fails').toEqual(['rules', 'checks', 'rules', 'checks']);
+  await clock.advance(4 * LOOK_MS);
+  expect(keeper.isLed()).toBe(false);
+  expect(reasons()).toEqual(['ServicesNotLed']);
   world.fails = false;
-  await clock.advance(1_000);
+  await clock.advance(LOOK_MS);
+  expect(keeper.isLed()).toBe(true);
+  expect(reasons()).toEqual(['ServicesNotLed', 'ServicesLed']);
   await eventually(() => internal() === '10.32.0.2', 'the endpoints in the kernel');
   const before = tables.length;
   await clock.advance(LOOK_MS + 1);
@@ -124,6 +146,7 @@ test('a change of a document or of an own pod is in the kernel at once, and what
   await keeper.settled(new AbortController().signal);
   expect(tables.length, 'nothing has changed').toBe(before + 1);
   await keeper.stop();
+  expect(order.at(-1)).toBe('stopped');
 });
 
 test('changes that follow one another closely are made together', async () => {
@@ -162,6 +185,14 @@ test('a refused port is told once, and again when it comes again', async () => {
   await clock.advance(LOOK_MS + 1);
   await eventually(() => messages().length === 2, 'the event');
   expect(messages()).toEqual([told, told]);
+  // Its own for checks.
+  world.ours = ['tcp/30080'];
+  await clock.advance(LOOK_MS + 1);
+  expect(tables.at(-1)?.ports.map(({ nodePort }) => nodePort)).toEqual([30080]);
+  world.ours = [];
+  world.unanswered = [{ namespace: 'default', name: 'web', message: 'nobody answers' }];
+  await clock.advance(LOOK_MS + 1);
+  await eventually(() => messages().includes('On node here nobody answers'), 'the event');
   await keeper.stop();
 });
 

@@ -5,6 +5,7 @@ import type { Report } from '#api/link/reports.ts';
 import type { Clock } from '#lib/clock.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
+import { explain } from '#lib/error.ts';
 import { createRunner, type Runner } from '#lib/runner.ts';
 import { rfc3339 } from '#lib/time.ts';
 import type { ServiceRules } from '#net/services/service-rules.ts';
@@ -12,8 +13,10 @@ import type { Backend, Redirect } from '#net/services/service-table.ts';
 import { hostPortsOf } from '../host-ports.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { networkItem, nodeItem, podItem } from '../plan/items.ts';
+import { createNodeTrouble } from '../node-trouble.ts';
 import type { Readiness } from '../readiness.ts';
 import { ServiceModel, type PeerPath } from './service-model.ts';
+import type { HealthCheckPorts } from './health-check-ports.ts';
 import type { ServiceView } from './service-view.ts';
 import { createTableMaker, type Refusal, type TableContext } from './table.ts';
 
@@ -26,6 +29,7 @@ export type ServiceKeeperOptions = {
   readonly ledger: Pick<Ledger, 'documents' | 'onDocuments' | 'commit'>;
   readonly readiness: Readiness;
   readonly rules: ServiceRules;
+  readonly healthChecks: HealthCheckPorts;
   /** The node's own address for services. */
   readonly address: string;
   /** What else is to be led at it; asked at each look. */
@@ -60,6 +64,8 @@ export type ServiceKeeper = ServiceViews & {
   readonly settled: (signal: AbortSignal) => Promise<void>;
   /** What is known of the ways to other nodes. */
   readonly setPaths: (paths: ReadonlyMap<string, PeerPath>) => void;
+  /** False: for long the kernel could not be brought in line with what is known. */
+  readonly isLed: () => boolean;
   readonly idle: () => boolean;
 };
 
@@ -67,6 +73,8 @@ export type ServiceKeeper = ServiceViews & {
 export const LOOK_MS = 8_000;
 /** A change is made at once. Those that follow it (pods of a rollout become ready one by one) are made together: each costs a process, and a look at all there is. */
 export const CHANGES_APART_MS = 100;
+/** For so long looks may fail before the node says of itself that it does not lead. */
+const FAILING_MS_MAX = 3 * LOOK_MS;
 const KEY = 'services';
 /** The loop needs no periodic pass: each run gives the time of the next. */
 const PERIOD_MS = 24 * 3_600_000;
@@ -80,11 +88,16 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
   const model = new ServiceModel(options.node);
   const makeTable = createTableMaker();
   const listeners = new Set<(view: ServiceView) => void>();
+  const news = createNodeTrouble(
+    { node: options.node, ledger, clock, log },
+    { healed: 'ServicesLed', wrong: 'services are not led as they are known', right: 'services are led again' },
+  );
   const told = { refusals: new Set<string>(), network: '' };
   const endings: (() => void)[] = [];
   let shown = model.view();
   let isProgrammed = false;
   let changedMs = Number.NEGATIVE_INFINITY;
+  let failingMs: number | undefined;
   let before: Promise<unknown> = Promise.resolve();
   let runner: Runner | undefined;
 
@@ -125,6 +138,8 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
     // A server of before services, or none yet.
     if (network === undefined || podCidr === undefined) return undefined;
     const [listening, extras] = await Promise.all([options.listening(), options.extras(signal)]);
+    const ours = new Set(options.healthChecks.listening());
+    const others = [...listening].filter((port) => !ours.has(port));
     const { serviceCIDR: serviceCidr, clusterCIDR: clusterCidr } = network;
     return {
       serviceCidr,
@@ -133,7 +148,7 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
       address: options.address,
       ...extras,
       ownAddresses: new Set(options.ownAddresses()),
-      taken: new Map([...[...listening].map((port) => [port, 'somebody listens there'] as const), ...hostPorts()]),
+      taken: new Map([...others.map((port) => [port, 'somebody listens there'] as const), ...hostPorts()]),
     };
   };
 
@@ -151,16 +166,42 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
       return item === undefined || factsOf(uid)?.isTerminal === true ? [] : [item];
     });
 
-  const ensure = async (signal: AbortSignal): Promise<void> => {
+  /** Kernel and checks, as all is known now. Gives what is refused. */
+  const bringInLine = async (signal: AbortSignal): Promise<readonly Refusal[]> => {
     const context = await contextOf(signal);
-    if (context === undefined) return;
+    if (context === undefined) return [];
     // After what had to be waited for: as it is known now.
-    const { table, refusals } = makeTable(model.view(), context);
+    const view = model.view();
+    const { table, refusals } = makeTable(view, context);
     const outcome = await rules.ensure(table, signal);
     if (outcome !== 'stood') changedMs = clock.monotonic();
     if (outcome === 'made anew' && isProgrammed) options.flushed();
     isProgrammed = true;
-    await tell(refusals);
+    // Behind the kernel: nobody is sent here before it leads on.
+    return [...refusals, ...(await options.healthChecks.ensure(view))];
+  };
+
+  const succeeded = () => {
+    failingMs = undefined;
+    news.well('Services are led as they are known again');
+  };
+
+  const failed = (error: unknown) => {
+    failingMs ??= clock.monotonic();
+    news.trouble({
+      reason: 'ServicesNotLed',
+      message: `The kernel was not brought in line with services: ${explain(error)}. Connections go where they went before; it is tried again all the time, and \`skerry doctor\` on the node says what it lacks`,
+    });
+  };
+
+  const ensure = async (signal: AbortSignal): Promise<void> => {
+    const refusals = await bringInLine(signal).catch((error: unknown) => {
+      if (!signal.aborted) failed(error);
+      throw error;
+    });
+    succeeded();
+    // On a full disk the next change is not to wait for it.
+    await tell(refusals).catch((error: unknown) => log.warn({ err: error }, 'what services do not get here is not told yet'));
   };
 
   /** One look at a time: two at once would each begin what the other has begun. */
@@ -175,15 +216,15 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
     const keyOf = ({ namespace, name, message }: Refusal) => `${namespace}/${name} ${message}`;
     const present = new Set(refusals.map(keyOf));
     for (const key of told.refusals) if (!present.has(key)) told.refusals.delete(key);
-    const news = refusals
+    const untold = refusals
       .filter((refusal) => !told.refusals.has(keyOf(refusal)))
       .slice(0, Math.max(0, TOLD_MAX - told.refusals.size));
-    if (news.length === 0) return;
+    if (untold.length === 0) return;
     await ledger.commit(
       [],
-      news.map((refusal) => eventOf(options.node, refusal, clock.now())),
+      untold.map((refusal) => eventOf(options.node, refusal, clock.now())),
     );
-    for (const refusal of news) told.refusals.add(keyOf(refusal));
+    for (const refusal of untold) told.refusals.add(keyOf(refusal));
   };
 
   return {
@@ -224,7 +265,9 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
     stop: async () => {
       for (const end of endings.splice(0)) end();
       stopping.abort();
+      news.stop();
       await runner?.done;
+      options.healthChecks.stop();
     },
     settled: async (signal) => {
       if (isProgrammed) return;
@@ -236,6 +279,7 @@ export function createServiceKeeper(options: ServiceKeeperOptions): ServiceKeepe
       model.setPaths(paths);
       publish();
     },
+    isLed: () => failingMs === undefined || clock.monotonic() - failingMs < FAILING_MS_MAX,
     idle: () => runner?.idle() ?? true,
   };
 }

@@ -6,7 +6,7 @@ import type { ServiceSpec } from '../kinds/service.ts';
 /**
  * What a node's document is made of. An item is the projection of an API object that a node acts on: never managedFields or
  * resourceVersion, and of a pod's status only its end and its readiness gates. Its bytes are canonical JSON (src/api/link/canonical.ts), its name in the index is
- * the SHA-256 of those bytes, so that any release of the server gives the same item the same name. Unknown item kinds and fields are kept
+ * the SHA-256 of those bytes, so that an item that says the same has the same name, whichever release of the server made it. Unknown item kinds and fields are kept
  * as received.
  *
  * Keys in the index: `node` (the node itself), `pods/<uid>`, `configmaps/<namespace>/<name>`, `secrets/<namespace>/<name>`, `network`,
@@ -88,6 +88,7 @@ export type ServiceItem = {
     | 'sessionAffinityConfig'
     | 'internalTrafficPolicy'
     | 'externalTrafficPolicy'
+    | 'healthCheckNodePort'
     | 'publishNotReadyAddresses'
     | 'externalName'
   >;

@@ -22,7 +22,7 @@ export function createNftTool(run: Command): RulesTool {
     found: parseNftFound,
     replace: (listing, to, signal) => load(replacement(listing, to), signal),
     change: (change, to, signal) => load(nftChange(change, to), signal),
-    straighten: () => Promise.resolve(),
+    straighten: () => Promise.resolve(true),
     retire: async (signal) => {
       const standing = parseNftStanding(await list(signal));
       if (standing.chains.length > 0) await load(nftRemoval(standing, new Set()), signal);

@@ -11,8 +11,8 @@ export type RulesTool = {
   /** All anew, whatever stands, in one transaction: connections go on, and clients stay with their endpoints. */
   readonly replace: (listing: string, to: Ruleset, signal: AbortSignal) => Promise<void>;
   readonly change: (change: RulesetChange, to: Ruleset, signal: AbortSignal) => Promise<void>;
-  /** Puts right what others may have moved without flushing it. */
-  readonly straighten: (signal: AbortSignal) => Promise<void>;
+  /** Puts right what others may have moved without flushing it. False: some of it was flushed after all, and all is to be made anew. */
+  readonly straighten: (signal: AbortSignal) => Promise<boolean>;
   /** Takes away what this one has put up, as the other is used now. */
   readonly retire: (signal: AbortSignal) => Promise<void>;
 };

@@ -66,8 +66,7 @@ export function createServiceRules({ run = runCommand, isStanding }: ServiceRule
     const change = difference(known.ruleset, to.ruleset);
     if (change === undefined) {
       await ensureServiceAddress(run, table, signal);
-      await tool.straighten(signal);
-      return 'stood';
+      return (await tool.straighten(signal)) ? 'stood' : replace(tool, table, known, signal);
     }
     try {
       await tool.change(change, to.ruleset, signal);

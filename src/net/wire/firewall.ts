@@ -24,7 +24,14 @@ import type { NodeNetwork } from './wiring.ts';
  * Keeps the node forwarding and masquerading for its pods, beside Docker's rules and whoever flushes them: each call looks whether everything stands
  * and puts right what does not.
  */
-export type Firewall = { readonly ensure: (node: NodeNetwork, signal: AbortSignal) => Promise<void> };
+export type Firewall = {
+  readonly ensure: (node: NodeNetwork, signal: AbortSignal) => Promise<void>;
+  /** A light look between two calls: whether FORWARD or INPUT are other than the last call found them. */
+  readonly isChanged: (signal: AbortSignal) => Promise<boolean>;
+};
+
+/** Rules by chain, as iptables tells them. */
+type Standing = { readonly forward: string; readonly input: string };
 
 type Accepts = { readonly from: string; readonly to: string; readonly rules: string; readonly last: string };
 
@@ -39,6 +46,8 @@ export function createFirewall(run: Command): Firewall {
   let backend: 'nft' | 'iptables' | undefined;
   /** What this process has put into the kernel. */
   let loaded: string | undefined;
+  /** What stood in FORWARD and INPUT when the last whole look began: what it then changed itself is looked at once more. Nothing while one is under way or has failed: who called it calls again. */
+  let found: Standing | undefined;
   let chosen: Command | undefined;
   let before: Promise<unknown> = Promise.resolve();
 
@@ -103,12 +112,19 @@ export function createFirewall(run: Command): Firewall {
     await ensureJump('filter', 'FORWARD', FORWARD_CHAIN, signal);
   };
 
-  /** Where a chain of iptables drops, or may (Docker's policy, a firewall's rules), pods are let through there too. */
-  const ensureAccept = async ({ from, to, rules, last }: Accepts, signal: AbortSignal) => {
-    const standing = await iptables('iptables', ['-w', '-S', from], '', signal).catch((error: unknown) => {
-      if (hasCode(error, 'CommandFailed', 'ToolMissing')) return `-P ${from} ACCEPT`;
+  const rulesOf = (chain: string, signal: AbortSignal) =>
+    iptables('iptables', ['-w', '-S', chain], '', signal).catch((error: unknown) => {
+      if (hasCode(error, 'CommandFailed', 'ToolMissing')) return `-P ${chain} ACCEPT`;
       throw error;
     });
+
+  const look = async (signal: AbortSignal): Promise<Standing> => {
+    const [forward, input] = await Promise.all([rulesOf('FORWARD', signal), rulesOf('INPUT', signal)]);
+    return { forward, input };
+  };
+
+  /** Where a chain of iptables drops, or may (Docker's policy, a firewall's rules), pods are let through there too. */
+  const ensureAccept = async ({ from, to, rules, last }: Accepts, standing: string, signal: AbortSignal) => {
     const others = standing.split('\n').filter((line) => line !== '' && !line.includes(OWN_CHAINS));
     if (others.length === 1 && others[0] === `-P ${from} ACCEPT`) return;
     if (!(await holds(['-w', '-C', to, ...last.split(' ')], signal))) await restore(rules, signal);
@@ -120,13 +136,16 @@ export function createFirewall(run: Command): Firewall {
     backend ??= (await succeeds('nft', ['-c', '-f', '-'], nftRules(node, true), signal)) ? 'nft' : 'iptables';
     chosen ??= await chooseIptables(run, signal);
     if (!guard) guard = !(await forwards(signal)) || (await hasGuard(signal));
+    const standing = await look(signal);
+    found = undefined;
     if (backend === 'nft') {
       await ensureNft(node, signal);
-      await ensureAccept(FORWARD_ACCEPTS, signal);
+      await ensureAccept(FORWARD_ACCEPTS, standing.forward, signal);
     } else await ensureIptables(node, signal);
-    await ensureAccept(INPUT_ACCEPTS, signal);
+    await ensureAccept(INPUT_ACCEPTS, standing.input, signal);
     // Last: what must not be forwarded is dropped before anything is.
     await turnOn(signal);
+    found = standing;
   };
 
   return {
@@ -135,6 +154,11 @@ export function createFirewall(run: Command): Firewall {
       const turn = before.then(() => ensure(node, signal));
       before = turn.catch(() => undefined);
       return turn;
+    },
+    isChanged: async (signal) => {
+      if (found === undefined) return false;
+      const now = await look(signal);
+      return found !== undefined && (now.forward !== found.forward || now.input !== found.input);
     },
   };
 }

@@ -61,5 +61,6 @@ export function createWiring(run: Command = runCommand): Wiring {
       await firewall.ensure(node, signal);
       await measureMtu(signal);
     },
+    isNodeChanged: firewall.isChanged,
   };
 }

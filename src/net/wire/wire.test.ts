@@ -3,6 +3,7 @@ import { SkerryError } from '#lib/error.ts';
 import { clusterCidrIn } from './cluster-cidr-in.ts';
 import { runCommand, type Command } from './command.ts';
 import { createFirewall } from './firewall.ts';
+import { chooseIptables } from './iptables-variant.ts';
 import { forwardRulesGuarded, iptablesRules, nftRules } from './rules.ts';
 import { aliasOf, hostBatch, interfaceName, parseMtu, parseWired, podBatch } from './veth.ts';
 
@@ -109,6 +110,38 @@ test('what stands is left alone, what was flushed is put back, Docker’s drop i
   expect(changes()).toEqual([]);
 });
 
+test('whoever changes FORWARD or INPUT is noticed by two small processes, and what stands is not', async () => {
+  const { signal } = new AbortController();
+  const chains = { FORWARD: ['-P FORWARD DROP'], INPUT: ['-P INPUT ACCEPT'] };
+  const node = tools((line) => {
+    const [, name] = /^iptables -w -S (FORWARD|INPUT)$/.exec(line) ?? [];
+    if (name === 'FORWARD' || name === 'INPUT') return chains[name].join('\n');
+    if (line.includes(' -C ')) return chains.FORWARD.length > 1 ? '' : undefined;
+    if (line.includes(' -I FORWARD ')) chains.FORWARD.push('-A FORWARD -j SKERRY-FORWARD');
+    return line.startsWith('cat') ? '1\n' : '';
+  });
+  const firewall = createFirewall(node.run);
+  const checkChanged = async (expected: boolean) => {
+    node.lines.length = 0;
+    expect(await firewall.isChanged(signal)).toBe(expected);
+    expect(node.lines.length).toBeLessThanOrEqual(2);
+  };
+  await checkChanged(false);
+  await firewall.ensure(NODE, signal);
+  // What it has changed itself is looked at once more: between its look and its change may be another's.
+  await checkChanged(true);
+  await firewall.ensure(NODE, signal);
+  await checkChanged(false);
+  chains.FORWARD.length = 1;
+  await checkChanged(true);
+  await firewall.ensure(NODE, signal);
+  expect(chains.FORWARD).toHaveLength(2);
+  await firewall.ensure(NODE, signal);
+  await checkChanged(false);
+  chains.INPUT.unshift('-P INPUT DROP');
+  await checkChanged(true);
+});
+
 test('forwarding that was off is turned on last, behind a guard', async () => {
   const { signal } = new AbortController();
   const node = tools((line) => {
@@ -133,13 +166,14 @@ test('where nft is refused, iptables does it all', async () => {
     'iptables-save',
     'iptables-nft-save',
     'iptables-legacy-save',
+    'iptables -w -S FORWARD',
+    'iptables -w -S INPUT',
     'iptables-restore -w --noflush < *nat',
     'iptables -w -t nat -I POSTROUTING 1 -j SKERRY-POSTROUTING',
     'iptables -w -t nat -I PREROUTING 1 -j SKERRY-PORTS',
     'iptables -w -t nat -I OUTPUT 1 -j SKERRY-PORTS',
     'iptables-restore -w --noflush < *filter',
     'iptables -w -t filter -I FORWARD 1 -j SKERRY-FORWARD',
-    'iptables -w -S INPUT',
   ]);
 });
 
@@ -172,6 +206,35 @@ test('asked twice at once, while an engine turns forwarding on, it keeps its gua
   await Promise.all([firewall.ensure(NODE, signal), firewall.ensure(NODE, signal)]);
   expect(made).toEqual([nftRules(NODE, true), nftRules(NODE, true)]);
 });
+
+const DOCKERS = '*filter\n:FORWARD DROP [0:0]\n:DOCKER - [0:0]\nCOMMIT\n';
+const NOBODYS = '*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -m comment --comment DOCKER -j ACCEPT\nCOMMIT\n';
+
+test.each([
+  ['legacy', { iptables: NOBODYS, 'iptables-nft': NOBODYS, 'iptables-legacy': DOCKERS }, 'iptables-legacy'],
+  ['nft', { iptables: NOBODYS, 'iptables-nft': DOCKERS, 'iptables-legacy': NOBODYS }, 'iptables-nft'],
+  ['the plain one and its double', { iptables: DOCKERS, 'iptables-nft': DOCKERS, 'iptables-legacy': NOBODYS }, 'iptables'],
+  ['none', { iptables: NOBODYS, 'iptables-nft': NOBODYS, 'iptables-legacy': NOBODYS }, 'iptables'],
+  ['legacy, where there is no other', { 'iptables-legacy': DOCKERS }, 'iptables-legacy'],
+  ['none, as no tool is there', {}, 'iptables'],
+])(
+  'the iptables that is used is that of Docker’s chains: in %s',
+  async (_, saved: Readonly<Record<string, string>>, expected) => {
+    const { signal } = new AbortController();
+    const ran: string[] = [];
+    const run: Command = async (file) => {
+      ran.push(file);
+      if (!file.endsWith('-save')) return '';
+      const listing = saved[file.replace('-save', '')];
+      if (listing === undefined) throw new SkerryError('ToolMissing', file);
+      return listing;
+    };
+    const chosen = await chooseIptables(run, signal);
+    ran.length = 0;
+    for (const file of ['iptables', 'iptables-restore', 'nft', 'iptables-apply']) await chosen(file, [], '', signal);
+    expect(ran).toEqual([expected, `${expected}-restore`, 'nft', 'iptables-apply']);
+  },
+);
 
 test('a tool may read its input, open it by name, or not look at it at all', async () => {
   const { signal } = new AbortController();

@@ -11,6 +11,11 @@ export type Wiring = {
   readonly unwire: (podUid: string, signal: AbortSignal) => Promise<void>;
   /** Sees that the node forwards and masquerades for its pods. Level-triggered: meant to be called again and again. */
   readonly ensureNode: (node: NodeNetwork, signal: AbortSignal) => Promise<void>;
+  /**
+   * Whether the chains in which ensureNode overrules others' drops are other than it found them last: it has changed them itself since, or
+   * somebody else has. Two small processes, for every few seconds. False before the first ensureNode.
+   */
+  readonly isNodeChanged: (signal: AbortSignal) => Promise<boolean>;
 };
 
 export type Wired = { readonly sandboxId: string; readonly address: string };

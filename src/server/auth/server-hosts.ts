@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { networkOf, type ClusterNetwork } from '#api/cluster-network.ts';
+import { isInnerInterface } from '#lib/inner-interface.ts';
 import { kubernetesServiceIp } from '../controllers/service/kubernetes-service.ts';
 
 /** The names and addresses of this machine, as far as it knows them: what the server's certificate must be good for. */
@@ -18,12 +19,10 @@ export function clusterHosts({ serviceCIDR, clusterDomain }: ClusterNetwork): re
 /** Those that other machines know this one by: not those of engines, of pods, or that each interface gives itself. */
 export function lanAddresses(): readonly string[] {
   return Object.entries(networkInterfaces()).flatMap(([name, entries = []]) =>
-    OWN_INTERFACES.test(name)
+    isInnerInterface(name)
       ? []
       : entries
           .filter(({ internal, address }) => !internal && !/^(fe80:|169\.254\.)/.test(address))
           .map(({ address }) => address),
   );
 }
-
-const OWN_INTERFACES = /^(docker|br-|veth|skr|virbr|cni|podman)/;

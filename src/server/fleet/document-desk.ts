@@ -1,48 +1,35 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '#lib/clock.ts';
 import type { Ids } from '#lib/ids.ts';
-import {
-  CHUNK_BYTES_MAX,
-  DELTA_BYTES_MAX,
-  type ChunkPart,
-  type DeltaOp,
-  type DownMessage,
-  type Get,
-  type Observed,
-} from '#api/link/messages.ts';
-import { digestOf, indexBytes, signStatement, type SignedStatement } from '#api/link/statement.ts';
+import type { Get, Observed } from '#api/link/messages.ts';
+import { digestOf, signStatement, type SignedStatement } from '#api/link/statement.ts';
 import type { SendResult } from '#net/link/transport.ts';
 import type { View } from '../view.ts';
+import { deltaOps } from './document-delta.ts';
+import { beginPull, blobOf, sendParts, type PartsOptions } from './document-parts.ts';
 import type { Incarnation } from './incarnation-guard.ts';
-import type { ItemEncoder } from './item-encoder.ts';
-import { isHeld, type Current, type Past, type Peer } from './peer.ts';
+import { isHeld, type Current, type Peer } from './peer.ts';
 import { project } from './project.ts';
-import type { Pull, Pulls } from './pulls.ts';
 import type { Receipts } from './receipts.ts';
 import type { ReferenceIndex } from './reference-index.ts';
-import type { SharedItems } from './shared/shared-items.ts';
 
 /**
  * Brings one node's document down: level-triggered, at most one delta on its way, and only to a node that has said hello. What is
  * lost is found by the next head; what is too large for one message is pulled by the node.
  */
-export type DocumentDeskOptions = {
+export type DocumentDeskOptions = PartsOptions & {
   readonly cluster: string;
   readonly privateKey: KeyObject;
   readonly view: () => View;
   readonly incarnation: () => Incarnation;
-  readonly encoder: ItemEncoder;
   /** Of service accounts' tokens. */
   readonly tokenIssuer: string;
   readonly references: ReferenceIndex;
-  readonly shared: SharedItems;
   /** What is kept up by the watch has everything that the view has: two documents of one revision must never differ. */
   readonly isCaughtUp: () => boolean;
   /** How many there are to be told. */
   readonly nodes: () => number;
   readonly receipts: Receipts;
-  readonly pulls: Pulls;
-  readonly send: (peer: Peer, message: DownMessage) => SendResult;
   readonly clock: Clock;
   readonly ids: Pick<Ids, 'random'>;
 };
@@ -63,6 +50,8 @@ const PAST_MAX = 4;
 const SHARED_PAUSE_MS_PER_NODE = 5;
 const SHARED_PAUSE_MS_MAX = 1_000;
 const TOKENS_AGAIN_MS = 10_000;
+/** What the digest of an empty index is: what a node without a document starts from. */
+const EMPTY_DIGEST = '44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a';
 
 /** One step; gives the milliseconds after which to look again. */
 export async function bringDown(peer: Peer, options: DocumentDeskOptions): Promise<number | undefined> {
@@ -226,58 +215,6 @@ async function markedHead(
   return signStatement({ cluster: options.cluster, node: peer.node, incarnation, confirmed, rev, digest }, options.privateKey);
 }
 
-/** undefined: the base is not known, or it is too much for one message. */
-function deltaOps(peer: Peer, current: Current, options: DocumentDeskOptions): readonly DeltaOp[] | undefined {
-  const { encoder } = options;
-  const base = baseOf(peer, current);
-  const changed = base && sharedChanges(peer, base, current, options);
-  if (base === undefined || changed === undefined) return undefined;
-  const held = new Set(base.own.values());
-  const ops: DeltaOp[] = [];
-  let bytesTotal = 0;
-  for (const [key, item] of changed) {
-    if (item === undefined) {
-      ops.push({ key, gone: true });
-      continue;
-    }
-    bytesTotal += item.text.length;
-    if (bytesTotal > DELTA_BYTES_MAX) return undefined;
-    ops.push({ key, hash: item.hash, bytes: Buffer.from(item.text, 'utf8') });
-  }
-  for (const [key, hash] of current.own) {
-    if (base.own.get(key) === hash) continue;
-    const source = current.sources.get(hash);
-    if (held.has(hash) || source === undefined) {
-      ops.push({ key, hash });
-      continue;
-    }
-    const bytes = encoder.bytesOf(source);
-    bytesTotal += bytes.length;
-    if (bytesTotal > DELTA_BYTES_MAX) return undefined;
-    ops.push({ key, hash, bytes });
-  }
-  for (const key of base.own.keys()) if (!current.own.has(key)) ops.push({ key, gone: true });
-  return ops.length > DELTA_OPS_MAX ? undefined : ops;
-}
-
-/** Of the shared items what is other than in the base; undefined: nobody knows. */
-function sharedChanges({ node }: Peer, base: Past, current: Current, { shared }: DocumentDeskOptions) {
-  if (current.shared === undefined) return base.shared === undefined ? new Map<string, never>() : undefined;
-  if (base.shared !== undefined) return shared.changedSince(base.shared, node);
-  return base === NOTHING ? new Map(shared.all(node).map((item) => [item.key, item])) : undefined;
-}
-
-function baseOf({ acked, past }: Peer, current: Current): Past | undefined {
-  if (acked === undefined) return NOTHING;
-  return acked.digest === current.digest ? current : past.get(acked.digest);
-}
-
-const NOTHING: Past = { own: new Map(), shared: undefined };
-/** What the digest of an empty index is: what a node without a document starts from. */
-const EMPTY_DIGEST = '44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a';
-/** Keys and hashes alone may fill a message too. */
-const DELTA_OPS_MAX = 512;
-
 async function answerGet(peer: Peer, get: Get, wanted: Observed, options: DocumentDeskOptions): Promise<SendResult> {
   const blob = (hash: string) => blobOf(peer, hash, options);
   const missing = get.wants.filter(({ hash }) => blob(hash) === undefined).map(({ hash }) => hash);
@@ -285,62 +222,4 @@ async function answerGet(peer: Peer, get: Get, wanted: Observed, options: Docume
   const head = await markedHead(peer, wanted, options);
   options.send(peer, { type: 'chunk', parts: [], missing });
   return options.send(peer, { type: 'head', head });
-}
-
-/** As many chunks as the node asked for, no more than the pipe takes. */
-function sendParts(peer: Peer, get: Get, blobAt: Pull['blob'], options: DocumentDeskOptions): SendResult {
-  let parts: ChunkPart[] = [];
-  let room = CHUNK_BYTES_MAX;
-  let chunks = 0;
-  let result: SendResult = 'sent';
-  const flush = () => {
-    result = options.send(peer, { type: 'chunk', parts, missing: [] });
-    parts = [];
-    room = CHUNK_BYTES_MAX;
-    chunks += 1;
-  };
-  for (const { hash, from } of get.wants) {
-    const blob = blobAt(hash) ?? new Uint8Array(0);
-    let at = Math.min(from, blob.length);
-    do {
-      const bytes = blob.subarray(at, at + room);
-      parts.push({ hash, from: at, size: blob.length, bytes });
-      at += bytes.length;
-      room -= bytes.length;
-      if (room === 0) flush();
-      if (result !== 'sent' || chunks >= get.chunks) return result;
-    } while (at < blob.length);
-  }
-  if (parts.length > 0) flush();
-  return result;
-}
-
-/** Of the present document, while what is shared is what it was made of. */
-function beginPull({ node, current }: Peer, { encoder, shared, pulls }: DocumentDeskOptions): void {
-  if (current === undefined) return;
-  pulls.begin(node, () => {
-    const hasShared = current.shared !== undefined;
-    const index = hasShared ? shared.indexBytes(node, current.own) : indexBytes(current.own);
-    const texts = new Map(hasShared ? shared.all(node).map(({ hash, text }) => [hash, text] as const) : []);
-    return {
-      document: current,
-      blob: (hash) => {
-        if (hash === current.digest) return index;
-        const source = current.sources.get(hash);
-        if (source !== undefined) return encoder.bytesOf(source);
-        const text = texts.get(hash);
-        return text === undefined ? undefined : Buffer.from(text, 'utf8');
-      },
-    };
-  });
-}
-
-/** The index by its digest, items by their hash: of the present document only. */
-function blobOf({ node, current }: Peer, hash: string, { encoder, shared }: DocumentDeskOptions): Uint8Array | undefined {
-  if (current === undefined) return undefined;
-  const hasShared = current.shared !== undefined;
-  if (hash === current.digest) return hasShared ? shared.indexBytes(node, current.own) : indexBytes(current.own);
-  const source = current.sources.get(hash);
-  if (source !== undefined) return encoder.bytesOf(source);
-  return hasShared ? shared.bytesOf(node, hash) : undefined;
 }

@@ -12,7 +12,7 @@ import { isOwnLoadBalancer, type Service } from '#api/kinds/service.ts';
 import { rfc3339 } from '#lib/time.ts';
 import type { View } from '../../view.ts';
 import { conditionsPatch, mergePatch } from '../changes.ts';
-import type { Controller, News, Outcome } from '../controller.ts';
+import type { Controller, News, Note, Outcome } from '../controller.ts';
 import { keyOf, parseKey } from '../keys.ts';
 import { serviceOf, SERVICES } from './service-pods.ts';
 import { SLICES } from './slices.ts';
@@ -23,9 +23,22 @@ export const LOAD_BALANCER_LABEL = 'skerry.dev/load-balancer';
 const EXCLUDED_LABEL = 'node.kubernetes.io/exclude-from-external-load-balancers';
 /** Every node is told the addresses of every service. */
 export const ADDRESSES_MAX = 100;
+/** A condition, `True` with reason `wrong` or `False` with `right`, and the event of the former. */
+type Trouble = { readonly type: string; readonly wrong: string; readonly right: string; readonly event: Note['type'] };
+
 /** Upstream's condition of a service whose ports its load balancer can not have. */
-const PORTS_ERROR = 'LoadBalancerPortsError';
+const PORTS: Trouble = { type: 'LoadBalancerPortsError', wrong: 'PortTaken', right: 'PortsFree', event: 'Warning' };
+/** It has no address yet, or no longer: pods that start are no reason for a warning. */
+const PENDING: Trouble = {
+  type: 'skerry.dev/LoadBalancerPending',
+  wrong: 'LoadBalancerPending',
+  right: 'NotPending',
+  event: 'Normal',
+};
+/** A service is older than its endpoints: nothing is said of one as young. */
+export const PENDING_AFTER_MS = 10_000;
 const TAKEN_TOLD_MAX = 10;
+const NODES_TOLD_MAX = 10;
 
 export const loadBalancerController: Controller = {
   name: 'service-lb',
@@ -44,21 +57,28 @@ function services(view: View): readonly Service[] {
   return view.list(SERVICES) as readonly Service[];
 }
 
-/** Also those whose type was changed and that still tell addresses. */
+/** Also those whose type was changed and that still tell addresses, or why they have none. */
 function concerns(service: Service): boolean {
   if (service.spec?.type === 'LoadBalancer') return isOwnLoadBalancer(service);
-  return (service.status?.loadBalancer?.ingress ?? []).length > 0;
+  const { loadBalancer, conditions = [] } = service.status ?? {};
+  const isTold = conditions.some(({ type, status }) => status === 'True' && (type === PORTS.type || type === PENDING.type));
+  return isTold || (loadBalancer?.ingress ?? []).length > 0;
 }
 
 function reconcile(service: Service, view: View, now: number): Outcome {
-  const candidates = isOwnLoadBalancer(service) ? addressesFor(service, view) : [];
-  const holders = candidates.map((address) => ({ address, holder: holderOf(address, service, view) }));
+  const candidates = isOwnLoadBalancer(service) ? candidatesFor(service, view) : { addresses: [] };
+  const holders = candidates.addresses.map((address) => ({ address, holder: holderOf(address, service, view) }));
   const addresses = holders.filter(({ holder }) => holder === undefined).map(({ address }) => address);
   const ingress = addresses.slice(0, ADDRESSES_MAX).map((ip) => ({ ip, ipMode: 'VIP' }));
   const taken = holders.filter(({ holder }) => holder !== undefined);
   const why = taken.map(({ address, holder }) => `${address}: ${holder}`).slice(0, TAKEN_TOLD_MAX);
   const message = taken.length === 0 ? '' : `A port of it leads to another service already, at ${why.join(', ')}`;
-  const told = conditionOf(service, message, now);
+  const youngMs = candidates.lacking === undefined ? 0 : Math.max(0, PENDING_AFTER_MS - ageMs(service, now));
+  const lacking = youngMs > 0 ? undefined : candidates.lacking;
+  const said = [sayingOf(service, PORTS, message, now), sayingOf(service, PENDING, lacking ?? '', now)].flatMap(
+    (saying) => saying ?? [],
+  );
+  const conditions = said.map(({ condition }) => condition);
   return {
     changes: [
       ...(semanticEqual(service.status?.loadBalancer?.ingress, ingress)
@@ -71,10 +91,17 @@ function reconcile(service: Service, view: View, now: number): Outcome {
               'status',
             ),
           ]),
-      ...(told === undefined ? [] : [conditionsPatch(SERVICES, service, [told])]),
+      ...(conditions.length === 0 ? [] : [conditionsPatch(SERVICES, service, conditions)]),
     ],
-    events: told?.status === 'True' ? [{ about: service, type: 'Warning', reason: told.reason, message }] : [],
+    events: said.flatMap(({ note }) => note ?? []),
+    ...(youngMs === 0 ? {} : { afterMs: youngMs }),
   };
+}
+
+/** Clocks that were set make none old or young for ever. */
+function ageMs({ metadata }: Service, now: number): number {
+  const ms = now - Date.parse(metadata.creationTimestamp ?? '');
+  return ms >= 0 ? ms : PENDING_AFTER_MS;
 }
 
 /** The elder service that has this address with one of these ports. */
@@ -98,41 +125,56 @@ function isElder({ metadata: a }: Service, { metadata: b }: Service): boolean {
   return born === bornOther ? (a.uid ?? '') < (b.uid ?? '') : born < bornOther;
 }
 
-/** What is to be said differently of its ports. */
-function conditionOf({ status, metadata }: Service, message: string, now: number): Condition | undefined {
-  const old = status?.conditions?.find(({ type }) => type === PORTS_ERROR);
-  const next = message === '' ? { status: 'False', reason: 'PortsFree' } : { status: 'True', reason: 'PortTaken' };
+type Saying = { readonly condition: Condition; readonly note?: Note };
+
+/** What is to be said of it differently; an empty message: there is no such trouble. */
+function sayingOf(service: Service, { type, wrong, right, event }: Trouble, message: string, now: number): Saying | undefined {
+  const old = service.status?.conditions?.find((each) => each.type === type);
+  const next = message === '' ? { status: 'False', reason: right } : { status: 'True', reason: wrong };
   if (old === undefined ? message === '' : old.status === next.status && old.message === message) return undefined;
   const lastTransitionTime = old?.status === next.status ? old.lastTransitionTime : rfc3339(now);
-  const { generation } = metadata;
+  const { generation } = service.metadata;
+  const observed = generation === undefined ? {} : { observedGeneration: generation };
   return {
-    type: PORTS_ERROR,
-    ...next,
-    message,
-    lastTransitionTime,
-    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    condition: { type, ...next, message, lastTransitionTime, ...observed },
+    ...(message === '' ? {} : { note: { about: service, type: event, reason: wrong, message } }),
   };
 }
 
-/** In the order of the nodes' names; without one of our family that others can reach a node has none to give. */
-function addressesFor(service: Service, view: View): readonly string[] {
-  const nodes = (view.list('nodes') as readonly Node[]).filter(({ metadata }) => metadata.labels?.[EXCLUDED_LABEL] === undefined);
+/** Addresses in the order of the nodes' names; without one of our family that others can reach a node has none to give. Of none, what is lacking. */
+function candidatesFor(service: Service, view: View): { readonly addresses: readonly string[]; readonly lacking?: string } {
+  const all = view.list('nodes') as readonly Node[];
+  const nodes = all.filter((node) => !isExcluded(node));
   const labelled = nodes.filter(({ metadata }) => isLabelled(metadata.labels));
-  const local = new Set(nodesOf(service, view));
+  const names = new Set(nodesOf(service, view));
+  const hasEndpoint = ({ metadata }: Node): boolean => names.has(metadata.name ?? '');
   const keepsClient = service.spec?.externalTrafficPolicy === 'Local';
   const chosen =
     labelled.length === 0
-      ? nodes.filter(({ metadata }) => local.has(metadata.name ?? ''))
+      ? nodes.filter(hasEndpoint)
       : preferred(
-          labelled.filter(({ metadata }) => !keepsClient || local.has(metadata.name ?? '')),
+          labelled.filter((node) => !keepsClient || hasEndpoint(node)),
           isNodeReady,
         );
   const addresses = chosen.flatMap((node) => {
     const address = nodeAddress(node, 'ExternalIP') ?? nodeAddress(node, 'InternalIP') ?? '';
     return isOrdinaryIpv4(address) ? [address] : [];
   });
-  return [...new Set(addresses)];
+  if (addresses.length > 0) return { addresses: [...new Set(addresses)] };
+  if (chosen.length > 0) return { addresses, lacking: `No IPv4 address by which others can reach its nodes: ${told(chosen)}` };
+  const away = all.filter((node) => hasEndpoint(node) && !nodes.includes(node));
+  const label = labelled.length === 0 ? '' : ` with label ${LOAD_BALANCER_LABEL}`;
+  const excluded = away.length === 0 ? '' : `, but for those with label ${EXCLUDED_LABEL}: ${told(away)}`;
+  return { addresses, lacking: `No node${label} has an endpoint of it that is ready${excluded}` };
 }
+
+const told = (nodes: readonly Node[]): string =>
+  nodes
+    .map(({ metadata }) => metadata.name)
+    .slice(0, NODES_TOLD_MAX)
+    .join(', ');
+
+const isExcluded = ({ metadata }: Node): boolean => metadata.labels?.[EXCLUDED_LABEL] !== undefined;
 
 const isLabelled = (labels: Readonly<Record<string, string>> = {}): boolean =>
   Object.hasOwn(labels, LOAD_BALANCER_LABEL) && labels[LOAD_BALANCER_LABEL] !== 'false';

@@ -12,7 +12,7 @@ import type { Controller } from '../controller.ts';
 import { endpointSliceController } from './endpoint-slice.ts';
 import { ADDRESSES_MAX, endpointsController } from './endpoints.ts';
 import { kubernetesService } from './kubernetes-service.ts';
-import { loadBalancerController } from './load-balancer.ts';
+import { PENDING_AFTER_MS, loadBalancerController } from './load-balancer.ts';
 import { MIRROR_MANAGER, mirroringController } from './mirroring.ts';
 import { SLICES } from './slices.ts';
 
@@ -194,6 +194,42 @@ test('load balancer: nodes with ready endpoints, or those that are labelled for 
   checkAddresses(aService(), [a], []);
 });
 
+test('load balancer: what is lacking while it has no address', () => {
+  const balanced = aService({ type: 'LoadBalancer' });
+  const told = (nodes: readonly Node[], pods: readonly Pod[], service = balanced) => {
+    const world = worldOf(service, pods);
+    for (const node of nodes) world.add('nodes', node);
+    settle(world, [endpointSliceController, loadBalancerController], () => 0);
+    return [...new Set(world.notes)];
+  };
+  const none = 'No node has an endpoint of it that is ready';
+  expect(told([at('a', '192.0.2.1')], [])).toEqual([none]);
+  expect(told([at('a', '192.0.2.1')], [aServer(1, { status: { conditions: [] } })])).toEqual([none]);
+  expect(told([at('a', '169.254.7.1')], [aServer(1)])).toContain('No IPv4 address by which others can reach its nodes: a');
+  const local = aService({ type: 'LoadBalancer', externalTrafficPolicy: 'Local' });
+  expect(
+    told([at('a', '192.0.2.1'), at('c', '192.0.2.3', 'True', { 'skerry.dev/load-balancer': '' })], [aServer(1)], local),
+  ).toContain('No node with label skerry.dev/load-balancer has an endpoint of it that is ready');
+  const excluded = at('a', '192.0.2.1', 'True', { 'node.kubernetes.io/exclude-from-external-load-balancers': '' });
+  expect(told([excluded], [aServer(1)])).toContain(
+    `${none}, but for those with label node.kubernetes.io/exclude-from-external-load-balancers: a`,
+  );
+  expect(told([at('a', '192.0.2.1')], [], aService({ type: 'LoadBalancer', loadBalancerClass: 'example.com/other' }))).toEqual(
+    [],
+  );
+});
+
+test('load balancer: of a service that has just been made nothing is said yet', () => {
+  const made = Date.parse('2026-01-01T00:00:00Z');
+  const world = worldOf(aService({ type: 'LoadBalancer' }, { creationTimestamp: '2026-01-01T00:00:00Z' }));
+  const early = world.run(loadBalancerController, KEY, made + 1_000);
+  expect([early.changes, early.events, early.afterMs]).toEqual([[], [], PENDING_AFTER_MS - 1_000]);
+  expect(world.run(loadBalancerController, KEY, made + PENDING_AFTER_MS).events).toHaveLength(1);
+  // Of the future: the clock was set.
+  const other = worldOf(aService({ type: 'LoadBalancer' }, { creationTimestamp: '2027-01-01T00:00:00Z' }));
+  expect(other.run(loadBalancerController, KEY, made).events).toHaveLength(1);
+});
+
 test('load balancer: a port of an address is the elder service’s, and the younger one says so until it is free', () => {
   const born = (name: string, creationTimestamp: string, port = 80) =>
     aService({ type: 'LoadBalancer', ports: [{ port, protocol: 'TCP' }] }, { name, uid: `uid-${name}`, creationTimestamp });
@@ -231,6 +267,14 @@ test('load balancer: another class’s addresses are left, those of what is none
   expect(run(other, loadBalancerController)).toEqual([]);
   const plain = worldOf({ ...aService(), ...told });
   expect(run(plain, loadBalancerController)).toEqual(['patch services/status web {"status":{"loadBalancer":{"ingress":null}}}']);
+  const waiting = {
+    conditions: [{ type: 'skerry.dev/LoadBalancerPending', status: 'True', reason: 'x', message: 'x', lastTransitionTime: '' }],
+  };
+  const changed = worldOf({ ...aService(), status: waiting });
+  settle(changed, [loadBalancerController], () => 0);
+  expect((changed.all('services') as readonly Service[])[0]?.status?.conditions).toMatchObject([
+    { status: 'False', reason: 'NotPending' },
+  ]);
 });
 
 test('default/kubernetes: made, mended, and made again', () => {

@@ -3,7 +3,7 @@ import type { ServiceItem } from '#api/link/items.ts';
 
 /**
  * What of a Service a node gets to see: fields as they are stored, never defaulted here (see ../items.ts), and its addresses outside the cluster.
- * Which fields are in is part of the wire: another one changes every item.
+ * Which fields are in is part of the wire: another one changes each item that has it, and nodes fetch those anew after an upgrade.
  */
 export function serviceItem({ metadata, spec, status }: Service): ServiceItem {
   const addresses = (status?.loadBalancer?.ingress ?? []).flatMap(({ ip = '' }) => (ip === '' ? [] : [ip]));
@@ -16,6 +16,7 @@ export function serviceItem({ metadata, spec, status }: Service): ServiceItem {
     sessionAffinityConfig,
     internalTrafficPolicy,
     externalTrafficPolicy,
+    healthCheckNodePort,
     publishNotReadyAddresses,
     externalName,
   } = spec ?? {};
@@ -31,6 +32,7 @@ export function serviceItem({ metadata, spec, status }: Service): ServiceItem {
       ...(sessionAffinityConfig === undefined ? {} : { sessionAffinityConfig }),
       ...(internalTrafficPolicy === undefined ? {} : { internalTrafficPolicy }),
       ...(externalTrafficPolicy === undefined ? {} : { externalTrafficPolicy }),
+      ...(healthCheckNodePort === undefined ? {} : { healthCheckNodePort }),
       ...(publishNotReadyAddresses === undefined ? {} : { publishNotReadyAddresses }),
       ...(externalName === undefined ? {} : { externalName }),
     },
