@@ -22,8 +22,11 @@ const told = ({ findings }: DoctorReport, check: string) =>
 const SERVICE_PROPERTIES =
   'ActiveState,SubState,Result,UnitFileState,NRestarts,ExecMainStatus,NeedDaemonReload,ActiveEnterTimestampMonotonic,InvocationID';
 const INVOCATION = 'c0ffee00c0ffee00c0ffee00c0ffee00';
-const journalOf = (invocation: string) =>
-  `journalctl _SYSTEMD_INVOCATION_ID=${invocation} --lines=50 --output=json --output-fields=MESSAGE --no-pager`;
+const EARLIER = 'decade00decade00decade00decade00';
+const journalOf = (unit: string) =>
+  `journalctl _SYSTEMD_UNIT=${unit}.service --lines=100 --output=json --output-fields=MESSAGE,_SYSTEMD_INVOCATION_ID --no-pager`;
+const saidIn = (run: string, ...messages: readonly string[]) =>
+  messages.map((MESSAGE) => `${JSON.stringify({ MESSAGE, _SYSTEMD_INVOCATION_ID: run })}\n`).join('');
 const LIB = '/usr/local/lib/skerry';
 const process = (pid: number, comm: string) => ({ [`/proc/${pid}/comm`]: `${comm}\n` });
 
@@ -209,16 +212,43 @@ describe('what is read of a machine, and where', () => {
         files: { '/run/systemd/system': '', '/etc/systemd/system/skerry-agent.service': '' },
         programs: {
           [`systemctl show skerry-agent.service --property=${SERVICE_PROPERTIES}`]: `ActiveState=activating\nSubState=auto-restart\nResult=exit-code\nNRestarts=9\nExecMainStatus=3\nUnitFileState=enabled\nInvocationID=${INVOCATION}\n`,
-          [journalOf(INVOCATION)]: [
+          [journalOf('skerry-agent')]: saidIn(
+            INVOCATION,
             '{"level":"error","time":"2026-01-01T00:00:00Z","err":{"message":"ENOENT"},"msg":"the engine can not be asked"}',
             `skerry: join as node "edge-7" with skr1.abc.def: the name is pinned to another key ${'x'.repeat(900)}`,
             'password of somebody',
-          ]
-            .map((MESSAGE) => JSON.stringify({ MESSAGE }))
-            .join('\n'),
+          ),
         },
       },
       /^error: .*9 restarts so far \(exit-code, exit status 3\); it says: join as node "edge-7" with \[withheld\]: the name is pinned to another key x{200,399}… → /,
+    ],
+    [
+      'a service that is just beginning again: why the run before it ended, not one of long ago',
+      'service',
+      {
+        files: { '/run/systemd/system': '', '/etc/systemd/system/skerry-agent.service': '' },
+        programs: {
+          [`systemctl show skerry-agent.service --property=${SERVICE_PROPERTIES}`]: `ActiveState=activating\nNRestarts=5\nUnitFileState=enabled\nInvocationID=${INVOCATION}\n`,
+          [journalOf('skerry-agent')]: [
+            saidIn('0ld', 'skerry: of long ago'),
+            saidIn(EARLIER, 'skerry: the port is taken'),
+            saidIn(INVOCATION, '{"level":"info","msg":"starting"}'),
+          ].join(''),
+        },
+      },
+      /^error: .*does not get up: 5 restarts so far, now activating; it says: the port is taken → /,
+    ],
+    [
+      'a service that was started by hand: what an earlier run said is not told',
+      'service',
+      {
+        files: { '/run/systemd/system': '', '/etc/systemd/system/skerry-agent.service': '' },
+        programs: {
+          [`systemctl show skerry-agent.service --property=${SERVICE_PROPERTIES}`]: `ActiveState=activating\nNRestarts=0\nUnitFileState=enabled\nInvocationID=${INVOCATION}\n`,
+          [journalOf('skerry-agent')]: saidIn(EARLIER, 'skerry: the port is taken'),
+        },
+      },
+      /^(?!.*it says)/s,
     ],
     [
       'a node that was removed from its cluster',
@@ -253,9 +283,8 @@ describe('what is read of a machine, and where', () => {
       {
         files: { '/usr/bin/dockerd': '', '/run/systemd/system': '' },
         programs: {
-          'systemctl show docker.service --property=ActiveState,Result,InvocationID': `Result=exit-code\nActiveState=failed\nInvocationID=${INVOCATION}\n`,
-          [journalOf(INVOCATION)]:
-            '{"MESSAGE":"time=x level=info"}\n{"MESSAGE":"failed to start daemon: no space left on device"}\n',
+          'systemctl show docker.service --property=ActiveState,Result,NRestarts,InvocationID': `Result=exit-code\nActiveState=failed\nNRestarts=2\nInvocationID=${INVOCATION}\n`,
+          [journalOf('docker')]: saidIn(INVOCATION, 'time=x level=info', 'failed to start daemon: no space left on device'),
         },
       },
       /^error: .*docker\.service has failed \(exit-code\); it says: failed to start daemon: no space left on device → /,

@@ -146,7 +146,7 @@ test('services that systemd starts for ever, or has given up: why, in their own 
   };
   try {
     await machine.run('systemctl', 'start', '--no-block', 'docker', 'skerry-agent');
-    const report = await waitFor('both to have failed', async () => {
+    const report = await waitFor('both to have failed, and said why', async () => {
       const seen = await doctor();
       // The journal has their words a moment later.
       return /docker\.service has failed .*it says/.test(told(seen, 'engine')) && /it says/.test(told(seen, 'service'))

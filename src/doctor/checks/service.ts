@@ -50,6 +50,7 @@ export async function gatherService(scene: Scene, signal: AbortSignal): Promise<
     const text = shown.type === 'ended' ? shown.stdout : '';
     const of = (key: string) => valueOf(text, key) ?? '';
     const sinceMicros = Number(of('ActiveEnterTimestampMonotonic'));
+    const restarts = Number(of('NRestarts'));
     const health = await textOf(outside.read(healthFile(layout, mode)));
     return [
       {
@@ -58,14 +59,14 @@ export async function gatherService(scene: Scene, signal: AbortSignal): Promise<
         sub: of('SubState'),
         result: of('Result'),
         file: of('UnitFileState'),
-        restarts: Number(of('NRestarts')),
+        restarts,
         exitStatus: of('ExecMainStatus'),
         isStale: of('NeedDaemonReload') === 'yes',
         upSeconds: sinceMicros > 0 && uptime !== '' ? Number.parseFloat(uptime) - sinceMicros / 1e6 : undefined,
         has: valueOf(health, 'has')?.split(','),
-        says: isSteady(of('ActiveState'), Number(of('NRestarts')))
+        says: isSteady(of('ActiveState'), restarts)
           ? undefined
-          : await lastWords(scene, of('InvocationID'), ownFailure, signal),
+          : await lastWords(scene, { unit: name, invocation: of('InvocationID'), restarts }, ownFailure, signal),
         refused: valueOf(health, 'refused'),
         canNotJoin: mode === 'agent' && !(await canJoin(scene)),
       },

@@ -97,12 +97,13 @@ function aboutOf(versionReply: EngineReply, infoReply: EngineReply): EngineAbout
 }
 
 async function serviceEnd(scene: Pick<Scene, 'outside' | 'asked'>, signal: AbortSignal): Promise<ServiceEnd | undefined> {
-  const argv = ['systemctl', 'show', SERVICE, '--property=ActiveState,Result,InvocationID'];
+  const argv = ['systemctl', 'show', SERVICE, '--property=ActiveState,Result,NRestarts,InvocationID'];
   const shown = outputOf(await scene.outside.run(argv, signal)) ?? '';
   const of = (key: string) => valueOf(shown, key) ?? '';
   const [state, result] = [of('ActiveState'), of('Result')];
   if (state !== 'failed' && (result === '' || result === 'success')) return undefined;
-  return { state, result, says: await lastWords(scene, of('InvocationID'), lastLine, signal) };
+  const run = { unit: SERVICE, invocation: of('InvocationID'), restarts: Number(of('NRestarts')) };
+  return { state, result, says: await lastWords(scene, run, lastLine, signal) };
 }
 
 function noEngine(reply: Exclude<EngineReply, { readonly type: 'answer' }>) {

@@ -5,32 +5,42 @@ import { ownSecrets } from '../support/own-secrets.ts';
 import { scrubber } from '../support/scrub.ts';
 
 /**
- * Why a service ended, in its own words: the last line of its last run in the journal that says it. Scrubbed as what goes into a support file, and one line
- * of bounded length. What systemd says about the service is no word of its own.
+ * Why a service ended, in its own words: the last line of a run in the journal that says it. Scrubbed as what goes into a support file, and one line of
+ * bounded length. What systemd says about the service is no word of its own.
  */
 export type PickWords = (lines: readonly string[]) => string | undefined;
 
-const LINES_MAX = 50;
+const LINES_MAX = 100;
 const LENGTH_MAX = 400;
 
-/** `invocation`: as systemd names a run; undefined where nothing is known of it, nothing was said, or the journal is not ours to read. */
+/** A service's run. `invocation` is systemd's name of it, `restarts` how often it was started anew before, because it had ended by itself. */
+export type Run = { readonly unit: string; readonly invocation: string; readonly restarts: number };
+
+/**
+ * Of that run; where it has said nothing of the kind yet, of the one that it followed by a restart: a service that ends again and again is mostly just
+ * beginning. Undefined where nothing was said, or the journal is not ours to read.
+ */
 export async function lastWords(
   { outside, asked }: Pick<Scene, 'outside' | 'asked'>,
-  invocation: string,
+  { unit, invocation, restarts }: Run,
   pick: PickWords,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  if (!/^[0-9a-f]{32}$/.test(invocation)) return undefined;
   const argv = [
     'journalctl',
-    `_SYSTEMD_INVOCATION_ID=${invocation}`,
+    `_SYSTEMD_UNIT=${unit}`,
     `--lines=${LINES_MAX}`,
     '--output=json',
-    '--output-fields=MESSAGE',
+    '--output-fields=MESSAGE,_SYSTEMD_INVOCATION_ID',
     '--no-pager',
   ];
-  const journal = outputOf(await outside.run(argv, signal)) ?? '';
-  const picked = pick(journal.split('\n').map((line) => textField(parsedJson(line), 'MESSAGE')));
+  const journal = (outputOf(await outside.run(argv, signal)) ?? '').split('\n').map((line) => {
+    const entry = parsedJson(line);
+    return { run: textField(entry, '_SYSTEMD_INVOCATION_ID'), message: textField(entry, 'MESSAGE') };
+  });
+  const saidBy = (run: string) => pick(journal.filter((entry) => entry.run === run).map(({ message }) => message));
+  const before = restarts === 0 ? undefined : journal.findLast(({ run }) => run !== '' && run !== invocation);
+  const picked = saidBy(invocation) ?? (before === undefined ? undefined : saidBy(before.run));
   if (picked === undefined) return undefined;
   const scrubbed = scrubber(await ownSecrets(outside, asked.dataDir))(picked);
   const line = scrubbed.replaceAll(/\p{Cc}+/gu, ' ').trim();
