@@ -6,6 +6,7 @@ import { DNS, LAB, ensure, type Requirement } from './lab/requirements.ts';
 
 const FOR_TESTS: readonly Requirement[] = [
   { program: 'mosquitto', package: 'mosquitto' },
+  { program: 'tinyproxy', package: 'tinyproxy-bin' },
   { program: 'docker-registry', package: 'docker-registry' },
   { program: 'dpkg', package: 'dpkg' },
   { program: 'shellcheck', package: 'shellcheck' },

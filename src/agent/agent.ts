@@ -18,7 +18,7 @@ import { createDialer } from '#net/tls/dial.ts';
 import { SERVICE_ADDRESS } from '#net/wire/rules.ts';
 import { createEngineRevival, mayRevive } from './engine-revival.ts';
 import { joinOnceReachable } from './first-join.ts';
-import { loadOrJoin, nodeNameOf, type IdentityOptions } from './identity.ts';
+import { loadOrJoin, nodeNameOf, type IdentityOptions, type ProxyChoice } from './identity.ts';
 import { createApiDoor } from './inside/api-door.ts';
 import { systemDisk } from './ledger/disk.ts';
 import { openLedger } from './ledger/node-ledger.ts';
@@ -57,6 +57,7 @@ import { createVolumes } from './volumes/volumes.ts';
 /** The composition root of the agent: plain calls, top to bottom; parts stop in reverse order. Containers are left running. */
 export type AgentOptions = {
   readonly server?: string;
+  readonly proxy?: ProxyChoice;
   /** A function is asked only if there is a join to make. */
   readonly token?: NonNullable<IdentityOptions['token']>;
   /** In place of a token: where one is, to be deleted after the join. */
@@ -196,8 +197,8 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
     ids,
     log,
   });
-  const { key, certificate, pins } = identity;
-  const target = { ...identity.server, key, certificate, pins };
+  const { key, certificate, pins, proxy } = identity;
+  const target = { ...identity.server, proxy, key, certificate, pins };
   const tunnel = createAgentTunnel({
     target,
     serve: { logs: logStream({ runtime, ledger }, clock) },

@@ -7,6 +7,7 @@ import type { Clock } from '#lib/clock.ts';
 import { createDurableFile, makePrivateFolder, readFileIfThere, writeDurableFile } from '#lib/durable-file.ts';
 import { SkerryError } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
+import type { Proxy } from '#net/proxy/proxy.ts';
 import { newKey } from '#net/tls/certificates.ts';
 import { publicKeyHash, publicKeyPem } from '#net/tls/key-hash.ts';
 import { selfSignedCertificate } from '#net/tls/node-certificate.ts';
@@ -23,6 +24,8 @@ export type Identity = {
   /** The life of the database that the node joined. */
   readonly incarnation: string;
   readonly server: ServerAddress;
+  /** By which it is reached; undefined: straight. */
+  readonly proxy: Proxy | undefined;
   /** PEM: the node's own. */
   readonly key: string;
   readonly certificate: string;
@@ -37,6 +40,7 @@ export type Identity = {
 export type IdentityOptions = {
   /** Of the server, `https://10.0.0.1:6443`; once joined: where it is now, if it has moved. */
   readonly server?: string;
+  readonly proxy?: ProxyChoice;
   /** A function is asked only if there is a join to make. */
   readonly token?: string | ((node: string) => Promise<string>);
   /** What the server said at a join is on the disk: the token is needed no more. */
@@ -53,6 +57,9 @@ export type IdentityOptions = {
   readonly clock: Clock;
   readonly ids: Pick<Ids, 'bytes'>;
 };
+
+/** By which proxy that server is reached; none: straight. */
+export type ProxyChoice = (server: ServerAddress) => Proxy | undefined;
 
 export const nodeNameOf = ({ nodeName, hostname }: Pick<IdentityOptions, 'nodeName' | 'hostname'>): string =>
   nodeName ?? hostname.toLowerCase();
@@ -84,6 +91,7 @@ export async function loadOrJoin(options: IdentityOptions, signal: AbortSignal):
   const answer = await askToJoin(
     {
       server: address,
+      proxy: options.proxy?.(address),
       caKeyHash,
       request: requestOf(nodeNameOf(options), options, key.key, { token: { id, secret } }),
       clock: options.clock,
@@ -93,7 +101,7 @@ export async function loadOrJoin(options: IdentityOptions, signal: AbortSignal):
   checkAnswer(answer, key.key);
   writeDurableFile(file, textOf({ server: address, joined: answer }));
   options.onJoined?.();
-  return identityOf({ server: address, joined: answer }, key, undefined);
+  return identityOf({ server: address, joined: answer }, key, options);
 }
 
 /** Of a machine that has joined; undefined for any other. Throws BrokenIdentity. */
@@ -102,14 +110,14 @@ export async function readIdentity(options: ReadOptions): Promise<Identity | und
   const there = readFileIfThere(file);
   if (there === undefined) return undefined;
   const key = await ownKey(join(options.dataDir, 'agent'), options, true);
-  return identityOf(parseIdentity(file, there, key.key), key, options.server);
+  return identityOf(parseIdentity(file, there, key.key), key, options);
 }
 
-type ReadOptions = Pick<IdentityOptions, 'dataDir' | 'server' | 'nodeName' | 'hostname' | 'ids'>;
+type ReadOptions = Pick<IdentityOptions, 'dataDir' | 'server' | 'proxy' | 'nodeName' | 'hostname' | 'ids'>;
 
 /** Asks the server to forget this node. Rejects as askToLeave does. */
-export function leave({ server, key, certificate, pins }: Identity, clock: Clock, signal: AbortSignal): Promise<void> {
-  return askToLeave({ ...server, key, certificate, pins, clock }, signal);
+export function leave({ server, proxy, key, certificate, pins }: Identity, clock: Clock, signal: AbortSignal): Promise<void> {
+  return askToLeave({ ...server, proxy, key, certificate, pins, clock }, signal);
 }
 
 /**
@@ -121,10 +129,10 @@ export async function rejoin(
   options: Pick<IdentityOptions, 'labels' | 'release' | 'clock'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { joined, server, key, node } = identity;
+  const { joined, server, proxy, key, node } = identity;
   // Its networks hold pods' addresses by now; they were looked at when it first joined.
   const request = requestOf(node, { ...options, networks: [] }, key, { membership: joined.membership });
-  await askToJoin({ server, keyHashes: identity.pins, request, clock: options.clock }, signal);
+  await askToJoin({ server, proxy, keyHashes: identity.pins, request, clock: options.clock }, signal);
 }
 
 /**
@@ -137,10 +145,10 @@ export async function joinAgain(
   options: Pick<IdentityOptions, 'dataDir' | 'labels' | 'release' | 'clock'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { server, key, node } = identity;
+  const { server, proxy, key, node } = identity;
   const { caKeyHash, id, secret } = parseJoinToken(token);
   const request = requestOf(node, { ...options, networks: [] }, key, { token: { id, secret } });
-  const answer = await askToJoin({ server, caKeyHash, request, clock: options.clock }, signal);
+  const answer = await askToJoin({ server, proxy, caKeyHash, request, clock: options.clock }, signal);
   checkAnswer(answer, key);
   const { cluster, signingKey } = identity.joined;
   if (answer.cluster !== cluster || answer.signingKey !== signingKey)
@@ -219,12 +227,18 @@ function parseAddress(value: unknown): ServerAddress {
   throw new SkerryError('BadRequest', 'server is not {host, port}');
 }
 
-function identityOf({ server, joined }: Stored, { key, certificate }: OwnKey, moved: string | undefined): Identity {
+function identityOf(
+  { server: stored, joined }: Stored,
+  { key, certificate }: OwnKey,
+  { server: moved, proxy }: Pick<IdentityOptions, 'server' | 'proxy'>,
+): Identity {
+  const server = moved === undefined ? stored : parseServerUrl(moved);
   return {
     cluster: joined.cluster,
     node: joined.node,
     incarnation: joined.incarnation,
-    server: moved === undefined ? server : parseServerUrl(moved),
+    server,
+    proxy: proxy?.(server),
     key,
     certificate,
     pins: joined.serverKeyHashes,

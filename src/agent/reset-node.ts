@@ -6,7 +6,7 @@ import { SkerryError, hasCode } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
 import { clearHeldNode, type Cleared, type ClearNodeOptions } from './clear-node.ts';
 import { holdNode } from './held-node.ts';
-import { identityFile, leave, readIdentity, type Identity } from './identity.ts';
+import { identityFile, leave, readIdentity, type Identity, type ProxyChoice } from './identity.ts';
 
 /**
  * Makes a node a plain machine again, which can join anew: the server is told, what the agent has made is taken away, its key and ledger are
@@ -15,6 +15,7 @@ import { identityFile, leave, readIdentity, type Identity } from './identity.ts'
 export type ResetOptions = Omit<ClearNodeOptions, 'anyNode'> & {
   /** Where the server is by now, if it has moved. */
   readonly server?: string;
+  readonly proxy?: ProxyChoice;
   /** Also where the server can not be told, or something can not be taken away. */
   readonly force: boolean;
   readonly ids: Pick<Ids, 'bytes'>;
@@ -45,9 +46,9 @@ export async function resetNode(options: ResetOptions, signal: AbortSignal): Pro
   }
 }
 
-async function identityOf({ dataDir, server, force, ids }: ResetOptions): Promise<Identity | undefined> {
+async function identityOf({ force, ...options }: ResetOptions): Promise<Identity | undefined> {
   try {
-    return await readIdentity({ dataDir, ...(server === undefined ? {} : { server }), hostname: hostname(), ids });
+    return await readIdentity({ ...options, hostname: hostname() });
   } catch (error) {
     if (force && hasCode(error, 'BrokenIdentity')) return undefined;
     throw error;

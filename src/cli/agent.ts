@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import type { AgentFlags, Context } from './context.ts';
 import { file, httpsUrl, keepalive, parsedOption } from './flags.ts';
 import { isStronger } from './option-source.ts';
-import { SETTINGS_HELP, nodeOptions, serviceOptions } from './node-options.ts';
+import { SETTINGS_HELP, nodeOptions, proxyOption, serviceOptions } from './node-options.ts';
 
 export function agentCommand(context: Context): Command {
   const command = new Command('agent')
@@ -15,6 +15,7 @@ export function agentCommand(context: Context): Command {
       ).argParser(file),
     )
     .addOption(new Option('--token <token>', 'the token itself, for use by hand').conflicts('tokenFile'))
+    .addOption(proxyOption())
     .addOption(
       parsedOption('--keepalive <duration>', 'how often an idle link is probed; 240s suits a metered one', keepalive, '30s'),
     );
@@ -26,6 +27,7 @@ export function agentCommand(context: Context): Command {
 Examples:
   skerry agent --server https://10.0.0.1:6443 --token skr1.…
   skerry agent --server https://10.0.0.1:6443 --token-file /etc/skerry/token --labels site=harbour --keepalive 240s
+  skerry agent --server https://hub.example:443 --token-file /etc/skerry/token --proxy http://10.0.0.2:3128
   skerry agent                                        # once joined, neither token nor network is needed
 ${SETTINGS_HELP}`,
     )

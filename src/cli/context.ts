@@ -3,6 +3,7 @@ import type { Describe } from '#doctor/support/parts.ts';
 import type { Clock } from '#lib/clock.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { LogLevel } from '#lib/log-level.ts';
+import type { Proxy } from '#net/proxy/proxy.ts';
 
 /** What main.ts lends the command line: the outside world, and the two modes that the cli folder may not import. */
 export type Context = {
@@ -89,6 +90,8 @@ export type ServerFlags = ServiceFlags &
 export type AgentFlags = ServiceFlags &
   NodeFlags & {
     readonly server?: string;
+    /** Undefined: what the environment says. */
+    readonly proxy?: Proxy;
     /** At most one of the two. */
     readonly token?: string;
     readonly tokenFile?: string;
@@ -109,7 +112,11 @@ export type ClearNodeFlags = {
   readonly anyNode?: boolean;
 };
 
-export type ResetFlags = Omit<ClearNodeFlags, 'anyNode'> & { readonly server?: string; readonly force: boolean };
+export type ResetFlags = Omit<ClearNodeFlags, 'anyNode'> & {
+  readonly server?: string;
+  readonly proxy?: Proxy;
+  readonly force: boolean;
+};
 
 export type ResetDone = {
   /** Undefined: this machine was no node. */

@@ -5,6 +5,7 @@ import { dnsSubdomainProblems, labelValueProblems, qualifiedNameProblems } from 
 import { ZERO_QUANTITY, compareQuantities, quantityOf, quantityValue, tryParseQuantity } from '#api/quantity.ts';
 import { LOG_LEVELS, type LogLevel } from '#lib/log-level.ts';
 import { KEEPALIVE_SECONDS_MAX } from '#net/link/transport.ts';
+import { parseProxy, type Proxy } from '#net/proxy/proxy.ts';
 
 /** Parsers of flag values: each takes what the user typed and gives the value, or says what would have been right. */
 
@@ -179,6 +180,16 @@ export function httpsUrl(text: string): string {
     );
   // An origin leaves out the port that https has anyway, and without one the server's own is meant.
   return /:443\/*$/.test(text) ? `${url.origin}:443` : url.origin;
+}
+
+export function proxy(text: string): Proxy {
+  try {
+    return parseProxy(text);
+  } catch {
+    throw new InvalidArgumentError(
+      'Use an http or https proxy, like http://proxy.example:3128 or http://user:password@10.0.0.2:3128.',
+    );
+  }
 }
 
 export function logLevel(text: string): LogLevel {

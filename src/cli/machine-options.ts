@@ -1,13 +1,16 @@
 import { Option } from 'commander';
 import type { ConfigLook } from '#install/config/check-config.ts';
+import type { Proxy } from '#net/proxy/proxy.ts';
 import { CONFIG_FILE, DATA_DIR } from './context.ts';
 import { clusterCidr, folder, hostPort, httpsUrl, parsedOption, unixSocket } from './flags.ts';
+import { proxyOption } from './node-options.ts';
 
 /** The flags of the verbs that look at this machine as a mode of it would find it: each is a setting, and has what the environment and the file say. */
 export type MachineFlags = {
   readonly dataDir: string;
   readonly docker: string;
   readonly server?: string;
+  readonly proxy?: Proxy;
   readonly listen: { readonly host: string; readonly port: number };
   readonly clusterCidr?: string;
   readonly agent: boolean;
@@ -22,6 +25,7 @@ export function machineOptions(): readonly Option[] {
     new Option('--data-dir <dir>', 'where all state is, or will be, kept').argParser(folder).default(DATA_DIR),
     parsedOption('--docker <socket>', 'the Docker-compatible engine', unixSocket, 'unix:///var/run/docker.sock'),
     new Option('--server <url>', 'the server to look for (default: the one that this node has joined)').argParser(httpsUrl),
+    proxyOption(),
     parsedOption('--listen <host:port>', 'where a server of this machine listens', hostPort, '0.0.0.0:6443'),
     new Option(
       '--cluster-cidr <network>',
@@ -32,12 +36,13 @@ export function machineOptions(): readonly Option[] {
 }
 
 /** What the doctor is asked. */
-export function askedOf({ dataDir, docker, server, listen, clusterCidr: pods, agent, settings }: MachineFlags) {
+export function askedOf({ dataDir, docker, server, proxy, listen, clusterCidr: pods, agent, settings }: MachineFlags) {
   const { path, file, problems } = settings;
   return {
     dataDir,
     docker,
     ...(server === undefined ? {} : { server }),
+    ...(proxy === undefined ? {} : { proxy }),
     port: listen.port,
     ...(pods === undefined ? {} : { clusterCidr: pods }),
     agent,

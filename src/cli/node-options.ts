@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import { LOG_FILE_BYTES_MAX } from '#lib/log-file.ts';
 import { CONFIG_FILE, DATA_DIR, type Context } from './context.ts';
-import { capacity, file, folder, ipAddress, labels, logLevel, nodeName, parsedOption, unixSocket } from './flags.ts';
+import { capacity, file, folder, ipAddress, labels, logLevel, nodeName, parsedOption, proxy, unixSocket } from './flags.ts';
 
 /** The flags that `skerry server` and `skerry agent` share, each declared once: both run a node, from one file of settings. */
 
@@ -17,6 +17,13 @@ export function serviceOptions(): readonly Option[] {
     ).argParser(file),
   ];
 }
+
+/** By which a node reaches its server. */
+export const proxyOption = (): Option =>
+  new Option(
+    '--proxy <url>',
+    'the HTTP proxy by which the server is reached (default: what HTTPS_PROXY and NO_PROXY say; else straight)',
+  ).argParser(proxy);
 
 /** What this machine is as a node. */
 export function nodeOptions(context: Pick<Context, 'hostname'>): readonly Option[] {

@@ -5,6 +5,7 @@ import type { SwitchedOff } from '#install/switch-off.ts';
 import { SkerryError, explain, hasCode } from '#lib/error.ts';
 import { ask } from './ask.ts';
 import { DATA_DIR, type Context, type ResetDone, type ResetFlags } from './context.ts';
+import { proxyOption } from './node-options.ts';
 import { folder, httpsUrl, parsedOption, unixSocket } from './flags.ts';
 
 type Flags = Omit<ResetFlags, 'force'> & { readonly yes?: true; readonly force?: boolean };
@@ -15,6 +16,7 @@ export function resetCommand(context: Context): Command {
     .option('--data-dir <dir>', "the agent's data directory", folder, DATA_DIR)
     .addOption(parsedOption('--docker <socket>', 'the Docker-compatible engine', unixSocket, 'unix:///var/run/docker.sock'))
     .option('--server <url>', 'where the server is by now, if it has moved', httpsUrl)
+    .addOption(proxyOption())
     .option('-y, --yes', 'do not ask')
     .option('--force', 'also where the server can not be told, or something can not be removed')
     .addHelpText(

@@ -1,3 +1,4 @@
+import type { Proxy } from '#net/proxy/proxy.ts';
 import { readEngine, type EngineFacts } from './facts/engine-facts.ts';
 import type { SettingsFacts } from './checks/settings.ts';
 import { readNode, type NodeFacts } from './facts/node-facts.ts';
@@ -19,6 +20,8 @@ export type Asked = {
   readonly docker: string;
   /** URL; where none is given, the one that the node has joined. */
   readonly server?: string;
+  /** By which the settings say that it is reached. */
+  readonly proxy?: Proxy;
   /** What the machine is, or is going to be. Undefined: what it looks like. */
   readonly role?: 'server' | 'agent';
   /** Where a server of this machine listens. */
@@ -33,7 +36,7 @@ export type Asked = {
 export function openScene(outside: Outside, asked: Asked, signal: AbortSignal): Scene {
   const engine = once(() => readEngine({ outside, asked }, signal));
   const node = once(() => readNode(outside, asked.dataDir));
-  const server = once(async () => reachServer(outside, asked.server, await node(), signal));
+  const server = once(async () => reachServer(outside, asked, await node(), signal));
   return { outside, asked, engine, node, server };
 }
 

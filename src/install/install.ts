@@ -5,6 +5,7 @@ import { parseJoinToken } from '#api/join-token.ts';
 import type { Clock } from '#lib/clock.ts';
 import { readFileIfThere } from '#lib/durable-file.ts';
 import { SkerryError } from '#lib/error.ts';
+import { parseProxy, type Proxy } from '#net/proxy/proxy.ts';
 import { connectTls } from '#net/tls/dial.ts';
 import type { ServerAddress } from '#net/tls/exchange.ts';
 import { peerKeyHash } from '#net/tls/key-hash.ts';
@@ -92,7 +93,7 @@ async function installIn(
   signal: AbortSignal,
 ): Promise<Installed> {
   const { mode, version, executable } = request;
-  const { config, dataDir, dataDirBefore, token, runsPods, movesTo, dropped } = settle(request, root, layout);
+  const { config, dataDir, dataDirBefore, token, runsPods, movesTo, proxy, dropped } = settle(request, root, layout);
   if (root !== '/') checkUnborn(root, dataDir);
   else {
     const dataDirs = [dataDir, dataDirBefore, readDataDir(layout, otherMode(mode)) ?? dataDir];
@@ -106,7 +107,7 @@ async function installIn(
     });
     if (mode === 'agent') {
       const asked = { dataDir, usualDataDir: request.dataDir, server: movesTo, token: request.token };
-      await refuseOtherCluster(asked, (server) => keyShownBy(server, clock, signal));
+      await refuseOtherCluster(asked, (server) => keyShownBy(server, proxy, clock, signal));
     }
   }
 
@@ -156,8 +157,13 @@ async function installIn(
 const KEY_MS_MAX = 10_000;
 
 /** Nothing is told to whoever answers. */
-async function keyShownBy(server: ServerAddress, clock: Clock, signal: AbortSignal): Promise<string | undefined> {
-  const socket = await connectTls({ ...server, alpn: 'http/1.1', timeoutMs: KEY_MS_MAX, clock }, signal);
+async function keyShownBy(
+  server: ServerAddress,
+  proxy: Proxy | undefined,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const socket = await connectTls({ ...server, proxy, alpn: 'http/1.1', timeoutMs: KEY_MS_MAX, clock }, signal);
   try {
     return peerKeyHash(socket);
   } finally {
@@ -190,6 +196,8 @@ function settle(
   readonly runsPods: boolean;
   /** The server that is asked for, unless the settings have said it before. */
   readonly movesTo: string | undefined;
+  /** By which it is reached; undefined: straight, whatever the environment of this installation says, which no service sees. */
+  readonly proxy: Proxy | undefined;
   /** Settings that are there no more. */
   readonly dropped: readonly string[];
 } {
@@ -215,12 +223,14 @@ function settle(
     );
   const runsPods = mode === 'agent' || !parseSwitch(said(config, 'no-agent') ?? 'false');
   const asked = said(config, 'server');
+  const proxy = said(config, 'proxy');
   const settled = {
     config,
     dataDir,
     dataDirBefore,
     runsPods,
     movesTo: asked === saidBefore('server') ? undefined : asked,
+    proxy: proxy === undefined ? undefined : parseProxy(proxy),
     dropped,
   };
   if (token === undefined) return { ...settled, token };

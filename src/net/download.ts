@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { getCACertificates } from 'node:tls';
 import { EnvHttpProxyAgent, interceptors, request, type Dispatcher } from 'undici';
 import { sleep, type Clock } from '#lib/clock.ts';
 import { SkerryError, explain } from '#lib/error.ts';
+import { authorities } from './tls/authorities.ts';
 import { tlsFailure } from './tls/tls-failure.ts';
 
 /**
@@ -132,9 +132,7 @@ function dispatcherFor(environment: Readonly<Record<string, string | undefined>>
     of('https_proxy') ?? of('all_proxy'),
     of('no_proxy'),
   ];
-  // Node's own too: a machine that has none may still be told from where to upgrade.
-  const ca = [...new Set((['bundled', 'extra', 'system'] as const).flatMap((from) => getCACertificates(from)))];
-  const connect = { ca, timeout: CONNECT_MS };
+  const connect = { ca: authorities(), timeout: CONNECT_MS };
   return new EnvHttpProxyAgent({
     // Empty, not left out: it would look into the environment by itself.
     httpProxy: httpProxy ?? '',

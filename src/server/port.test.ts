@@ -3,11 +3,12 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { generate } from 'mqtt-packet';
 import { afterEach, describe, expect, test } from 'vitest';
+import { startConnectProxy, type ConnectProxy } from '../../test/support/connect-proxy.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { manualClock } from '../../test/support/manual-clock.ts';
 import { startRealPort, type NodeIdentity, type RealPort, type RealPortOptions } from '../../test/support/real-port.ts';
 import { startTcpProxy, type TcpProxy } from '../../test/support/tcp-proxy.ts';
-import { transportContract } from '../../test/support/transport-contract.ts';
+import { transportContract, type TransportWorld } from '../../test/support/transport-contract.ts';
 import { hasCode } from '../lib/error.ts';
 import type { AgentTransport } from '../net/link/transport.ts';
 
@@ -15,14 +16,20 @@ const KEEPALIVE_MS = 1_000;
 const never = new AbortController().signal;
 const silent = { message: () => {}, closed: () => {} };
 
-transportContract('the real port', async () => {
+transportContract('the real port', () => contractWorld());
+transportContract('the real port, through an HTTP proxy', async () => {
+  const through = await startConnectProxy({ login: 'me:pass' });
+  return contractWorld(through);
+});
+
+async function contractWorld(through?: ConnectProxy): Promise<TransportWorld> {
   const real = await startRealPort();
-  const proxies = new Map<string, TcpProxy>();
-  for (const node of ['a', 'b', 'b.site-1', 'dead', 'alive']) proxies.set(node, await startTcpProxy(real.address.port));
+  const wires = new Map<string, TcpProxy>();
+  for (const node of ['a', 'b', 'b.site-1', 'dead', 'alive']) wires.set(node, await startTcpProxy(real.address.port));
   const transports = new Map<string, Promise<AgentTransport>>();
   const agentOf = (node: string): AgentTransport => ({
     connect: async (handlers, signal) => {
-      const transport = transports.get(node) ?? real.agent(node, proxies.get(node)!.port);
+      const transport = transports.get(node) ?? real.agent(node, wires.get(node)!.port, KEEPALIVE_MS / 1_000, through?.proxy);
       transports.set(node, transport);
       return (await transport).connect(handlers, signal);
     },
@@ -30,20 +37,21 @@ transportContract('the real port', async () => {
   return {
     server: real.link,
     agent: agentOf,
-    cut: (node) => proxies.get(node)!.cut(),
-    blackHole: (node) => proxies.get(node)!.blackHole(),
-    heal: (node) => proxies.get(node)!.heal(),
+    cut: (node) => wires.get(node)!.cut(),
+    blackHole: (node) => wires.get(node)!.blackHole(),
+    heal: (node) => wires.get(node)!.heal(),
     refuse: (node, reason) => {
       if (reason === undefined) real.refused.delete(node);
       else real.refused.set(node, reason);
     },
     keepaliveMs: KEEPALIVE_MS,
     stop: async () => {
-      for (const proxy of proxies.values()) await proxy.stop();
+      for (const wire of wires.values()) await wire.stop();
       await real.stop();
+      await through?.stop();
     },
   };
-});
+}
 
 describe('the one port', () => {
   const stops: (() => Promise<void>)[] = [];

@@ -7,6 +7,7 @@ import { silentLog } from '../../src/lib/log.ts';
 import { createAgentTransport } from '../../src/net/link/agent.ts';
 import { createLinkServer, type LinkServer, type NodeOf } from '../../src/net/link/server.ts';
 import type { AgentTransport } from '../../src/net/link/transport.ts';
+import type { Proxy } from '../../src/net/proxy/proxy.ts';
 import { createCa, issueClientCertificate, issueServerCertificate, newKey } from '../../src/net/tls/certificates.ts';
 import { selfSignedCertificate } from '../../src/net/tls/node-certificate.ts';
 import { publicKeyHash } from '../../src/net/tls/key-hash.ts';
@@ -23,7 +24,7 @@ export type RealPort = {
   /** Key and certificate of a node, made once per name. */
   readonly identity: (node: string) => Promise<NodeIdentity>;
   readonly userCertificate: (user: string, groups: readonly string[], ttlMs?: number) => Promise<NodeIdentity>;
-  readonly agent: (node: string, port?: number, keepaliveSeconds?: number) => Promise<AgentTransport>;
+  readonly agent: (node: string, port?: number, keepaliveSeconds?: number, proxy?: Proxy) => Promise<AgentTransport>;
   readonly refused: Map<string, string>;
   /** Another certificate for the same key. */
   readonly renew: () => Promise<void>;
@@ -108,10 +109,11 @@ export async function startRealPort(options: RealPortOptions = {}): Promise<Real
       const key = newKey();
       return { key, certificate: await issueClientCertificate(ca, { key, user, groups, ttlMs }, making()) };
     },
-    agent: async (node, at = address.port, keepaliveSeconds = 1) =>
+    agent: async (node, at = address.port, keepaliveSeconds = 1, proxy?: Proxy) =>
       createAgentTransport({
         host: '127.0.0.1',
         port: at,
+        proxy,
         ...(await identity(node)),
         pins: [serverKeyHash],
         cluster: 'c1',

@@ -6,7 +6,7 @@ import type { Connection } from './connection.ts';
 import { createConnections } from './connections.ts';
 import { createProver, type Proof } from './credentials.ts';
 import { exchange, type Answer } from './exchange.ts';
-import { proxyFor } from './proxy.ts';
+import { proxyOf } from './proxy.ts';
 
 /** The API as the command line uses it, over HTTP/1.1 of its own (exchange.ts: the fastest start of all clients), on few kept connections. */
 export type ApiClient = {
@@ -41,7 +41,7 @@ const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 export function createApiClient(connection: Connection, outside: ClientOutside, timeoutMs = TIMEOUT_MS): ApiClient {
   const { server, namespace, impersonation } = connection;
   const prover = createProver(connection.credentials, outside);
-  const connections = createConnections(connection, proxyFor(server, connection.proxy, outside.environment));
+  const connections = createConnections(connection, proxyOf(server, connection.proxy, outside.environment));
   const { host, pathname } = new URL(server);
   const root = pathname.replace(/\/+$/, '');
   const told = new Set<string>();

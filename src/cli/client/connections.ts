@@ -1,9 +1,9 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+import type { Proxy } from '#net/proxy/proxy.ts';
 import type { Connection } from './connection.ts';
 import type { Proof } from './credentials.ts';
 import { waitFor, type Patience } from './exchange.ts';
-import { tunnel } from './proxy.ts';
 
 /** The few connections that a command has to its server: opened when one is needed, kept for the next request of the same user. */
 export type Connections = {
@@ -15,11 +15,13 @@ export type Connections = {
 const CONNECTIONS_MAX = 4;
 /** So that a peer that is gone without a word is noticed while nothing is said. */
 const PROBE_MS = 30_000;
+/** For a proxy to reach the server. */
+const PROXY_MS_MAX = 30_000;
 
 /** `proxy`: by which all go. */
 export function createConnections(
   to: Pick<Connection, 'server' | 'ca' | 'insecure' | 'serverName'>,
-  proxy: string | undefined,
+  proxy: Proxy | undefined,
 ): Connections {
   const idle: { readonly socket: Socket; readonly certificate: string | undefined }[] = [];
   const waiting: (() => void)[] = [];
@@ -39,7 +41,7 @@ export function createConnections(
         kept.socket.destroy();
       }
       try {
-        return await opened(await begin(to, proxy, { cert, key }), patience, signal);
+        return await opened(await begin(to, proxy, { cert, key }, patience, signal), patience, signal);
       } catch (error) {
         leave();
         throw error;
@@ -54,18 +56,24 @@ export function createConnections(
 
 async function begin(
   { server, ca, insecure, serverName }: Pick<Connection, 'server' | 'ca' | 'insecure' | 'serverName'>,
-  proxy: string | undefined,
+  proxy: Proxy | undefined,
   own: Pick<ConnectionOptions, 'cert' | 'key'>,
+  { clock }: Patience,
+  signal = new AbortController().signal,
 ): Promise<{ readonly socket: Socket; readonly ready: 'connect' | 'secureConnect' }> {
   const url = new URL(server);
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const isTls = url.protocol === 'https:';
   const port = url.port === '' ? (isTls ? 443 : 80) : Number(url.port);
+  const through = async (by: Proxy) => {
+    const { connectThrough } = await import('#net/proxy/connect-through.ts');
+    return connectThrough(by, { host, port, timeoutMs: PROXY_MS_MAX, clock }, signal);
+  };
   if (!isTls) return { socket: connectTcp({ host, port }), ready: 'connect' };
   const socket = connectTls({
     host,
     port,
-    ...(proxy === undefined ? {} : { socket: await tunnel(proxy, host, port) }),
+    ...(proxy === undefined ? {} : { socket: await through(proxy) }),
     // An address is no name that may be asked for (RFC 6066 §3).
     ...(serverName === undefined ? (isIP(host) === 0 ? { servername: host } : {}) : { servername: serverName }),
     ALPNProtocols: ['http/1.1'],

@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { checkVerdicts } from '../../../test/support/verdicts.ts';
 import type { ServerFacts } from '../facts/server-facts.ts';
-import { proxyFor } from '../outside/proxy.ts';
 import { judgeFirewall, ufwAllows, type FirewallFacts } from './firewall.ts';
 import { mountOf } from './disk.ts';
 import { judgeOrchestrators } from './orchestrators.ts';
@@ -132,54 +131,47 @@ describe('server', () => {
     ['nobody there', tried({ direct: failed('tcp') }), [['error', /no connection to hub\.example:6443: W.*TCP 6443/s]]],
     ['no TLS there', tried({ direct: failed('tls') }), [['error', /not as a server.*port right/s]]],
     [
-      'through the proxy only',
-      tried({ direct: failed('tcp'), proxied: { name: 'p:3128', probe: reached } }),
-      [['error', /through the proxy p:3128 only.*goes straight.*Let TCP 6443/s]],
+      'through the proxy of this environment only',
+      tried({ direct: failed('tcp'), proxied: { name: 'p:3128', isSet: false, probe: reached } }),
+      [['error', /through the proxy p:3128 only \(straight: W\).*no service.* → .*config\.yaml.*proxy: http:\/\/p:3128/s]],
     ],
     [
-      'a proxy that does not let through',
-      tried({ proxied: { name: 'p:3128', probe: failed('proxy') } }),
+      'a proxy of this environment that does not let through',
+      tried({ proxied: { name: 'p:3128', isSet: false, probe: failed('proxy') } }),
       [
         ['ok', /answers/],
-        ['warning', /through the proxy p:3128 the server is not reached: W/],
-      ],
-    ],
-    [
-      'a proxy that wants a login',
-      tried({ proxied: { name: 'p:3128', probe: { type: 'failed', step: 'proxy', why: 'it answers HTTP/1.1 407 Who?' } } }),
-      [
-        ['ok', /answers/],
-        ['warning', /407 Who\? → .*USER:PASSWORD@/],
+        ['warning', /not reached by the proxy of HTTPS_PROXY: W.*NO_PROXY/s],
       ],
     ],
     [
       'a proxy that is none',
-      tried({ proxied: { name: 'HTTPS_PROXY', probe: { type: 'unusable', why: 'it is socks5://' } } }),
+      tried({ proxied: { name: 'HTTPS_PROXY', isSet: false, probe: { type: 'unusable', why: 'it is socks5://' } } }),
       [
         ['ok', /answers/],
         ['warning', /socks5/],
       ],
     ],
+    [
+      'through the proxy of the settings',
+      tried({ direct: failed('tcp'), proxied: { name: 'p:3128', isSet: true, probe: reached }, pins: ['k'] }),
+      [['ok', /hub\.example:6443 through the proxy p:3128, as the settings say, answers, with the key that was pinned/]],
+    ],
+    [
+      'a proxy of the settings that shows another key',
+      tried({ proxied: { name: 'p:3128', isSet: true, probe: reached }, pins: ['other'] }),
+      [['error', /through the proxy p:3128.*has the key k, not one that this node pinned/]],
+    ],
+    [
+      'a proxy of the settings that does not let through, and is not needed',
+      tried({ proxied: { name: 'p:3128', isSet: true, probe: failed('proxy') } }),
+      [['error', /not reached by the proxy of the settings: W → It is reached straight: take "proxy" out/]],
+    ],
+    [
+      'a proxy of the settings that does not let through, and is',
+      tried({ direct: failed('tcp'), proxied: { name: 'p:3128', isSet: true, probe: failed('proxy') } }),
+      [['error', /not reached by the proxy of the settings: W → Is it the right proxy, does it allow CONNECT/]],
+    ],
   ])('%s', (_, facts, expected) => checkVerdicts(judgeServer(facts), expected));
-});
-
-describe('proxy', () => {
-  const at = (environment: Record<string, string>, host = 'hub.example') => proxyFor(environment, host);
-  test.each<[Record<string, string>, string, ReturnType<typeof proxyFor>]>([
-    [{}, 'h', undefined],
-    [{ HTTPS_PROXY: 'http://p.example:3128' }, 'h', { host: 'p.example', port: 3128 }],
-    [{ https_proxy: 'p.example:3128' }, 'h', { host: 'p.example', port: 3128 }],
-    [{ HTTPS_PROXY: 'http://me:s%40x@[fd00::1]' }, 'h', { host: 'fd00::1', port: 80, authorization: 'Basic bWU6c0B4' }],
-    [{ HTTPS_PROXY: 'socks5://p:1' }, 'h', { unusable: 'it is socks5://, not http://' }],
-    [{ HTTPS_PROXY: 'http://100%:x@p:1' }, 'h', { unusable: 'its user name or password is not percent-encoded' }],
-    [{ HTTPS_PROXY: 'p:1', NO_PROXY: '*' }, 'h', undefined],
-    [{ HTTPS_PROXY: 'p:1', NO_PROXY: 'other, example.com' }, 'hub.example.com', undefined],
-    [{ HTTPS_PROXY: 'p:1', NO_PROXY: '.example.com' }, 'hub.example.com', undefined],
-    [{ HTTPS_PROXY: 'p:1', NO_PROXY: 'ample.com' }, 'example.com', { host: 'p', port: 1 }],
-    [{ HTTPS_PROXY: 'p:1', NO_PROXY: '10.0.0.0/8' }, '10.1.2.3', undefined],
-    [{ HTTPS_PROXY: 'p:1', NO_PROXY: '10.0.0.0/8' }, '11.1.2.3', { host: 'p', port: 1 }],
-    [{ HTTPS_PROXY: 'p:1', NO_PROXY: 'fd00::1' }, 'fd00::1', undefined],
-  ])('%o for %s', (environment, host, expected) => expect(at(environment, host)).toEqual(expected));
 });
 
 test('whatever a machine has written there, reading it never throws', () => {
@@ -188,7 +180,6 @@ test('whatever a machine has written there, reading it never throws', () => {
       listeners(text, 6443);
       ufwAllows(`### tuple ### allow ${text} ${other}`, 6443);
       mountOf(`1 2 3 4 ${text} ${other} - ${text}`, '/');
-      proxyFor({ HTTPS_PROXY: `http://${text}@${other}`, NO_PROXY: other }, text);
     }),
   );
 });

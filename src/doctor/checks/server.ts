@@ -1,22 +1,48 @@
-import type { ServerFacts } from '../facts/server-facts.ts';
+import type { Proxied, ServerFacts } from '../facts/server-facts.ts';
+import { layoutIn } from '#install/layout.ts';
 import { ok, problem, warning, type Verdict } from '../finding.ts';
 import type { ServerProbe } from '../outside/probe-server.ts';
 
-/** The way to the server, as a node goes it: name, TCP, TLS with the pinned key. The link itself uses no proxy, so one does not make up for it. */
+/** The way to the server, as a node goes it: name, TCP, TLS with the pinned key; through a proxy where the settings name one. */
 export function judgeServer(facts: ServerFacts): readonly Verdict[] {
   if (facts.type === 'none') return [ok('no server is named, and this machine has joined none: nothing to reach')];
   if (facts.type === 'bad') return [problem(facts.why, 'Give it as https://HOST:6443')];
   const { server, direct, proxied, pins } = facts;
   const where = `${server.host}:${server.port}`;
+  if (proxied?.isSet === true) return judgeSetProxy(where, proxied, direct, pins);
   return [
     ...(direct.type === 'reached' ? judgeReached(where, direct, pins) : [unreached(where, server.port, direct, proxied)]),
-    ...(proxied === undefined ? [] : judgeProxy(proxied, direct)),
+    ...(proxied === undefined ? [] : judgeOtherProxy(proxied, direct)),
   ];
 }
 
 type Reached = Extract<ServerProbe, { readonly type: 'reached' }>;
 type Failed = Extract<ServerProbe, { readonly type: 'failed' }>;
-type Proxied = NonNullable<Extract<ServerFacts, { readonly type: 'tried' }>['proxied']>;
+
+/** The settings name it: the node goes by nothing else. */
+function judgeSetProxy(
+  where: string,
+  { name, probe }: Proxied,
+  direct: ServerProbe,
+  pins: readonly string[],
+): readonly Verdict[] {
+  switch (probe.type) {
+    case 'reached':
+      return judgeReached(`${where} through the proxy ${name}, as the settings say,`, probe, pins);
+    case 'failed':
+    case 'unusable':
+      return [
+        problem(
+          `the server is not reached by the proxy of the settings: ${probe.why}`,
+          direct.type === 'reached'
+            ? `It is reached straight: take "proxy" out of ${CONFIG_FILE}, or mend the proxy.`
+            : 'Is it the right proxy, does it allow CONNECT to that port, and does the server run? Pods that are here run on meanwhile.',
+        ),
+      ];
+  }
+}
+
+const CONFIG_FILE = layoutIn('/').config;
 
 /** Hours of links over satellites are longer than this; what takes longer is seen in every command. */
 const SLOW_MS = 2_000;
@@ -44,8 +70,8 @@ function judgeReached(where: string, { nameMs, tcpMs, tlsMs, keyHash }: Reached,
 function unreached(where: string, port: number, { step, why }: Failed, proxied: Proxied | undefined): Verdict {
   if (proxied?.probe.type === 'reached')
     return problem(
-      `${where} can be reached through the proxy ${proxied.name} only (straight: ${why}), and the link of a node goes straight`,
-      `Let TCP ${port} to ${where} out of this network.`,
+      `${where} can be reached through the proxy ${proxied.name} only (straight: ${why}), which HTTPS_PROXY names here, but no service of this machine sees that`,
+      `Write it into ${CONFIG_FILE} as  proxy: http://${proxied.name}  (before a join: skerry install agent --proxy http://${proxied.name} …), then: systemctl restart skerry-agent`,
     );
   switch (step) {
     case 'name':
@@ -67,19 +93,21 @@ function unreached(where: string, port: number, { step, why }: Failed, proxied: 
   }
 }
 
-function judgeProxy({ name, probe }: Proxied, direct: ServerProbe): readonly Verdict[] {
-  if (probe.type === 'reached')
-    return direct.type === 'reached' ? [ok(`through the proxy ${name} too: ${tidy(probe.tcpMs + probe.tlsMs)} ms`)] : [];
-  if (probe.type === 'unusable')
-    return [warning(`HTTPS_PROXY can not be used: ${probe.why}`, 'Write it as http://HOST:PORT, or unset it.')];
-  return [
-    warning(
-      `through the proxy ${name} the server is not reached: ${probe.why}`,
-      / 407\b/.test(probe.why)
-        ? 'It wants a user and a password: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT'
-        : 'Downloads of skerry (install, upgrade) use the proxy: allow CONNECT to the server there, or name it in NO_PROXY.',
-    ),
-  ];
+/** One that only the environment of whoever asks names. */
+function judgeOtherProxy({ name, probe }: Proxied, direct: ServerProbe): readonly Verdict[] {
+  switch (probe.type) {
+    case 'reached':
+      return direct.type === 'reached' ? [ok(`through the proxy ${name} too: ${tidy(probe.tcpMs + probe.tlsMs)} ms`)] : [];
+    case 'unusable':
+      return [warning(`HTTPS_PROXY can not be used: ${probe.why}`, 'Write it as http://HOST:PORT, or unset it.')];
+    case 'failed':
+      return [
+        warning(
+          `the server is not reached by the proxy of HTTPS_PROXY: ${probe.why}`,
+          'Commands that are run here go by it: allow CONNECT to the server there, or name it in NO_PROXY.',
+        ),
+      ];
+  }
 }
 
 const tidy = (ms: number): string => (ms < 10 ? ms.toFixed(1) : String(Math.round(ms)));

@@ -1,11 +1,12 @@
 import { hasCode } from '#lib/error.ts';
+import { proxyFor, shownProxy } from '#net/proxy/proxy.ts';
 import { parseServerUrl } from '#net/tls/join-client.ts';
 import type { Outside } from '../outside/outside.ts';
-import { proxyFor } from '../outside/proxy.ts';
 import type { ServerProbe } from '../outside/probe-server.ts';
+import type { Asked } from '../scene.ts';
 import type { Address, NodeFacts } from './node-facts.ts';
 
-/** How the server answers from here: straight, and through the proxy that the environment names. */
+/** How the server answers from here: straight, and through the proxy that the settings name, or else the environment. */
 export type ServerFacts =
   | { readonly type: 'none' }
   | { readonly type: 'bad'; readonly why: string }
@@ -15,35 +16,52 @@ export type ServerFacts =
       /** Hashes of the keys that the node pinned; none before it has joined, or for another server. */
       readonly pins: readonly string[];
       readonly direct: ServerProbe;
-      readonly proxied?: {
-        readonly name: string;
-        readonly probe: ServerProbe | { readonly type: 'unusable'; readonly why: string };
-      };
+      readonly proxied?: Proxied;
     };
+
+export type Proxied = {
+  /** Without the user and the password that may stand in it. */
+  readonly name: string;
+  /** Whether the node goes by it: a service does not see the environment of whoever asks. */
+  readonly isSet: boolean;
+  readonly probe: ServerProbe | { readonly type: 'unusable'; readonly why: string };
+};
 
 export async function reachServer(
   outside: Outside,
-  asked: string | undefined,
+  asked: Pick<Asked, 'server' | 'proxy'>,
   { joined }: NodeFacts,
   signal: AbortSignal,
 ): Promise<ServerFacts> {
   const known = joined.type === 'joined' ? joined : undefined;
   let server: Address | undefined;
   try {
-    server = asked === undefined ? known?.server : parseServerUrl(asked);
+    server = asked.server === undefined ? known?.server : parseServerUrl(asked.server);
   } catch (error) {
     if (!hasCode(error, 'Usage')) throw error;
     return { type: 'bad', why: error.message };
   }
   if (server === undefined) return { type: 'none' };
-  const [direct, proxied] = await Promise.all([outside.probeServer(server, signal), throughProxy(outside, server, signal)]);
+  const [direct, proxied] = await Promise.all([
+    outside.probeServer(server, signal),
+    throughProxy(outside, server, asked.proxy, signal),
+  ]);
   return { type: 'tried', server, pins: known?.pins ?? [], direct, ...(proxied === undefined ? {} : { proxied }) };
 }
 
-async function throughProxy(outside: Outside, server: Address, signal: AbortSignal) {
-  const proxy = proxyFor(outside.environment, server.host);
-  if (proxy === undefined) return undefined;
-  if ('unusable' in proxy) return { name: 'HTTPS_PROXY', probe: { type: 'unusable', why: proxy.unusable } as const };
-  // Without the user and the password that may stand in it.
-  return { name: `${proxy.host}:${proxy.port}`, probe: await outside.probeServer({ ...server, proxy }, signal) };
+async function throughProxy(
+  outside: Outside,
+  server: Address,
+  set: Asked['proxy'],
+  signal: AbortSignal,
+): Promise<Proxied | undefined> {
+  try {
+    const proxy = set ?? proxyFor(outside.environment, server);
+    if (proxy === undefined) return undefined;
+    const probe = await outside.probeServer({ ...server, proxy }, signal);
+    return { name: shownProxy(proxy), isSet: set !== undefined, probe };
+  } catch (error) {
+    if (!hasCode(error, 'Usage')) throw error;
+    return { name: 'HTTPS_PROXY', isSet: false, probe: { type: 'unusable', why: error.message } };
+  }
 }

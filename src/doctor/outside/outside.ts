@@ -2,6 +2,7 @@ import type { EngineReply } from '#install/engine-get.ts';
 import type { Ran } from '#install/run-program.ts';
 import type { Clock } from '#lib/clock.ts';
 import type { Ids } from '#lib/ids.ts';
+import type { Proxy } from '#net/proxy/proxy.ts';
 import type { ServerProbe } from './probe-server.ts';
 
 /** All that the doctor sees of the world, as it is lent to checks: nothing here throws, since what can not be seen is a fact too. */
@@ -43,7 +44,7 @@ export type Space = {
 export type ProbeAsk = {
   readonly host: string;
   readonly port: number;
-  readonly proxy?: { readonly host: string; readonly port: number; readonly authorization?: string };
+  readonly proxy?: Proxy;
 };
 
 export type SyncTimes =

@@ -3,6 +3,8 @@ import { isIP, connect, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '#lib/clock.ts';
 import { explain } from '#lib/error.ts';
+import { connectThrough } from '#net/proxy/connect-through.ts';
+import type { Proxy } from '#net/proxy/proxy.ts';
 import { connectTls } from '#net/tls/dial.ts';
 import { peerKeyHash } from '#net/tls/key-hash.ts';
 import type { ProbeAsk } from './outside.ts';
@@ -27,53 +29,54 @@ export type ServerProbe =
 const STEP_MS_MAX = 5_000;
 const ANSWER_BYTES_MAX = 16 * 1024;
 
+type Failed = Extract<ServerProbe, { readonly type: 'failed' }>;
+
+/** A connection to the server, with nothing said on it yet. */
+type Way = { readonly type: 'open'; readonly socket: Socket; readonly nameMs?: number; readonly tcpMs: number };
+
 export async function probeServer({ host, port, proxy }: ProbeAsk, clock: Clock, signal: AbortSignal): Promise<ServerProbe> {
-  const since = (from: number) => clock.monotonic() - from;
-  const first = proxy ?? { host, port };
-  const begin = clock.monotonic();
-  let address: string;
-  try {
-    ({ address } = await within(lookup(first.host), clock));
-  } catch (error) {
-    return { type: 'failed', step: proxy === undefined ? 'name' : 'proxy', why: `${first.host}: ${explain(error)}` };
-  }
-  const isName = isIP(first.host) === 0;
-  const nameMs = since(begin);
-  const tcpFrom = clock.monotonic();
-  let socket: Socket;
-  try {
-    socket = await connectTcp(address, first.port, clock, signal);
-  } catch (error) {
-    return { type: 'failed', step: proxy === undefined ? 'tcp' : 'proxy', why: explain(error) };
-  }
-  const tcpMs = since(tcpFrom);
-  try {
-    if (proxy !== undefined) {
-      const answer = await tunnel(socket, host, port, proxy.authorization, clock);
-      if (!/^HTTP\/1\.[01] 200/.test(answer)) return { type: 'failed', step: 'proxy', why: `it answers ${answer}` };
-    }
-  } catch (error) {
-    socket.destroy();
-    return { type: 'failed', step: 'proxy', why: explain(error) };
-  }
-  const tlsFrom = clock.monotonic();
+  const way = await (proxy === undefined ? goStraight(host, port, clock, signal) : goThrough(proxy, host, port, clock, signal));
+  if (way.type === 'failed') return way;
+  const { type: _, socket, ...times } = way;
+  const from = clock.monotonic();
   try {
     const secure = await connectTls({ host, port, over: socket, alpn: 'http/1.1', timeoutMs: STEP_MS_MAX, clock }, signal);
-    const tlsMs = since(tlsFrom);
+    const tlsMs = clock.monotonic() - from;
     const keyHash = peerKeyHash(secure);
     const date = await askDate(secure, host, clock);
-    return {
-      type: 'reached',
-      ...(isName && proxy === undefined ? { nameMs } : {}),
-      tcpMs,
-      tlsMs,
-      keyHash,
-      ...(date === undefined ? {} : { aheadMs: date - clock.now() }),
-    };
+    return { type: 'reached', ...times, tlsMs, keyHash, ...(date === undefined ? {} : { aheadMs: date - clock.now() }) };
   } catch (error) {
     return { type: 'failed', step: 'tls', why: explain(error) };
   } finally {
     socket.destroy();
+  }
+}
+
+async function goStraight(host: string, port: number, clock: Clock, signal: AbortSignal): Promise<Way | Failed> {
+  const begin = clock.monotonic();
+  let address: string;
+  try {
+    ({ address } = await within(lookup(host), clock));
+  } catch (error) {
+    return { type: 'failed', step: 'name', why: `${host}: ${explain(error)}` };
+  }
+  const from = clock.monotonic();
+  try {
+    const socket = await connectTcp(address, port, clock, signal);
+    const name = isIP(host) === 0 ? { nameMs: from - begin } : {};
+    return { type: 'open', socket, ...name, tcpMs: clock.monotonic() - from };
+  } catch (error) {
+    return { type: 'failed', step: 'tcp', why: explain(error) };
+  }
+}
+
+async function goThrough(proxy: Proxy, host: string, port: number, clock: Clock, signal: AbortSignal): Promise<Way | Failed> {
+  const from = clock.monotonic();
+  try {
+    const socket = await connectThrough(proxy, { host, port, timeoutMs: STEP_MS_MAX, clock }, signal);
+    return { type: 'open', socket, tcpMs: clock.monotonic() - from };
+  } catch (error) {
+    return { type: 'failed', step: 'proxy', why: explain(error) };
   }
 }
 
@@ -88,15 +91,6 @@ function connectTcp(host: string, port: number, clock: Clock, signal: AbortSigna
     socket.destroy();
     throw error;
   });
-}
-
-/** RFC 9110 §9.3.6. Gives the first line of what the proxy answers. */
-function tunnel(socket: Socket, host: string, port: number, authorization: string | undefined, clock: Clock): Promise<string> {
-  const target = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
-  const answered = readHead(socket).then((head) => head.split('\r\n')[0] ?? '');
-  const credentials = authorization === undefined ? '' : `Proxy-Authorization: ${authorization}\r\n`;
-  socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${credentials}\r\n`);
-  return within(answered, clock);
 }
 
 /** The Date of an answer, in milliseconds since the epoch; undefined where none comes. */

@@ -1,9 +1,15 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, expect, test } from 'vitest';
 import { systemClock } from '#lib/clock.ts';
+import { systemIds } from '#lib/ids.ts';
+import { startConnectProxy } from '../../../test/support/connect-proxy.ts';
 import { eventually } from '../../../test/support/eventually.ts';
-import { createDialer } from '../tls/dial.ts';
+import type { Proxy } from '../proxy/proxy.ts';
+import { newKey } from '../tls/certificates.ts';
+import { connectTls, createDialer } from '../tls/dial.ts';
+import { selfSignedCertificate } from '../tls/node-certificate.ts';
 import { CONNECTIONS_EACH_MAX, createSpliceListener, type SpliceListener } from './splice-listener.ts';
 
 const ADDRESS = '127.0.0.1';
@@ -34,8 +40,8 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function listenerTo(farPort: number, failed: (error: unknown) => void = () => undefined) {
-  const target = { host: ADDRESS, port: farPort, key: '', certificate: '', pins: [] };
+async function listenerTo(farPort: number, failed: (error: unknown) => void = () => undefined, proxy?: Proxy) {
+  const target = { host: ADDRESS, port: farPort, proxy, key: '', certificate: '', pins: [] };
   const port = await freePort();
   const listener: SpliceListener = createSpliceListener({
     address: ADDRESS,
@@ -60,30 +66,35 @@ const errorOf = async (socket: Socket) => {
   return (error as NodeJS.ErrnoException).code; // Of a socket.
 };
 
-test('bytes go both ways, each end in good order, and what is not read is not sent', async () => {
-  let read = 0;
-  let began: (socket: Socket) => void = () => undefined;
-  const taken = new Promise<Socket>((resolve) => {
-    began = resolve;
-  });
-  const { listener, port } = await listenerTo(await far((socket) => began(socket)));
-  await listener.open();
-  await listener.open();
-  const socket = client(port);
-  const bytes = Buffer.alloc(32 * 1024 * 1024, 'x');
-  socket.end(bytes);
-  const other = await taken;
-  // Nobody reads: what the kernel and two streams hold is all that leaves.
-  expect(socket.writableFinished).toBe(false);
-  other.on('data', (chunk: Buffer) => (read += chunk.length));
-  await once(other, 'end');
-  expect(read).toBe(bytes.length);
-  // The one has ended, the other goes on.
-  other.end('the answer');
-  let answer = '';
-  for await (const chunk of socket) answer += String(chunk);
-  expect(answer).toBe('the answer');
-});
+test.each(['straight', 'through a proxy'])(
+  'bytes go both ways, each end in good order, and what is not read is not sent: %s',
+  async (way) => {
+    const through = way === 'straight' ? undefined : await startConnectProxy();
+    if (through !== undefined) endings.push(() => void through.stop());
+    let read = 0;
+    let began: (socket: Socket) => void = () => undefined;
+    const taken = new Promise<Socket>((resolve) => {
+      began = resolve;
+    });
+    const { listener, port } = await listenerTo(await far((socket) => began(socket)), undefined, through?.proxy);
+    await listener.open();
+    await listener.open();
+    const socket = client(port);
+    const bytes = Buffer.alloc(32 * 1024 * 1024, 'x');
+    socket.end(bytes);
+    const other = await taken;
+    // Nobody reads: what the kernel and two streams hold is all that leaves.
+    expect(socket.writableFinished).toBe(false);
+    other.on('data', (chunk: Buffer) => (read += chunk.length));
+    await once(other, 'end');
+    expect(read).toBe(bytes.length);
+    // The one has ended, the other goes on.
+    other.end('the answer');
+    let answer = '';
+    for await (const chunk of socket) answer += String(chunk);
+    expect(answer).toBe('the answer');
+  },
+);
 
 test('closed it refuses at once, and resets who was there', async () => {
   const { listener, port } = await listenerTo(await far((socket) => socket.write('hello')));
@@ -131,4 +142,34 @@ test('a client that holds all that one may is reset, and takes nothing from othe
   await once(client(port, '127.0.0.2'), 'data');
   held[0]?.resetAndDestroy();
   await eventually(() => once(client(port), 'data').catch(() => undefined), 'its place is free again');
+});
+
+test('through a proxy that speaks TLS itself what a client cuts off ends, and takes nothing with it', async () => {
+  const key = newKey();
+  const certificate = selfSignedCertificate('proxy', key, systemIds);
+  const ended: string[] = [];
+  const secure = createTlsServer({ key, cert: certificate }, (socket) => {
+    socket.on('error', () => undefined).on('close', () => ended.push('the far one'));
+    socket.write('hello');
+    socket.resume();
+  }).listen(0, ADDRESS);
+  await once(secure, 'listening');
+  endings.push(() => secure.close());
+  const to = { host: ADDRESS, port: portOf(secure), alpn: 'http/1.1', clock: systemClock };
+  const port = await freePort();
+  const listener = createSpliceListener({
+    address: ADDRESS,
+    port,
+    dial: (timeoutMs, signal) => connectTls({ ...to, timeoutMs }, signal),
+    keepaliveMs: 30_000,
+    failed: () => undefined,
+    clock: systemClock,
+  });
+  endings.push(listener.close);
+  await listener.open();
+  const socket = client(port);
+  await once(socket, 'data');
+  socket.resetAndDestroy();
+  await eventually(() => ended.length === 1 || undefined, 'it has ended');
+  await once(client(port), 'data');
 });

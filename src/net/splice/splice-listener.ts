@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
 import { createShares } from '#lib/shares.ts';
@@ -127,7 +128,7 @@ function splice(near: Socket, far: Socket, { keepaliveMs, clock }: SpliceListene
     [far, near],
   ] as const) {
     // What one side was cut off by, the other is: an end in good order it has by its `end`.
-    socket.on('error', () => other.resetAndDestroy());
+    socket.on('error', () => cutOff(other));
     socket.once('end', halve);
     socket.once('close', () => {
       cancel();
@@ -135,4 +136,10 @@ function splice(near: Socket, far: Socket, { keepaliveMs, clock }: SpliceListene
     });
     socket.pipe(other);
   }
+}
+
+/** A proxy that speaks TLS itself is told no more than an end: TLS knows no reset. */
+function cutOff(socket: Socket): void {
+  if (socket instanceof TLSSocket) socket.destroy();
+  else socket.resetAndDestroy();
 }

@@ -2,6 +2,8 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
+import { connectThrough } from '../proxy/connect-through.ts';
+import type { Proxy } from '../proxy/proxy.ts';
 import { peerKeyHash } from './key-hash.ts';
 import { tlsFailure } from './tls-failure.ts';
 
@@ -12,6 +14,8 @@ import { tlsFailure } from './tls-failure.ts';
 export type DialTarget = {
   readonly host: string;
   readonly port: number;
+  /** By which it goes there; undefined: straight. */
+  readonly proxy?: Proxy | undefined;
   /** The node's own key and self-signed certificate, PEM. */
   readonly key: string;
   readonly certificate: string;
@@ -52,8 +56,10 @@ export function createDialer(target: DialTarget, clock: Clock): Dialer {
       return socket;
     },
     dialPlain: async (timeoutMs, signal) => {
-      const { host, port } = target;
-      return settled(() => connectTcp({ host, port, allowHalfOpen: true }), 'connect', { host, port, timeoutMs, clock }, signal);
+      const { host, port, proxy } = target;
+      const wait = { host, port, timeoutMs, clock };
+      if (proxy !== undefined) return connectThrough(proxy, wait, signal);
+      return settled(() => connectTcp({ host, port, allowHalfOpen: true }), 'connect', wait, signal);
     },
   };
 }
@@ -66,7 +72,9 @@ export type TlsOptions = {
   readonly key?: string;
   readonly certificate?: string;
   readonly session?: Buffer;
-  /** A connection that is there already, to be spoken TLS over: one through a proxy. */
+  /** By which it goes there; undefined: straight. */
+  readonly proxy?: Proxy | undefined;
+  /** In place of it: a connection that is there already. */
   readonly over?: Socket;
   readonly timeoutMs: number;
   readonly clock: Clock;
@@ -74,20 +82,23 @@ export type TlsOptions = {
 
 /** Trusts whoever answers: the caller compares the key before it writes. Rejects with Unreachable or Aborted. */
 export async function connectTls(target: TlsOptions, signal: AbortSignal): Promise<TLSSocket> {
-  const { alpn, key, certificate, session } = target;
+  const { host, port, proxy, alpn, key, certificate, session, timeoutMs, clock } = target;
+  const from = clock.monotonic();
+  const over = proxy === undefined ? target.over : await connectThrough(proxy, target, signal);
   const open = () =>
     connect({
-      ...(target.over === undefined ? { host: target.host, port: target.port } : { socket: target.over }),
+      ...(over === undefined ? { host, port } : { socket: over }),
       ...(key === undefined ? {} : { key }),
       ...(certificate === undefined ? {} : { cert: certificate }),
       ALPNProtocols: [alpn],
       minVersion: 'TLSv1.3',
       // The key is compared by the caller, on every connection; a chain's dates and names say nothing to a node.
       rejectUnauthorized: false,
-      ...(isIP(target.host) === 0 ? { servername: target.host } : {}),
+      ...(isIP(host) === 0 ? { servername: host } : {}),
       ...(session === undefined ? {} : { session }),
     });
-  const socket = await settled(open, 'secureConnect', target, signal);
+  const leftMs = timeoutMs - (clock.monotonic() - from);
+  const socket = await settled(open, 'secureConnect', { host, port, timeoutMs: leftMs, clock }, signal);
   socket.setNoDelay(true);
   return socket;
 }

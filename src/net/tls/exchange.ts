@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto';
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
+import type { Proxy } from '../proxy/proxy.ts';
 import { connectTls } from './dial.ts';
 import { certificateKeyHash } from './key-hash.ts';
 
@@ -9,6 +10,7 @@ export type ServerAddress = { readonly host: string; readonly port: number };
 
 export type ExchangeCall = {
   readonly server: ServerAddress;
+  readonly proxy?: Proxy | undefined;
   readonly clock: Clock;
   /** PEM, to be shown. */
   readonly key?: string;

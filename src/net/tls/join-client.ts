@@ -3,6 +3,7 @@ import type { Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
 import { CA_PATH, JOIN_PATH, parseJoinAnswer, parseJson, type JoinAnswer, type JoinRequest } from '#api/link/join.ts';
 import { LEAVE_PATH } from '#api/link/leave.ts';
+import type { Proxy } from '../proxy/proxy.ts';
 import type { DialTarget } from './dial.ts';
 import { exchange, refusal, type Ask, type ServerAddress } from './exchange.ts';
 import { certificateKeyHash } from './key-hash.ts';
@@ -13,6 +14,7 @@ import { certificateKeyHash } from './key-hash.ts';
  */
 export type JoinCall = {
   readonly server: ServerAddress;
+  readonly proxy?: Proxy | undefined;
   readonly request: JoinRequest;
   readonly clock: Clock;
 } & ({ /** Of the token. */ readonly caKeyHash: string } | { /** Pinned earlier. */ readonly keyHashes: readonly string[] });
