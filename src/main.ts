@@ -13,7 +13,6 @@ import { systemIds } from '#lib/ids.ts';
 import { isJournal } from '#lib/journal.ts';
 import type { Log, LogForm } from '#lib/log.ts';
 import { platformName } from '#lib/platform.ts';
-import { proxyFor, type Proxy } from '#net/proxy/proxy.ts';
 import type { Server, ServerOptions } from '#server/server.ts';
 import manifest from '../package.json' with { type: 'json' };
 import type { WorkerRole } from './worker.ts';
@@ -56,9 +55,7 @@ async function runMain(): Promise<void> {
       held(async (signal) => (await import('#agent/clear-node.ts')).clearNode({ ...flags, ...atHand }, signal)),
     holdServer: async (dataDir) => (await import('#server/store/held-store.ts')).holdStore(dataDir),
     resetNode: (flags) =>
-      held(async (signal) =>
-        (await import('#agent/reset-node.ts')).resetNode({ ...flags, proxy: byProxy(flags.proxy), ...atHand }, signal),
-      ),
+      held(async (signal) => (await import('#agent/reset-node.ts')).resetNode({ ...flags, ...atHand }, signal)),
     confirm: askAtTerminal,
   };
   const exitCode = await runProgram(process.argv.slice(2), context);
@@ -224,20 +221,15 @@ const OWN_KEEPALIVE_MS = 30_000;
 async function runAgent(flags: AgentFlags, log: Log, signal: AbortSignal): Promise<void> {
   const service = await serviceOf('agent', flags.dataDir, 1, log);
   try {
-    await runAgentIn(service, { ...flags, proxy: byProxy(flags.proxy) }, log, signal);
+    await runAgentIn(service, flags, log, signal);
   } finally {
     await service.stop();
   }
 }
 
-/** What the settings name goes before what the environment does. */
-function byProxy(named: Proxy | undefined): NonNullable<AgentOptions['proxy']> {
-  return (server) => named ?? proxyFor(process.env, server);
-}
-
 async function runAgentIn(
   service: Service,
-  flags: Omit<AgentFlags, 'token' | 'proxy' | 'logLevel'> & Pick<AgentOptions, 'token' | 'proxy'>,
+  flags: Omit<AgentFlags, 'token' | 'logLevel'> & Pick<AgentOptions, 'token'>,
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {

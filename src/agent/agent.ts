@@ -14,11 +14,12 @@ import { runCommand } from '#net/wire/command.ts';
 import { createWiring } from '#net/wire/ip-wiring.ts';
 import { ensureOwnAddress } from '#net/wire/own-address.ts';
 import { API_ADDRESS, API_PORT } from '#net/splice/api-address.ts';
+import type { Proxy } from '#net/proxy/proxy.ts';
 import { createDialer } from '#net/tls/dial.ts';
 import { SERVICE_ADDRESS } from '#net/wire/rules.ts';
 import { createEngineRevival, mayRevive } from './engine-revival.ts';
 import { joinOnceReachable } from './first-join.ts';
-import { loadOrJoin, nodeNameOf, type IdentityOptions, type ProxyChoice } from './identity.ts';
+import { loadOrJoin, nodeNameOf, type IdentityOptions } from './identity.ts';
 import { createApiDoor } from './inside/api-door.ts';
 import { systemDisk } from './ledger/disk.ts';
 import { openLedger } from './ledger/node-ledger.ts';
@@ -57,7 +58,8 @@ import { createVolumes } from './volumes/volumes.ts';
 /** The composition root of the agent: plain calls, top to bottom; parts stop in reverse order. Containers are left running. */
 export type AgentOptions = {
   readonly server?: string;
-  readonly proxy?: ProxyChoice;
+  /** By which the server is reached; undefined: straight. */
+  readonly proxy?: Proxy;
   /** A function is asked only if there is a join to make. */
   readonly token?: NonNullable<IdentityOptions['token']>;
   /** In place of a token: where one is, to be deleted after the join. */

@@ -40,7 +40,8 @@ export type Identity = {
 export type IdentityOptions = {
   /** Of the server, `https://10.0.0.1:6443`; once joined: where it is now, if it has moved. */
   readonly server?: string;
-  readonly proxy?: ProxyChoice;
+  /** By which the server is reached; undefined: straight. */
+  readonly proxy?: Proxy;
   /** A function is asked only if there is a join to make. */
   readonly token?: string | ((node: string) => Promise<string>);
   /** What the server said at a join is on the disk: the token is needed no more. */
@@ -57,9 +58,6 @@ export type IdentityOptions = {
   readonly clock: Clock;
   readonly ids: Pick<Ids, 'bytes'>;
 };
-
-/** By which proxy that server is reached; none: straight. */
-export type ProxyChoice = (server: ServerAddress) => Proxy | undefined;
 
 export const nodeNameOf = ({ nodeName, hostname }: Pick<IdentityOptions, 'nodeName' | 'hostname'>): string =>
   nodeName ?? hostname.toLowerCase();
@@ -91,7 +89,7 @@ export async function loadOrJoin(options: IdentityOptions, signal: AbortSignal):
   const answer = await askToJoin(
     {
       server: address,
-      proxy: options.proxy?.(address),
+      proxy: options.proxy,
       caKeyHash,
       request: requestOf(nodeNameOf(options), options, key.key, { token: { id, secret } }),
       clock: options.clock,
@@ -238,7 +236,7 @@ function identityOf(
     node: joined.node,
     incarnation: joined.incarnation,
     server,
-    proxy: proxy?.(server),
+    proxy,
     key,
     certificate,
     pins: joined.serverKeyHashes,

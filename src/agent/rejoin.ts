@@ -1,4 +1,5 @@
 import { hasCode } from '#lib/error.ts';
+import { hostPort } from '#lib/host-port.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
 import type { AgentConnection, AgentHandlers, AgentTransport } from '#net/link/transport.ts';
@@ -103,8 +104,8 @@ function waitMs(refusals: number, random: number): number {
 
 const FINAL = ['Unauthorized', 'Forbidden', 'BadToken', 'BadAnswer', 'BadRequest', 'WrongServer'] as const;
 
-function remedyFor({ server: { host, port } }: Identity, { dataDir, isInstalled = false }: RejoinOptions): string {
-  const url = `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
+function remedyFor({ server }: Identity, { dataDir, isInstalled = false }: RejoinOptions): string {
+  const url = `https://${hostPort(server)}`;
   const how = isInstalled
     ? `run here: skerry install agent --server ${url} --token-file FILE`
     : `stop this agent, and start it as: skerry agent --server ${url} --token TOKEN --data-dir ${dataDir} (or put it into its token file)`;

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { removeDurableFile, syncFolder } from '#lib/durable-file.ts';
 import { SkerryError, hasCode } from '#lib/error.ts';
 import type { Ids } from '#lib/ids.ts';
+import type { Proxy } from '#net/proxy/proxy.ts';
 import { clearHeldNode, type Cleared, type ClearNodeOptions } from './clear-node.ts';
 import { holdNode } from './held-node.ts';
-import { identityFile, leave, readIdentity, type Identity, type ProxyChoice } from './identity.ts';
+import { identityFile, leave, readIdentity, type Identity } from './identity.ts';
 
 /**
  * Makes a node a plain machine again, which can join anew: the server is told, what the agent has made is taken away, its key and ledger are
@@ -15,7 +16,7 @@ import { identityFile, leave, readIdentity, type Identity, type ProxyChoice } fr
 export type ResetOptions = Omit<ClearNodeOptions, 'anyNode'> & {
   /** Where the server is by now, if it has moved. */
   readonly server?: string;
-  readonly proxy?: ProxyChoice;
+  readonly proxy?: Proxy;
   /** Also where the server can not be told, or something can not be taken away. */
   readonly force: boolean;
   readonly ids: Pick<Ids, 'bytes'>;

@@ -88,6 +88,7 @@ function stops({ reason, key }: ConfigProblem, own: ReadonlySet<string>, kind: K
     case 'SecretInFile':
       return kind === 'mode';
     case 'UnknownKey':
+    case 'OpenSecret':
       return false;
   }
 }

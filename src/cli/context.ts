@@ -90,7 +90,7 @@ export type ServerFlags = ServiceFlags &
 export type AgentFlags = ServiceFlags &
   NodeFlags & {
     readonly server?: string;
-    /** Undefined: what the environment says. */
+    /** By which the server is reached; undefined: straight. */
     readonly proxy?: Proxy;
     /** At most one of the two. */
     readonly token?: string;

@@ -182,15 +182,8 @@ export function httpsUrl(text: string): string {
   return /:443\/*$/.test(text) ? `${url.origin}:443` : url.origin;
 }
 
-export function proxy(text: string): Proxy {
-  try {
-    return parseProxy(text);
-  } catch {
-    throw new InvalidArgumentError(
-      'Use an http or https proxy, like http://proxy.example:3128 or http://user:password@10.0.0.2:3128.',
-    );
-  }
-}
+/** Throws what tells no password, where commander would show the whole value. */
+export const proxy = (text: string): Proxy => parseProxy(text, '--proxy');
 
 export function logLevel(text: string): LogLevel {
   const level = LOG_LEVELS.find((known) => known === text);

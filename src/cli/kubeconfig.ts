@@ -10,6 +10,7 @@ import {
 } from '#api/client-certificate.ts';
 import { kubeconfigText } from '#api/kubeconfig.ts';
 import { SkerryError } from '#lib/error.ts';
+import { hostPort } from '#lib/host-port.ts';
 import { namesHost } from '#net/tls/names-host.ts';
 import type { OwnServer } from './client/own-server.ts';
 import { DATA_DIR, type Context } from './context.ts';
@@ -115,7 +116,7 @@ async function reachableServer(own: OwnServer, context: Context): Promise<string
   if (!LOOPBACK.test(url.hostname)) return own.url;
   const address = await context.findAddress();
   if (address !== undefined) {
-    const server = `https://${address.includes(':') ? `[${address}]` : address}:${url.port === '' ? '443' : url.port}`;
+    const server = `https://${hostPort({ host: address, port: url.port === '' ? 443 : Number(url.port) })}`;
     try {
       await own.at(server).send('GET', '/version');
       return server;

@@ -20,10 +20,7 @@ export function serviceOptions(): readonly Option[] {
 
 /** By which a node reaches its server. */
 export const proxyOption = (): Option =>
-  new Option(
-    '--proxy <url>',
-    'the HTTP proxy by which the server is reached (default: what HTTPS_PROXY and NO_PROXY say; else straight)',
-  ).argParser(proxy);
+  new Option('--proxy <url>', 'the HTTP proxy by which the server is reached (default: none)').argParser(proxy);
 
 /** What this machine is as a node. */
 export function nodeOptions(context: Pick<Context, 'hostname'>): readonly Option[] {

@@ -20,13 +20,17 @@ const told = ({ findings }: DoctorReport, check: string) =>
     .join('\n');
 
 const SERVICE_PROPERTIES =
-  'ActiveState,SubState,Result,UnitFileState,NRestarts,ExecMainStatus,NeedDaemonReload,ActiveEnterTimestampMonotonic,InvocationID';
+  'ActiveState,SubState,Result,UnitFileState,NRestarts,ExecMainStatus,NeedDaemonReload,ActiveEnterTimestampMonotonic,ExecMainStartTimestampMonotonic,InvocationID';
 const INVOCATION = 'c0ffee00c0ffee00c0ffee00c0ffee00';
 const EARLIER = 'decade00decade00decade00decade00';
 const journalOf = (unit: string) =>
-  `journalctl _SYSTEMD_UNIT=${unit}.service --lines=100 --output=json --output-fields=MESSAGE,_SYSTEMD_INVOCATION_ID --no-pager`;
-const saidIn = (run: string, ...messages: readonly string[]) =>
-  messages.map((MESSAGE) => `${JSON.stringify({ MESSAGE, _SYSTEMD_INVOCATION_ID: run })}\n`).join('');
+  `journalctl --boot _SYSTEMD_UNIT=${unit}.service --lines=100 --output=json --output-fields=MESSAGE,_SYSTEMD_INVOCATION_ID --no-pager`;
+const saidIn = (run: string, ...messages: readonly string[]) => saidAt(100, run, ...messages);
+const saidAt = (second: number, run: string, ...messages: readonly string[]) =>
+  messages
+    .map((MESSAGE) => ({ MESSAGE, _SYSTEMD_INVOCATION_ID: run, __MONOTONIC_TIMESTAMP: String(second * 1e6) }))
+    .map((entry) => `${JSON.stringify(entry)}\n`)
+    .join('');
 const LIB = '/usr/local/lib/skerry';
 const process = (pid: number, comm: string) => ({ [`/proc/${pid}/comm`]: `${comm}\n` });
 
@@ -228,7 +232,7 @@ describe('what is read of a machine, and where', () => {
       {
         files: { '/run/systemd/system': '', '/etc/systemd/system/skerry-agent.service': '' },
         programs: {
-          [`systemctl show skerry-agent.service --property=${SERVICE_PROPERTIES}`]: `ActiveState=activating\nNRestarts=5\nUnitFileState=enabled\nInvocationID=${INVOCATION}\n`,
+          [`systemctl show skerry-agent.service --property=${SERVICE_PROPERTIES}`]: `ActiveState=activating\nNRestarts=5\nUnitFileState=enabled\nExecMainStartTimestampMonotonic=105000000\nInvocationID=${INVOCATION}\n`,
           [journalOf('skerry-agent')]: [
             saidIn('0ld', 'skerry: of long ago'),
             saidIn(EARLIER, 'skerry: the port is taken'),
@@ -237,6 +241,18 @@ describe('what is read of a machine, and where', () => {
         },
       },
       /^error: .*does not get up: 5 restarts so far, now activating; it says: the port is taken → /,
+    ],
+    [
+      'a service that is just beginning again after a run that said nothing: what was said long before is not told',
+      'service',
+      {
+        files: { '/run/systemd/system': '', '/etc/systemd/system/skerry-agent.service': '' },
+        programs: {
+          [`systemctl show skerry-agent.service --property=${SERVICE_PROPERTIES}`]: `ActiveState=activating\nNRestarts=5\nUnitFileState=enabled\nExecMainStartTimestampMonotonic=500000000\nInvocationID=${INVOCATION}\n`,
+          [journalOf('skerry-agent')]: saidAt(100, EARLIER, 'skerry: the port is taken'),
+        },
+      },
+      /^error: (?!.*it says)/s,
     ],
     [
       'a service that was started by hand: what an earlier run said is not told',
@@ -283,7 +299,7 @@ describe('what is read of a machine, and where', () => {
       {
         files: { '/usr/bin/dockerd': '', '/run/systemd/system': '' },
         programs: {
-          'systemctl show docker.service --property=ActiveState,Result,NRestarts,InvocationID': `Result=exit-code\nActiveState=failed\nNRestarts=2\nInvocationID=${INVOCATION}\n`,
+          'systemctl show docker.service --property=ActiveState,Result,NRestarts,ExecMainStartTimestampMonotonic,InvocationID': `Result=exit-code\nActiveState=failed\nNRestarts=2\nInvocationID=${INVOCATION}\n`,
           [journalOf('docker')]: saidIn(INVOCATION, 'time=x level=info', 'failed to start daemon: no space left on device'),
         },
       },

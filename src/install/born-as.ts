@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readFileIfThere } from '#lib/durable-file.ts';
 import { SkerryError } from '#lib/error.ts';
+import { hostPort, type HostPort } from '#lib/host-port.ts';
 import { field, parsedJson, textField } from '#lib/json-field.ts';
 import type { Layout, Mode } from './layout.ts';
 import { identityFile } from './observe.ts';
@@ -98,5 +99,4 @@ function readNode(text: string): { readonly node: string | undefined; readonly s
   };
 }
 
-export const serverUrl = ({ host, port }: { readonly host: string; readonly port: number }): string =>
-  `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
+export const serverUrl = (server: HostPort): string => `https://${hostPort(server)}`;

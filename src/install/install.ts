@@ -230,7 +230,7 @@ function settle(
     dataDirBefore,
     runsPods,
     movesTo: asked === saidBefore('server') ? undefined : asked,
-    proxy: proxy === undefined ? undefined : parseProxy(proxy),
+    proxy: proxy === undefined ? undefined : parseProxy(proxy, 'the settings'),
     dropped,
   };
   if (token === undefined) return { ...settled, token };
@@ -240,7 +240,7 @@ function settle(
 }
 
 /** What `skerry install agent` has written down; a file that somebody wrote for both modes names another place for its token. */
-const OF_A_JOIN = ['server', 'token-file'];
+const OF_A_JOIN = ['server', 'proxy', 'token-file'];
 
 /** Undefined: neither is one given, nor is it where the settings name it, being used up by an earlier join. */
 const tokenFile = (token: string | undefined, named: string | undefined): string | undefined =>

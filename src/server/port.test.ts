@@ -31,7 +31,10 @@ async function contractWorld(through?: ConnectProxy): Promise<TransportWorld> {
     connect: async (handlers, signal) => {
       const transport = transports.get(node) ?? real.agent(node, wires.get(node)!.port, KEEPALIVE_MS / 1_000, through?.proxy);
       transports.set(node, transport);
-      return (await transport).connect(handlers, signal);
+      const connection = await (await transport).connect(handlers, signal);
+      // Straight it would do all of this as well.
+      if (through !== undefined) expect(through.asked).toContain(`127.0.0.1:${wires.get(node)!.port} me:pass`);
+      return connection;
     },
   });
   return {

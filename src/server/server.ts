@@ -9,6 +9,7 @@ import { loadBuiltinSchema } from '#api/schema/builtin.ts';
 import type { Clock } from '#lib/clock.ts';
 import { writeDurableFile } from '#lib/durable-file.ts';
 import { explain } from '#lib/error.ts';
+import { hostPort } from '#lib/host-port.ts';
 import type { Ids } from '#lib/ids.ts';
 import type { Log } from '#lib/log.ts';
 import { createLinkServer } from '#net/link/server.ts';
@@ -269,7 +270,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       tellAdmin(made);
     };
     renewal = startRenewal({ pki, load: loadPki, renewed, clock, ids, log }, stopping.signal);
-    return { url, listening: hostPort(listen.host, opened.port) };
+    return { url, listening: hostPort({ host: listen.host, port: opened.port }) };
   };
   const { url, listening } = await open().catch(async (error: unknown) => {
     await stop();
@@ -296,11 +297,7 @@ function tlsOf({ server, ca, ticketKeys }: Pki): PortTls {
 /** Where this machine itself finds the server. */
 function nearOf(host: string, port: number): string {
   const near: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
-  return hostPort(near[host] ?? host, port);
-}
-
-function hostPort(host: string, port: number): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return hostPort({ host: near[host] ?? host, port });
 }
 
 /** What everyone counts on is there before anyone is answered, in this order. */

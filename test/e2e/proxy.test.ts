@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { IMAGES, waitForNode } from '../../scripts/demo/stage.ts';
+import { IMAGES, appContainers, waitForNode } from '../../scripts/demo/stage.ts';
 import { waitFor } from '../../scripts/lab/exec.ts';
 import { PROGRAM } from '../../scripts/lab/lab.ts';
 import { SOCKET, dataDir } from '../support/edge-world.ts';
@@ -64,7 +64,9 @@ const serverCheck = async (environment: readonly string[], ...flags: readonly st
 test('before the join the doctor says that the proxy is needed, and how it is written down', async () => {
   expect(await serverCheck([], '--server', SERVER)).toMatch(/^error: the server's name can not be resolved/);
   const needed = await serverCheck([`HTTPS_PROXY=${proxyUrl()}`], '--server', SERVER);
-  expect(needed).toMatch(/^error: hub\.test:6443 can be reached through the proxy \S+:3128 only.* → .*proxy: http:\/\/\S+:3128/s);
+  expect(needed).toMatch(
+    /^error: hub\.test:6443 can be reached through the proxy \S+:3128 only.* → .*proxy: http:\/\/USER:PASSWORD@\S+:3128 /s,
+  );
   expect(needed).not.toContain('s3cret');
   expect(await serverCheck([], '--server', SERVER, '--proxy', proxyUrl())).toMatch(
     /^ok: hub\.test:6443 through the proxy \S+:3128, as the settings say, answers: TCP .*TLS/,
@@ -90,6 +92,8 @@ test('join, link, logs and the API for pods go by it, and by nothing else', asyn
 });
 
 test('without the proxy pods run on and the API is refused at once; the link comes back with it', async () => {
+  const running = async () => (await appContainers(edge())).map(({ id }) => id);
+  const before = await running();
   await world.lab.server.end(proxy, 'SIGKILL');
   await waitForNode(world, edge().name, 'Unknown');
   await waitFor('the API to be refused at once', async () => {
@@ -98,31 +102,26 @@ test('without the proxy pods run on and the API is refused at once; the link com
   });
   proxy = startProxy();
   await waitForNode(world, edge().name, 'True');
+  expect(await running()).toEqual(before);
+  expect(before).toHaveLength(1);
   await waitFor('the API to answer', async () => {
     const said = await edge().exec('/bin/sh', '-c', 'curl -sk -m 2 https://10.96.0.1/version || true');
     return said.includes('gitVersion') ? true : undefined;
   });
 });
 
-test('an agent that is started by hand goes by what the environment says', async () => {
+test('what the settings name is gone by: at a start, by the doctor, and when a reset tells the server', async () => {
+  const config = join(edge().disk, 'config.yaml');
+  writeFileSync(config, `data-dir: ${dataDir(edge())}\ndocker: unix:///run/docker.sock\nproxy: ${proxyUrl()}\n`, { mode: 0o600 });
+  const settings = [`SKERRY_CONFIG=${config}`];
   await world.lab.stopAgent(edge());
   await waitForNode(world, edge().name, 'Unknown');
-  const agent = edge().launch('by-hand', [
-    'env',
-    `HTTPS_PROXY=${proxyUrl()}`,
-    'NO_PROXY=localhost,10.0.0.0/8',
-    PROGRAM,
-    'agent',
-    '--data-dir',
-    dataDir(edge()),
-    ...SOCKET,
-  ]);
+  // What the environment names is none of a node's.
+  const variables = ['HTTPS_PROXY=http://127.0.0.1:9', ...settings];
+  const agent = edge().launch('by-settings', ['env', ...variables, PROGRAM, 'agent']);
   await waitForNode(world, edge().name, 'True');
+  expect(await serverCheck(settings)).toMatch(/^ok: hub\.test:6443 through the proxy .*with the key that was pinned/);
   await edge().end(agent, 'SIGTERM');
-});
-
-test('a reset tells the server by it', async () => {
-  const told = await skerryOnEdge([], 'reset', '--yes', '--data-dir', dataDir(edge()), ...SOCKET, '--proxy', proxyUrl());
-  expect(told).toContain('the server has removed node edge-1');
+  expect(await skerryOnEdge(settings, 'reset', '--yes')).toContain('the server has removed node edge-1');
   expect(await world.kubectl('get', 'nodes', '-o', 'name')).toBe('');
 });

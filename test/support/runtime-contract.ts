@@ -112,14 +112,14 @@ export function runtimeContract(name: string, prepare: () => Promise<ContractSet
     });
 
     test('an exit is told with its code and times', async () => {
-      const { uid, id } = await newContainer('echo hello; exit 3');
+      // Of what ends at once an engine that is busy writes down the start after the end.
+      const { uid, id } = await newContainer('echo hello; sleep 1; exit 3');
       await runtime.start(id, signal);
       await untilState(uid, id, 'exited');
       const found = await find(uid, id);
       expect(found).toMatchObject({ exitCode: 3, oomKilled: false, pid: 0 });
       expect(found?.startedWallMs).toBeGreaterThan(0);
-      // Of what ends at once an engine that is busy writes down the start after the end.
-      expect(found?.finishedWallMs).toBeGreaterThanOrEqual((found?.startedWallMs ?? 0) - 1_000);
+      expect(found?.finishedWallMs).toBeGreaterThanOrEqual(found?.startedWallMs ?? Infinity);
     });
 
     test('what cannot be started says so and keeps why', async () => {

@@ -6,7 +6,7 @@ import type { Connection } from './connection.ts';
 import { createConnections } from './connections.ts';
 import { createProver, type Proof } from './credentials.ts';
 import { exchange, type Answer } from './exchange.ts';
-import { proxyOf } from './proxy.ts';
+import { proxyTo } from './proxy.ts';
 
 /** The API as the command line uses it, over HTTP/1.1 of its own (exchange.ts: the fastest start of all clients), on few kept connections. */
 export type ApiClient = {
@@ -41,7 +41,7 @@ const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 export function createApiClient(connection: Connection, outside: ClientOutside, timeoutMs = TIMEOUT_MS): ApiClient {
   const { server, namespace, impersonation } = connection;
   const prover = createProver(connection.credentials, outside);
-  const connections = createConnections(connection, proxyOf(server, connection.proxy, outside.environment));
+  const connections = createConnections(connection, proxyTo(server, connection.proxy, outside.environment));
   const { host, pathname } = new URL(server);
   const root = pathname.replace(/\/+$/, '');
   const told = new Set<string>();
@@ -171,6 +171,8 @@ function textOf(body: Readable, what: string, failed: (error: unknown) => Skerry
 function unreachable(what: string, error: unknown, nowMs: number, signal: AbortSignal | undefined): SkerryError {
   if (signal?.aborted === true) return new SkerryError('Aborted', what, { cause: error });
   if (hasCode(error, 'ServiceUnavailable')) return error;
+  // Of a proxy, which says what it is.
+  if (hasCode(error, 'Unreachable')) return new SkerryError('ServiceUnavailable', what, { cause: error });
   const failure = error instanceof Error ? error : new Error(explain(error));
   const cause = tlsFailure(failure, nowMs);
   return new SkerryError('ServiceUnavailable', cause === failure ? `${what} (is the server running?)` : what, { cause });

@@ -1,5 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { isJsonObject, ownOf, type JsonObject } from '#api/json-object.ts';
+import { explain } from '#lib/error.ts';
+import { parseProxy, type Proxy } from '#net/proxy/proxy.ts';
 import { choose, textOf, wrong, type Choice, type Entry, type Kubeconfig } from './kubeconfig.ts';
 import { parsePlugin, type Plugin } from './credential-plugin.ts';
 
@@ -12,7 +14,8 @@ export type Connection = {
   readonly ca?: string;
   readonly insecure: boolean;
   readonly serverName?: string;
-  readonly proxy?: string;
+  /** By which all go, whatever the environment says. */
+  readonly proxy?: Proxy;
   readonly credentials: Credentials;
   /** Headers that ask as somebody else (`as` of a user). */
   readonly impersonation: Readonly<Record<string, string | readonly string[]>>;
@@ -64,11 +67,14 @@ function serverOf(cluster: Entry): string {
   return server.replace(/\/+$/, '');
 }
 
-function proxyOf(cluster: Entry): string | undefined {
+function proxyOf(cluster: Entry): Proxy | undefined {
   const proxy = textOf(cluster, 'proxy-url') ?? '';
   if (proxy === '') return undefined;
-  if (URL.canParse(proxy) && ['http:', 'https:'].includes(new URL(proxy).protocol)) return proxy;
-  throw wrong(cluster.file, `proxy-url is no http or https URL, the proxies that are supported: ${JSON.stringify(proxy)}`);
+  try {
+    return parseProxy(proxy, 'proxy-url');
+  } catch (error) {
+    throw wrong(cluster.file, explain(error));
+  }
 }
 
 function credentialsOf(user: Entry, files: FileFields, cluster: Entry, ca: string | undefined): Credentials {

@@ -58,16 +58,17 @@ async function begin(
   { server, ca, insecure, serverName }: Pick<Connection, 'server' | 'ca' | 'insecure' | 'serverName'>,
   proxy: Proxy | undefined,
   own: Pick<ConnectionOptions, 'cert' | 'key'>,
-  { clock }: Patience,
+  { clock, idleMs }: Patience,
   signal = new AbortController().signal,
 ): Promise<{ readonly socket: Socket; readonly ready: 'connect' | 'secureConnect' }> {
   const url = new URL(server);
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const isTls = url.protocol === 'https:';
   const port = url.port === '' ? (isTls ? 443 : 80) : Number(url.port);
+  const timeoutMs = idleMs === 0 ? PROXY_MS_MAX : Math.min(idleMs, PROXY_MS_MAX);
   const through = async (by: Proxy) => {
     const { connectThrough } = await import('#net/proxy/connect-through.ts');
-    return connectThrough(by, { host, port, timeoutMs: PROXY_MS_MAX, clock }, signal);
+    return connectThrough(by, { host, port, timeoutMs, clock }, signal);
   };
   if (!isTls) return { socket: connectTcp({ host, port }), ready: 'connect' };
   const socket = connectTls({

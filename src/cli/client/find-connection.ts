@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parsePlainYaml } from '#api/encoding/plain-yaml.ts';
 import { SkerryError, hasCode } from '#lib/error.ts';
+import { hostPort } from '#lib/host-port.ts';
 import { connectionOf, type Connection } from './connection.ts';
 import { EMPTY_KUBECONFIG, kubeconfigOf, mergeKubeconfigs, wrong, type Choice, type Kubeconfig } from './kubeconfig.ts';
 
@@ -114,7 +115,7 @@ function serviceAccount(environment: Outside['environment'], read: (path: string
   const ca = optional(join(ACCOUNT, 'ca.crt'));
   const namespace = optional(join(ACCOUNT, 'namespace'))?.trim() ?? '';
   return {
-    server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    server: `https://${hostPort({ host, port: Number(port) })}`,
     namespace: namespace === '' ? 'default' : namespace,
     insecure: false,
     ...(ca === undefined ? {} : { ca }),

@@ -70,7 +70,11 @@ test.each([
     /certificate-authority-data is no certificate/,
   ],
   ['another scheme', () => GOOD.replace('https:', 'ftp:'), /server is no https URL: "ftp:\/\/127.0.0.1:6443"/],
-  ['a proxy of another kind', () => GOOD.replace('{server', '{proxy-url: "socks5://p:1", server'), /proxy-url is no http/],
+  [
+    'a proxy of another kind',
+    () => GOOD.replace('{server', '{proxy-url: "socks5://p:1", server'),
+    /use the proxy of proxy-url: it is socks5/,
+  ],
   [
     'an authority that is not to be looked at',
     () => GOOD.replace('{server', '{insecure-skip-tls-verify: true, server'),
@@ -249,7 +253,7 @@ users:
     insecure: false,
     ca: certificate,
     serverName: 'other.example',
-    proxy: 'http://proxy:3128',
+    proxy: { host: 'proxy', port: 3128, isTls: false },
     credentials: { certificate, key, tokenFile: join(home, 'token') },
     impersonation: { 'impersonate-user': 'jane', 'impersonate-group': ['a'] },
   });

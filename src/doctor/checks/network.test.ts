@@ -132,12 +132,20 @@ describe('server', () => {
     ['no TLS there', tried({ direct: failed('tls') }), [['error', /not as a server.*port right/s]]],
     [
       'through the proxy of this environment only',
-      tried({ direct: failed('tcp'), proxied: { name: 'p:3128', isSet: false, probe: reached } }),
-      [['error', /through the proxy p:3128 only \(straight: W\).*no service.* → .*config\.yaml.*proxy: http:\/\/p:3128/s]],
+      tried({
+        direct: failed('tcp'),
+        proxied: { name: 'p:3128', setting: 'https://USER:PASSWORD@p:3128', isSet: false, probe: reached },
+      }),
+      [
+        [
+          'error',
+          /through the proxy p:3128 only \(straight: W\).*by its settings alone → .*config\.yaml as {2}proxy: https:\/\/USER:PASSWORD@p:3128 /s,
+        ],
+      ],
     ],
     [
       'a proxy of this environment that does not let through',
-      tried({ proxied: { name: 'p:3128', isSet: false, probe: failed('proxy') } }),
+      tried({ proxied: { name: 'p:3128', setting: 'https://USER:PASSWORD@p:3128', isSet: false, probe: failed('proxy') } }),
       [
         ['ok', /answers/],
         ['warning', /not reached by the proxy of HTTPS_PROXY: W.*NO_PROXY/s],
@@ -145,7 +153,7 @@ describe('server', () => {
     ],
     [
       'a proxy that is none',
-      tried({ proxied: { name: 'HTTPS_PROXY', isSet: false, probe: { type: 'unusable', why: 'it is socks5://' } } }),
+      tried({ proxied: { name: 'HTTPS_PROXY', setting: '', isSet: false, probe: { type: 'unusable', why: 'it is socks5://' } } }),
       [
         ['ok', /answers/],
         ['warning', /socks5/],
@@ -153,22 +161,37 @@ describe('server', () => {
     ],
     [
       'through the proxy of the settings',
-      tried({ direct: failed('tcp'), proxied: { name: 'p:3128', isSet: true, probe: reached }, pins: ['k'] }),
+      tried({
+        direct: failed('tcp'),
+        proxied: { name: 'p:3128', setting: 'https://USER:PASSWORD@p:3128', isSet: true, probe: reached },
+        pins: ['k'],
+      }),
       [['ok', /hub\.example:6443 through the proxy p:3128, as the settings say, answers, with the key that was pinned/]],
     ],
     [
       'a proxy of the settings that shows another key',
-      tried({ proxied: { name: 'p:3128', isSet: true, probe: reached }, pins: ['other'] }),
+      tried({
+        proxied: { name: 'p:3128', setting: 'https://USER:PASSWORD@p:3128', isSet: true, probe: reached },
+        pins: ['other'],
+      }),
       [['error', /through the proxy p:3128.*has the key k, not one that this node pinned/]],
     ],
     [
       'a proxy of the settings that does not let through, and is not needed',
-      tried({ proxied: { name: 'p:3128', isSet: true, probe: failed('proxy') } }),
+      tried({ proxied: { name: 'p:3128', setting: 'https://USER:PASSWORD@p:3128', isSet: true, probe: failed('proxy') } }),
       [['error', /not reached by the proxy of the settings: W → It is reached straight: take "proxy" out/]],
     ],
     [
+      'a proxy of the settings that breaks TLS open',
+      tried({ direct: failed('tcp'), proxied: { name: 'p:3128', setting: '', isSet: true, probe: failed('tls') } }),
+      [['error', /not reached by the proxy of the settings: W → Is the port right\? Something between/]],
+    ],
+    [
       'a proxy of the settings that does not let through, and is',
-      tried({ direct: failed('tcp'), proxied: { name: 'p:3128', isSet: true, probe: failed('proxy') } }),
+      tried({
+        direct: failed('tcp'),
+        proxied: { name: 'p:3128', setting: 'https://USER:PASSWORD@p:3128', isSet: true, probe: failed('proxy') },
+      }),
       [['error', /not reached by the proxy of the settings: W → Is it the right proxy, does it allow CONNECT/]],
     ],
   ])('%s', (_, facts, expected) => checkVerdicts(judgeServer(facts), expected));

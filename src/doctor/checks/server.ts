@@ -26,22 +26,22 @@ function judgeSetProxy(
   direct: ServerProbe,
   pins: readonly string[],
 ): readonly Verdict[] {
-  switch (probe.type) {
-    case 'reached':
-      return judgeReached(`${where} through the proxy ${name}, as the settings say,`, probe, pins);
-    case 'failed':
-    case 'unusable':
-      return [
-        problem(
-          `the server is not reached by the proxy of the settings: ${probe.why}`,
-          direct.type === 'reached'
-            ? `It is reached straight: take "proxy" out of ${CONFIG_FILE}, or mend the proxy.`
-            : 'Is it the right proxy, does it allow CONNECT to that port, and does the server run? Pods that are here run on meanwhile.',
-        ),
-      ];
-  }
+  if (probe.type === 'reached') return judgeReached(`${where} through the proxy ${name}, as the settings say,`, probe, pins);
+  const isNeeded = direct.type !== 'reached';
+  const step = probe.type === 'unusable' ? 'proxy' : probe.step;
+  return [
+    problem(
+      `the server is not reached by the proxy of the settings: ${probe.why}`,
+      !isNeeded
+        ? `It is reached straight: take "proxy" out of ${CONFIG_FILE}, or mend the proxy.`
+        : step === 'proxy'
+          ? 'Is it the right proxy, does it allow CONNECT to that port, and does the server run? Pods that are here run on meanwhile.'
+          : NO_SERVER,
+    ),
+  ];
 }
 
+const NO_SERVER = 'Is the port right? Something between may break TLS open: a node refuses that.';
 const CONFIG_FILE = layoutIn('/').config;
 
 /** Hours of links over satellites are longer than this; what takes longer is seen in every command. */
@@ -70,8 +70,8 @@ function judgeReached(where: string, { nameMs, tcpMs, tlsMs, keyHash }: Reached,
 function unreached(where: string, port: number, { step, why }: Failed, proxied: Proxied | undefined): Verdict {
   if (proxied?.probe.type === 'reached')
     return problem(
-      `${where} can be reached through the proxy ${proxied.name} only (straight: ${why}), which HTTPS_PROXY names here, but no service of this machine sees that`,
-      `Write it into ${CONFIG_FILE} as  proxy: http://${proxied.name}  (before a join: skerry install agent --proxy http://${proxied.name} …), then: systemctl restart skerry-agent`,
+      `${where} can be reached through the proxy ${proxied.name} only (straight: ${why}), which HTTPS_PROXY names here, but a node goes by its settings alone`,
+      `Write it into ${CONFIG_FILE} as  proxy: ${proxied.setting}  (before a join: skerry install agent --proxy ${proxied.setting} …), then: systemctl restart skerry-agent`,
     );
   switch (step) {
     case 'name':
@@ -86,10 +86,7 @@ function unreached(where: string, port: number, { step, why }: Failed, proxied: 
       );
     case 'tls':
     case 'proxy':
-      return problem(
-        `${where} answers, but not as a server: ${why}`,
-        'Is the port right? Something between may break TLS open: a node refuses that.',
-      );
+      return problem(`${where} answers, but not as a server: ${why}`, NO_SERVER);
   }
 }
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { MODES, healthFile, layoutIn } from '#install/layout.ts';
 import { unitFile, unitName } from '#install/units.ts';
-import { lastWords, ownFailure } from '../facts/last-words.ts';
+import { lastWords, ownFailure, runOf } from '../facts/last-words.ts';
 import { valueOf } from '../facts/value-of.ts';
 import { ok, problem, unknown, warning, type Verdict } from '../finding.ts';
 import { textOf } from '../outside/outside.ts';
@@ -33,7 +33,7 @@ export type Unit = {
 };
 
 const PROPERTIES =
-  'ActiveState,SubState,Result,UnitFileState,NRestarts,ExecMainStatus,NeedDaemonReload,ActiveEnterTimestampMonotonic,InvocationID';
+  'ActiveState,SubState,Result,UnitFileState,NRestarts,ExecMainStatus,NeedDaemonReload,ActiveEnterTimestampMonotonic,ExecMainStartTimestampMonotonic,InvocationID';
 
 /** One that was started this often by itself, and is not up for this long yet, is likely to end again. */
 const RESTARTS_MAX = 3;
@@ -64,9 +64,7 @@ export async function gatherService(scene: Scene, signal: AbortSignal): Promise<
         isStale: of('NeedDaemonReload') === 'yes',
         upSeconds: sinceMicros > 0 && uptime !== '' ? Number.parseFloat(uptime) - sinceMicros / 1e6 : undefined,
         has: valueOf(health, 'has')?.split(','),
-        says: isSteady(of('ActiveState'), restarts)
-          ? undefined
-          : await lastWords(scene, { unit: name, invocation: of('InvocationID'), restarts }, ownFailure, signal),
+        says: isSteady(of('ActiveState'), restarts) ? undefined : await lastWords(scene, runOf(name, text), ownFailure, signal),
         refused: valueOf(health, 'refused'),
         canNotJoin: mode === 'agent' && !(await canJoin(scene)),
       },

@@ -16,6 +16,8 @@ function judge({ reason, message }: ConfigProblem, path: string): Verdict {
       return unknown(message, 'Run it as root: sudo skerry doctor');
     case 'UnknownKey':
       return warning(`${message}: it is not used`, `Mend it, or take it out; then: ${again}`);
+    case 'OpenSecret':
+      return warning(message, `Then: ${again}`);
     case 'Unreadable':
     case 'KeyTwice':
     case 'BadValue':

@@ -3,7 +3,7 @@ import { dataRootsOf, settingsFileOf } from '#install/engine-settings.ts';
 import { outputOf, textOf, type Outside } from '../outside/outside.ts';
 import type { Scene } from '../scene.ts';
 import { valueOf } from './value-of.ts';
-import { lastLine, lastWords } from './last-words.ts';
+import { lastLine, lastWords, runOf } from './last-words.ts';
 import { field, listField, textField } from '#lib/json-field.ts';
 
 /** What the container engine says of itself. Asked without an API version, so that any engine answers. */
@@ -97,13 +97,17 @@ function aboutOf(versionReply: EngineReply, infoReply: EngineReply): EngineAbout
 }
 
 async function serviceEnd(scene: Pick<Scene, 'outside' | 'asked'>, signal: AbortSignal): Promise<ServiceEnd | undefined> {
-  const argv = ['systemctl', 'show', SERVICE, '--property=ActiveState,Result,NRestarts,InvocationID'];
+  const argv = [
+    'systemctl',
+    'show',
+    SERVICE,
+    '--property=ActiveState,Result,NRestarts,ExecMainStartTimestampMonotonic,InvocationID',
+  ];
   const shown = outputOf(await scene.outside.run(argv, signal)) ?? '';
   const of = (key: string) => valueOf(shown, key) ?? '';
   const [state, result] = [of('ActiveState'), of('Result')];
   if (state !== 'failed' && (result === '' || result === 'success')) return undefined;
-  const run = { unit: SERVICE, invocation: of('InvocationID'), restarts: Number(of('NRestarts')) };
-  return { state, result, says: await lastWords(scene, run, lastLine, signal) };
+  return { state, result, says: await lastWords(scene, runOf(SERVICE, shown), lastLine, signal) };
 }
 
 function noEngine(reply: Exclude<EngineReply, { readonly type: 'answer' }>) {

@@ -1,5 +1,5 @@
 import { hasCode } from '#lib/error.ts';
-import { proxyFor, shownProxy } from '#net/proxy/proxy.ts';
+import { proxyFor, proxySetting, shownProxy } from '#net/proxy/proxy.ts';
 import { parseServerUrl } from '#net/tls/join-client.ts';
 import type { Outside } from '../outside/outside.ts';
 import type { ServerProbe } from '../outside/probe-server.ts';
@@ -22,7 +22,9 @@ export type ServerFacts =
 export type Proxied = {
   /** Without the user and the password that may stand in it. */
   readonly name: string;
-  /** Whether the node goes by it: a service does not see the environment of whoever asks. */
+  /** How it is written as a setting. */
+  readonly setting: string;
+  /** Whether the node goes by it: one that only the environment of whoever asks names is none of the node's. */
   readonly isSet: boolean;
   readonly probe: ServerProbe | { readonly type: 'unusable'; readonly why: string };
 };
@@ -30,7 +32,7 @@ export type Proxied = {
 export async function reachServer(
   outside: Outside,
   asked: Pick<Asked, 'server' | 'proxy'>,
-  { joined }: NodeFacts,
+  { isServer, joined }: NodeFacts,
   signal: AbortSignal,
 ): Promise<ServerFacts> {
   const known = joined.type === 'joined' ? joined : undefined;
@@ -44,7 +46,8 @@ export async function reachServer(
   if (server === undefined) return { type: 'none' };
   const [direct, proxied] = await Promise.all([
     outside.probeServer(server, signal),
-    throughProxy(outside, server, asked.proxy, signal),
+    // A server's own agent finds it on this machine.
+    throughProxy(outside, server, isServer ? undefined : asked.proxy, signal),
   ]);
   return { type: 'tried', server, pins: known?.pins ?? [], direct, ...(proxied === undefined ? {} : { proxied }) };
 }
@@ -59,9 +62,9 @@ async function throughProxy(
     const proxy = set ?? proxyFor(outside.environment, server);
     if (proxy === undefined) return undefined;
     const probe = await outside.probeServer({ ...server, proxy }, signal);
-    return { name: shownProxy(proxy), isSet: set !== undefined, probe };
+    return { name: shownProxy(proxy), setting: proxySetting(proxy), isSet: set !== undefined, probe };
   } catch (error) {
     if (!hasCode(error, 'Usage')) throw error;
-    return { name: 'HTTPS_PROXY', isSet: false, probe: { type: 'unusable', why: error.message } };
+    return { name: 'HTTPS_PROXY', setting: '', isSet: false, probe: { type: 'unusable', why: error.message } };
   }
 }

@@ -87,6 +87,18 @@ test('a secret that others can read is told with what mends it', async () => {
   await checkProblems('token: skr1.x\n', [expect.stringContaining('chmod 600 F, and make a new token')], 0o644);
 });
 
+test('a password in a URL is told to nobody, and that others can read it is', async () => {
+  await checkProblems('data-dir: me:s3@p\n', [], 0o600);
+  await checkProblems(
+    'data-dir: me:s3@p\n',
+    ['OpenSecret F:1: data-dir: others on this machine can read the password that stands there: chmod 600 F'],
+    0o644,
+  );
+  await checkProblems('data-dir: http://me:s3cr%t@p@host-that-is-long:1\n', [
+    'BadValue F:1: data-dir "http://…@host-that-is-long:1": Use a short one.',
+  ]);
+});
+
 test('a file that is missing is a problem where it was named', async () => {
   const path = join(folder, 'none.yaml');
   expect(await problemsAt(path, false)).toEqual([]);

@@ -10,7 +10,7 @@ import { nearestKey } from './nearest-key.ts';
  * declared. It repairs nothing and prints nothing.
  */
 export type ConfigProblem = {
-  readonly reason: 'Forbidden' | 'Unreadable' | 'UnknownKey' | 'KeyTwice' | 'BadValue' | 'SecretInFile';
+  readonly reason: 'Forbidden' | 'Unreadable' | 'UnknownKey' | 'KeyTwice' | 'BadValue' | 'SecretInFile' | 'OpenSecret';
   /** The key, or the variable, that it is about. */
   readonly key?: string;
   /** For people, with the file and the line: `/etc/skerry/config.yaml:3: unknown key "node-nmae": did you mean "node-name"?` */
@@ -92,14 +92,19 @@ function problemsOfSetting(
   try {
     text = flagText(value, known.form);
     if (text !== undefined) known.parse(text);
-    return [];
+    return text !== undefined && othersMayRead && LOGIN.test(text) ? [openSecret(key, path, at)] : [];
   } catch (error) {
     return [badValue(key, `${at}: ${key}`, text, error)];
   }
 }
 
+function openSecret(key: string, path: string, at: string): ConfigProblem {
+  const message = `${at}: ${key}: others on this machine can read the password that stands there: chmod 600 ${path}`;
+  return { reason: 'OpenSecret', key, message };
+}
+
 function badValue(key: string, where: string, text: string | undefined, error: unknown): ConfigProblem {
-  const shown = text === undefined ? '' : ` ${JSON.stringify(cutText(text, SHOWN_BYTES_MAX))}`;
+  const shown = text === undefined ? '' : ` ${JSON.stringify(cutText(withoutLogin(text), SHOWN_BYTES_MAX))}`;
   return {
     reason: 'BadValue',
     key,
@@ -107,6 +112,11 @@ function badValue(key: string, where: string, text: string | undefined, error: u
     withoutValue: `${where}: it has a wrong value`,
   };
 }
+
+/** A login of a URL: all before its last @, for a password that is not encoded may hold any sign. */
+const LOGIN = /^([a-z]+:\/\/)?.*@/s;
+
+const withoutLogin = (text: string): string => text.replace(LOGIN, '$1…@');
 
 function suggested(key: string, keys: readonly ConfigKey[]): string {
   const names = keys.map(({ name }) => name).filter((name) => SECRET_KEYS[name] === undefined);

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
 import { promisify } from 'node:util';
 import { afterEach, expect, test } from 'vitest';
 import { systemClock } from '#lib/clock.ts';
@@ -12,6 +13,7 @@ import { systemIds } from '#lib/ids.ts';
 import { startConnectProxy, type ConnectProxyOptions } from '../../../test/support/connect-proxy.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { createCa, issueServerCertificate, newKey } from '../tls/certificates.ts';
+import { connectTls } from '../tls/dial.ts';
 import { connectThrough } from './connect-through.ts';
 import { shownProxy } from './proxy.ts';
 
@@ -100,23 +102,44 @@ test('a proxy that speaks TLS itself: by its certificate, from whom this machine
   const [caKey, key] = [newKey(), newKey()];
   const ca = { key: caKey, certificate: await createCa('proxy-ca', caKey, making()) };
   const { proxy } = await proxyWith({ tls: { key, cert: await issueServerCertificate(ca, key, ['127.0.0.1'], making()) } });
-  const { host, port } = await target((socket) => socket.end('hello'));
+  const server = createTlsServer({ key: caKey, cert: ca.certificate }, (socket) => {
+    socket.on('error', () => undefined).on('data', (chunk) => socket.end(chunk));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  endings.push(() => server.close());
+  const [host, port] = ['127.0.0.1', portOf(server)];
   const told = await connectThrough(proxy, { host, port, ...waiting }, never).catch(explain);
   expect(told).toMatch(/unable to verify|self-signed/);
 
-  // Node reads whom else it trusts when it starts.
+  // Node reads whom else it trusts when it starts. Within it, TLS is spoken with the server as well.
   const folder = mkdtempSync(join(tmpdir(), 'proxy-'));
   endings.push(() => rmSync(folder, { recursive: true }));
   const trusted = join(folder, 'ca.crt');
   writeFileSync(trusted, ca.certificate);
   const script = `
-    const { connectThrough } = await import('#net/proxy/connect-through.ts');
+    const { connectTls } = await import('#net/tls/dial.ts');
     const { systemClock } = await import('#lib/clock.ts');
-    const target = { host: '${host}', port: ${port}, timeoutMs: 5000, clock: systemClock };
-    const socket = await connectThrough(${JSON.stringify(proxy)}, target, new AbortController().signal);
-    socket.pipe(process.stdout);`;
+    const target = { host: '${host}', port: ${port}, proxy: ${JSON.stringify(proxy)}, alpn: 'x', timeoutMs: 5000, clock: systemClock };
+    const socket = await connectTls(target, new AbortController().signal);
+    socket.pipe(process.stdout);
+    socket.write('hello');`;
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
     env: { ...process.env, NODE_EXTRA_CA_CERTS: trusted },
   });
   expect(stdout).toBe('hello');
+});
+
+test('what fails behind the proxy says so, in the time that there was for all of it, and leaves nothing open', async () => {
+  const { proxy, open } = await proxyWith();
+  const { host, port } = await target((socket) => socket.on('end', () => socket.end()).resume());
+  const to = { host, port, proxy, alpn: 'x', timeoutMs: 300, clock: systemClock };
+  const where = `connect to ${host}:${port} through the proxy ${shownProxy(proxy)}`;
+  const startMs = performance.now();
+  expect(await connectTls(to, never).catch(explain)).toBe(`${where}: no answer within 300 ms`);
+  expect(performance.now() - startMs).toBeLessThan(2_000);
+  await eventually(() => open() === 0 || undefined, 'nothing is left open');
+  await expect(connectTls({ ...to, key: 'broken' }, never)).rejects.toThrow();
+  await eventually(() => open() === 0 || undefined, 'nothing is left open after a broken key');
+  const { proxy: _, ...straight } = to;
+  expect(await connectTls(straight, never).catch(explain)).toBe(`connect to ${host}:${port}: no answer within 300 ms`);
 });

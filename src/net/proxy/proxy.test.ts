@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { hasCode } from '#lib/error.ts';
-import { parseProxy, proxyFor, shownProxy, type Proxy } from './proxy.ts';
+import { parseProxy, proxyFor, proxySetting, shownProxy, type Proxy } from './proxy.ts';
 
 test.each<[string, Proxy]>([
   ['http://p.example:3128', { host: 'p.example', port: 3128, isTls: false }],
@@ -9,20 +9,27 @@ test.each<[string, Proxy]>([
   ['http://p', { host: 'p', port: 80, isTls: false }],
   ['https://p', { host: 'p', port: 443, isTls: true }],
   ['http://me:s%40x@[fd00::1]', { host: 'fd00::1', port: 80, isTls: false, login: 'me:s@x' }],
-])('%s', (text, expected) => expect(parseProxy(text)).toEqual(expected));
+])('%s', (text, expected) => expect(parseProxy(text, 'X')).toEqual(expected));
 
 test.each([
-  ['socks5://p:1', /it is socks5:\/\//],
+  ['socks5://me:s3cret@p:1', /the proxy of X: it is socks5:\/\//],
   ['http://', /it is no URL/],
+  ['http:/p:1', /it is no URL|path/],
+  ['http://me:s3cret/x@p:1', /./],
+  ['http://me@p:1/s3cret', /it has a path \(in a password/],
+  ['http://p:1?s3cret', /it has a path/],
+  ['http://p:0', /its port is 0/],
   ['http://100%:s3cret@p:1', /not percent-encoded/],
 ])('%s is none, which is told without a password', (text, why) => {
-  expect(() => parseProxy(text)).toThrow(why);
-  expect(() => parseProxy(text)).not.toThrow(/s3cret/);
+  expect(() => parseProxy(text, 'X')).toThrow(why);
+  expect(() => parseProxy(text, 'X')).not.toThrow(/s3cret/);
 });
 
 test('it is told without its login', () => {
-  expect(shownProxy(parseProxy('http://me:s3cret@p:3128'))).toBe('p:3128');
-  expect(shownProxy(parseProxy('http://[fd00::1]:3128'))).toBe('[fd00::1]:3128');
+  expect(shownProxy(parseProxy('http://me:s3cret@p:3128', 'X'))).toBe('p:3128');
+  expect(shownProxy(parseProxy('http://[fd00::1]:3128', 'X'))).toBe('[fd00::1]:3128');
+  expect(proxySetting(parseProxy('https://me:s3cret@p:3128', 'X'))).toBe('https://USER:PASSWORD@p:3128');
+  expect(proxySetting(parseProxy('p', 'X'))).toBe('http://p:80');
 });
 
 const P = { host: 'p', port: 1, isTls: false };
@@ -48,6 +55,12 @@ test.each<[Record<string, string>, { host: string; port: number }, Proxy | undef
   [{ HTTPS_PROXY: 'p:1', NO_PROXY: '10.1.2.3:2' }, { host: '10.1.2.3', port: 1 }, P],
   [{ HTTPS_PROXY: 'p:1', NO_PROXY: 'fd00::1' }, { host: 'fd00::1', port: 1 }, undefined],
   [{ HTTPS_PROXY: 'p:1', NO_PROXY: '[fd00::1]:1' }, { host: 'fd00::1', port: 1 }, undefined],
+  [{ HTTPS_PROXY: 'p:1', NO_PROXY: 'fd00:0:0::1' }, { host: 'fd00::1', port: 1 }, undefined],
+  [{ HTTPS_PROXY: 'p:1', NO_PROXY: '*example.com' }, HUB, P],
+  [{ HTTPS_PROXY: 'p:1', NO_PROXY: 'bücher.example' }, { host: 'xn--bcher-kva.example', port: 1 }, undefined],
+  [{ HTTPS_PROXY: 'p:1', NO_PROXY: ',,' }, { host: 'hub.example.', port: 1 }, P],
+  [{ HTTPS_PROXY: 'p:1', NO_PROXY: '10.0.0.1' }, { host: '::ffff:10.0.0.1', port: 1 }, undefined],
+  [{ HTTPS_PROXY: 'p:1' }, { host: '::ffff:127.0.0.1', port: 1 }, undefined],
   [{ HTTPS_PROXY: 'p:1', NO_PROXY: 'fd00::/8' }, { host: 'fd00::1', port: 1 }, undefined],
   [{ HTTPS_PROXY: 'p:1' }, { host: '127.0.0.2', port: 1 }, undefined],
   [{ HTTPS_PROXY: 'p:1' }, { host: '::1', port: 1 }, undefined],

@@ -2,8 +2,9 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
+import { hostPort } from '#lib/host-port.ts';
 import { connectThrough } from '../proxy/connect-through.ts';
-import type { Proxy } from '../proxy/proxy.ts';
+import { shownProxy, type Proxy } from '../proxy/proxy.ts';
 import { peerKeyHash } from './key-hash.ts';
 import { tlsFailure } from './tls-failure.ts';
 
@@ -48,7 +49,7 @@ export function createDialer(target: DialTarget, clock: Clock): Dialer {
         ticket = undefined;
         throw new SkerryError(
           'WrongServer',
-          `connect to ${target.host}:${target.port}: what answers there has the key ${keyHash ?? 'none'}, not one that this node pinned when it joined`,
+          `connect to ${way(target)}: what answers there has the key ${keyHash ?? 'none'}, not one that this node pinned when it joined`,
         );
       }
       // Tickets of TLS 1.3 come after the handshake, so after the comparison above.
@@ -57,8 +58,8 @@ export function createDialer(target: DialTarget, clock: Clock): Dialer {
     },
     dialPlain: async (timeoutMs, signal) => {
       const { host, port, proxy } = target;
-      const wait = { host, port, timeoutMs, clock };
-      if (proxy !== undefined) return connectThrough(proxy, wait, signal);
+      if (proxy !== undefined) return connectThrough(proxy, { host, port, timeoutMs, clock }, signal);
+      const wait = { to: way(target), timeoutMs, untilMs: clock.monotonic() + timeoutMs, clock };
       return settled(() => connectTcp({ host, port, allowHalfOpen: true }), 'connect', wait, signal);
     },
   };
@@ -83,7 +84,7 @@ export type TlsOptions = {
 /** Trusts whoever answers: the caller compares the key before it writes. Rejects with Unreachable or Aborted. */
 export async function connectTls(target: TlsOptions, signal: AbortSignal): Promise<TLSSocket> {
   const { host, port, proxy, alpn, key, certificate, session, timeoutMs, clock } = target;
-  const from = clock.monotonic();
+  const untilMs = clock.monotonic() + timeoutMs;
   const over = proxy === undefined ? target.over : await connectThrough(proxy, target, signal);
   const open = () =>
     connect({
@@ -97,22 +98,30 @@ export async function connectTls(target: TlsOptions, signal: AbortSignal): Promi
       ...(isIP(host) === 0 ? { servername: host } : {}),
       ...(session === undefined ? {} : { session }),
     });
-  const leftMs = timeoutMs - (clock.monotonic() - from);
-  const socket = await settled(open, 'secureConnect', { host, port, timeoutMs: leftMs, clock }, signal);
-  socket.setNoDelay(true);
-  return socket;
+  try {
+    const socket = await settled(open, 'secureConnect', { to: way(target), timeoutMs, untilMs, clock }, signal);
+    socket.setNoDelay(true);
+    return socket;
+  } catch (error) {
+    over?.destroy();
+    throw error;
+  }
 }
 
-type Wait = { readonly host: string; readonly port: number; readonly timeoutMs: number; readonly clock: Clock };
+/** Where it goes, and by what. */
+const way = ({ host, port, proxy }: Pick<DialTarget, 'host' | 'port' | 'proxy'>): string =>
+  `${hostPort({ host, port })}${proxy === undefined ? '' : ` through the proxy ${shownProxy(proxy)}`}`;
+
+type Wait = { readonly to: string; readonly timeoutMs: number; readonly untilMs: number; readonly clock: Clock };
 
 /** The connection once it is there by the event `ready`. */
 function settled<S extends Socket>(
   open: () => S,
   ready: 'connect' | 'secureConnect',
-  { host, port, timeoutMs, clock }: Wait,
+  { to, timeoutMs, untilMs, clock }: Wait,
   signal: AbortSignal,
 ): Promise<S> {
-  const where = `connect to ${host}:${port}`;
+  const where = `connect to ${to}`;
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(new SkerryError('Aborted', `${where}: stopped`));
@@ -127,7 +136,7 @@ function settled<S extends Socket>(
     const failed = (cause: Error) => end(new SkerryError('Unreachable', where, { cause: tlsFailure(cause, clock.now()) }));
     const closed = () => end(new SkerryError('Unreachable', `${where}: it closed the connection during the handshake`));
     const aborted = () => end(new SkerryError('Aborted', `${where}: stopped`));
-    const cancelTimer = clock.timer(timeoutMs, () =>
+    const cancelTimer = clock.timer(Math.max(0, untilMs - clock.monotonic()), () =>
       end(new SkerryError('Unreachable', `${where}: no answer within ${timeoutMs} ms`)),
     );
     const settle = () => {
