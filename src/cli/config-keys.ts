@@ -17,9 +17,12 @@ export function keysOf(options: readonly Option[]): readonly ConfigKey[] {
   return options.filter(isSetting).map((option) => ({
     name: option.name(),
     form: formOf(option),
+    mayHoldLogin: WITH_LOGIN.includes(option.name()),
     parse: (text) => settingValue(option, text),
   }));
 }
+
+const WITH_LOGIN = ['proxy'];
 
 /** The file does not name itself. */
 function isSetting(option: Option): boolean {

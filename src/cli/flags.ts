@@ -183,7 +183,7 @@ export function httpsUrl(text: string): string {
 }
 
 /** Throws what tells no password, where commander would show the whole value. */
-export const proxy = (text: string): Proxy => parseProxy(text, '--proxy');
+export const proxy = (text: string): Proxy => parseProxy(text, 'the settings');
 
 export function logLevel(text: string): LogLevel {
   const level = LOG_LEVELS.find((known) => known === text);

@@ -36,12 +36,14 @@ Where the server does not answer nothing is done, unless with --force: then the 
 
 On a server's machine this resets its own node only, not the server: start \`skerry server --no-agent\` for the time, so that it can be told.`,
     )
-    .action(async ({ yes, force = false, ...flags }: Flags) => {
+    .action(async ({ yes, force = false, proxy, ...flags }: Flags) => {
       const own = await serverHere(flags.dataDir);
+      // A server's own node finds it on this machine.
+      const way = own === undefined && proxy !== undefined ? { proxy } : {};
       if (own?.hasNode === false) throw new SkerryError('OtherMode', `reset: ${own.who} and has no node of its own. ${own.anew}`);
       const question = `This removes the node in ${flags.dataDir} from its cluster, and all containers and emptyDir volumes that it runs.`;
       if (yes !== true) await ask(context, 'reset', question);
-      const done = await context.resetNode({ ...flags, force }).catch((error: unknown) => {
+      const done = await context.resetNode({ ...flags, ...way, force }).catch((error: unknown) => {
         throw own === undefined ? error : besideServer(own, error);
       });
       const unit = done.forgotten ? await switchOffAgent(context, flags.dataDir) : undefined;

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
+import { hostPort } from '#lib/host-port.ts';
 import type { Log } from '#lib/log.ts';
 import type { NodeOf } from '#net/link/server.ts';
 import { peerOf, type Peer } from './auth/peer.ts';
@@ -175,7 +176,7 @@ function listen(
   { host, port }: { readonly host: string; readonly port: number },
 ): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
-    const failed = (cause: Error) => reject(new SkerryError('Unavailable', `listen on ${host}:${port}`, { cause }));
+    const failed = (cause: Error) => reject(new SkerryError('Unavailable', `listen on ${hostPort({ host, port })}`, { cause }));
     server.once('error', failed);
     server.listen({ host, port, backlog: BACKLOG }, () => {
       server.off('error', failed);

@@ -1,5 +1,6 @@
 import type { Proxied, ServerFacts } from '../facts/server-facts.ts';
 import { layoutIn } from '#install/layout.ts';
+import { hostPort } from '#lib/host-port.ts';
 import { ok, problem, warning, type Verdict } from '../finding.ts';
 import type { ServerProbe } from '../outside/probe-server.ts';
 
@@ -8,7 +9,7 @@ export function judgeServer(facts: ServerFacts): readonly Verdict[] {
   if (facts.type === 'none') return [ok('no server is named, and this machine has joined none: nothing to reach')];
   if (facts.type === 'bad') return [problem(facts.why, 'Give it as https://HOST:6443')];
   const { server, direct, proxied, pins } = facts;
-  const where = `${server.host}:${server.port}`;
+  const where = hostPort(server);
   if (proxied?.isSet === true) return judgeSetProxy(where, proxied, direct, pins);
   return [
     ...(direct.type === 'reached' ? judgeReached(where, direct, pins) : [unreached(where, server.port, direct, proxied)]),

@@ -16,6 +16,7 @@ function short(text: string): string {
 }
 const KEYS: readonly ConfigKey[] = [
   ...['data-dir', 'node-name', 'token', 'token-file', 'log-level'].map((name) => ({ name, form: 'text', parse: short }) as const),
+  { name: 'proxy', form: 'text', mayHoldLogin: true, parse: short },
   { name: 'no-agent', form: 'switch', parse: parseSwitch },
   { name: 'labels', form: 'map', parse: short },
   { name: 'tls-san', form: 'list', parse: short },
@@ -45,7 +46,9 @@ test.each([
   ['Data-Dir: x\n', ['UnknownKey F:1: unknown key "Data-Dir": did you mean "data-dir"?']],
   [
     'tokn: x\n',
-    ['UnknownKey F:1: unknown key "tokn" (there are: data-dir, labels, log-level, no-agent, node-name, tls-san, token-file)'],
+    [
+      'UnknownKey F:1: unknown key "tokn" (there are: data-dir, labels, log-level, no-agent, node-name, proxy, tls-san, token-file)',
+    ],
   ],
   ['# c\n\ndata-dir: much-too-long\n', ['BadValue F:3: data-dir "much-too-long": Use a short one.']],
   ['data-dir: [a]\n', ['BadValue F:1: data-dir: It takes one value, and no list.']],
@@ -87,15 +90,14 @@ test('a secret that others can read is told with what mends it', async () => {
   await checkProblems('token: skr1.x\n', [expect.stringContaining('chmod 600 F, and make a new token')], 0o644);
 });
 
-test('a password in a URL is told to nobody, and that others can read it is', async () => {
-  await checkProblems('data-dir: me:s3@p\n', [], 0o600);
-  await checkProblems(
-    'data-dir: me:s3@p\n',
-    ['OpenSecret F:1: data-dir: others on this machine can read the password that stands there: chmod 600 F'],
-    0o644,
-  );
-  await checkProblems('data-dir: http://me:s3cr%t@p@host-that-is-long:1\n', [
-    'BadValue F:1: data-dir "http://…@host-that-is-long:1": Use a short one.',
+test('a value that may hold a login is shown to nobody, and that others can read one is told', async () => {
+  const open = ['OpenSecret F:1: proxy: others on this machine can read the login that stands there: chmod 600 F'];
+  await checkProblems('proxy: m:s3@p\n', [], 0o600);
+  await checkProblems('proxy: m:s3@p\n', open, 0o644);
+  await checkProblems('proxy: p:1\ndata-dir: a@b\n', [], 0o644);
+  await checkProblems('proxy: http://me:s3cret\n', ['BadValue F:1: proxy: Use a short one.']);
+  expect(environmentProblems({ SKERRY_PROXY: 'http://me:s3cret' }, KEYS)).toMatchObject([
+    { reason: 'BadValue', message: 'SKERRY_PROXY: Use a short one.' },
   ]);
 });
 

@@ -92,19 +92,29 @@ function problemsOfSetting(
   try {
     text = flagText(value, known.form);
     if (text !== undefined) known.parse(text);
-    return text !== undefined && othersMayRead && LOGIN.test(text) ? [openSecret(key, path, at)] : [];
+    return text !== undefined && othersMayRead && known.mayHoldLogin === true && text.includes('@')
+      ? [openSecret(key, path, at)]
+      : [];
   } catch (error) {
-    return [badValue(key, `${at}: ${key}`, text, error)];
+    return [badValue(known, { key, where: `${at}: ${key}`, text, error })];
   }
 }
 
 function openSecret(key: string, path: string, at: string): ConfigProblem {
-  const message = `${at}: ${key}: others on this machine can read the password that stands there: chmod 600 ${path}`;
+  const message = `${at}: ${key}: others on this machine can read the login that stands there: chmod 600 ${path}`;
   return { reason: 'OpenSecret', key, message };
 }
 
-function badValue(key: string, where: string, text: string | undefined, error: unknown): ConfigProblem {
-  const shown = text === undefined ? '' : ` ${JSON.stringify(cutText(withoutLogin(text), SHOWN_BYTES_MAX))}`;
+function badValue(
+  { mayHoldLogin = false }: ConfigKey,
+  {
+    key,
+    where,
+    text,
+    error,
+  }: { readonly key: string; readonly where: string; readonly text: string | undefined; readonly error: unknown },
+): ConfigProblem {
+  const shown = text === undefined || mayHoldLogin ? '' : ` ${JSON.stringify(cutText(text, SHOWN_BYTES_MAX))}`;
   return {
     reason: 'BadValue',
     key,
@@ -112,11 +122,6 @@ function badValue(key: string, where: string, text: string | undefined, error: u
     withoutValue: `${where}: it has a wrong value`,
   };
 }
-
-/** A login of a URL: all before its last @, for a password that is not encoded may hold any sign. */
-const LOGIN = /^([a-z]+:\/\/)?.*@/s;
-
-const withoutLogin = (text: string): string => text.replace(LOGIN, '$1…@');
 
 function suggested(key: string, keys: readonly ConfigKey[]): string {
   const names = keys.map(({ name }) => name).filter((name) => SECRET_KEYS[name] === undefined);
@@ -146,7 +151,7 @@ export function environmentProblems(
       known.parse(text);
       return [];
     } catch (error) {
-      return [badValue(variable, variable, text, error)];
+      return [badValue(known, { key: variable, where: variable, text, error })];
     }
   });
 }

@@ -9,6 +9,8 @@ export type ConfigKey = {
   /** `data-dir` */
   readonly name: string;
   readonly form: 'switch' | 'text' | 'list' | 'map';
+  /** Its value may have a login in it, so that nobody is shown it. */
+  readonly mayHoldLogin?: boolean;
   /** Of what would stand behind the flag; throws an error that says what would have been right. */
   readonly parse: (text: string) => unknown;
 };

@@ -2,6 +2,7 @@ import type { TLSSocket } from 'node:tls';
 import type { MqttClient } from 'mqtt';
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError, hasCode } from '#lib/error.ts';
+import { hostPort } from '#lib/host-port.ts';
 import { createDialer, type DialTarget } from '../tls/dial.ts';
 import { BYE, byeError, kindOf, topicFilter, topicOf } from './topic.ts';
 import {
@@ -56,7 +57,7 @@ function establish(
   handlers: AgentHandlers,
   signal: AbortSignal,
 ): Promise<AgentConnection> {
-  const where = `connect node "${node}" to ${host}:${port}`;
+  const where = `connect node "${node}" to ${hostPort({ host, port })}`;
   return new Promise((resolve, reject) => {
     let state: 'connecting' | 'ready' | 'closed' = 'connecting';
     let why: Error | undefined;

@@ -58,6 +58,8 @@ test.each<[Record<string, string>, { host: string; port: number }, Proxy | undef
   [{ HTTPS_PROXY: 'p:1', NO_PROXY: 'fd00:0:0::1' }, { host: 'fd00::1', port: 1 }, undefined],
   [{ HTTPS_PROXY: 'p:1', NO_PROXY: '*example.com' }, HUB, P],
   [{ HTTPS_PROXY: 'p:1', NO_PROXY: 'bücher.example' }, { host: 'xn--bcher-kva.example', port: 1 }, undefined],
+  [{ HTTPS_PROXY: 'p:1', NO_PROXY: '*.bücher.example' }, { host: 'hub.xn--bcher-kva.example', port: 1 }, undefined],
+  [{ HTTPS_PROXY: 'p:1', NO_PROXY: '::a00:1' }, { host: '10.0.0.1', port: 1 }, P],
   [{ HTTPS_PROXY: 'p:1', NO_PROXY: ',,' }, { host: 'hub.example.', port: 1 }, P],
   [{ HTTPS_PROXY: 'p:1', NO_PROXY: '10.0.0.1' }, { host: '::ffff:10.0.0.1', port: 1 }, undefined],
   [{ HTTPS_PROXY: 'p:1' }, { host: '::ffff:127.0.0.1', port: 1 }, undefined],

@@ -77,8 +77,10 @@ function isExempt({ host, port }: HostPort, list: string): boolean {
     const [, bracketed, plain = entry, onPort] = /^(?:\[(.+)\]|([^:]+))(?::(\d+))?$/.exec(entry) ?? [];
     if (onPort !== undefined && Number(onPort) !== port) return false;
     const other = bracketed ?? plain;
-    if (address !== undefined) return addressOf(other)?.bits === address.bits;
-    const domain = other.replace(/^\*(?=\.)/, '').replace(/^[^.].*/, (bare) => domainToASCII(bare) || bare);
+    if (address !== undefined) return isSame(addressOf(other), address);
+    const domain = other
+      .replace(/^\*(?=\.)/, '')
+      .replace(/^(\.?)(.+)/, (_, dot: string, bare: string) => dot + (domainToASCII(bare) || bare));
     return domain.startsWith('.') ? name.endsWith(domain) : name === domain || name.endsWith(`.${domain}`);
   });
 }
@@ -89,5 +91,7 @@ function addressOf(text: string): IpAddress | undefined {
   if (address?.family !== 6 || address.bits >> 32n !== 0xffffn) return address;
   return { family: 4, bits: address.bits & 0xffff_ffffn };
 }
+
+const isSame = (one: IpAddress | undefined, other: IpAddress): boolean => one?.family === other.family && one.bits === other.bits;
 
 const LOOPBACK = ['127.0.0.0/8', '::1/128'].flatMap((text) => parseCidr(text) ?? []);

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { Clock } from '#lib/clock.ts';
 import { SkerryError } from '#lib/error.ts';
+import { hostPort } from '#lib/host-port.ts';
 import { CA_PATH, JOIN_PATH, parseJoinAnswer, parseJson, type JoinAnswer, type JoinRequest } from '#api/link/join.ts';
 import { LEAVE_PATH } from '#api/link/leave.ts';
 import type { Proxy } from '../proxy/proxy.ts';
@@ -42,7 +43,7 @@ export function parseServerUrl(text: string): ServerAddress {
 /** Rejects with WrongServer before anything is told, Unreachable, Aborted, or the server's own refusal (its Status reason as code). */
 export async function askToJoin(call: JoinCall, signal: AbortSignal): Promise<JoinAnswer> {
   const { server } = call;
-  const where = `join at ${server.host}:${server.port}`;
+  const where = `join at ${hostPort(server)}`;
   let trust: Ask['trust'];
   if ('keyHashes' in call) trust = (shown) => checkPinned(where, shown, call.keyHashes);
   else {
@@ -67,7 +68,7 @@ export async function askToJoin(call: JoinCall, signal: AbortSignal): Promise<Jo
  * WrongServer, Unreachable, Aborted, or the server's own refusal.
  */
 export async function askToLeave(target: DialTarget & { readonly clock: Clock }, signal: AbortSignal): Promise<void> {
-  const where = `leave by ${target.host}:${target.port}`;
+  const where = `leave by ${hostPort(target)}`;
   const trust = (shown: X509Certificate) => checkPinned(where, shown, target.pins);
   const reply = await exchange(
     { ...target, server: target },
