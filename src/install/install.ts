@@ -208,7 +208,8 @@ function settle(
     return key === undefined ? undefined : settingOf(path, text, key);
   };
   const saidBefore = (name: string) => (there === undefined ? undefined : said(there, name));
-  const dropped = mode === 'server' && saidBefore('token-file') === tokenPathIn(saidBefore('data-dir') ?? usual) ? OF_A_JOIN : [];
+  const wasNode = mode === 'server' && saidBefore('token-file') === tokenPathIn(saidBefore('data-dir') ?? usual);
+  const dropped = wasNode ? OF_A_JOIN.filter((name) => saidBefore(name) !== undefined) : [];
   const before = there === undefined ? undefined : withoutSettings(path, there, dropped);
   const first = mergeConfig(path, before, flags, keys);
   const dataDir = said(first, 'data-dir') ?? usual;

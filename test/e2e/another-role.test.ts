@@ -109,6 +109,12 @@ test('a node is of one cluster: another server or its token is refused, and noth
   }
   const silent = await machine.skerry('install', 'agent', '--server', 'https://127.0.0.1:9443');
   expect([silent.code, silent.stderr]).toEqual([1, expect.stringMatching(/whether it has moved to .*: connect ECONNREFUSED/)]);
+  const proxy = ['--proxy', 'http://me:s3cret@127.0.0.1:9'];
+  const unproxied = await machine.skerry('install', 'agent', '--server', 'https://localhost:7443', ...proxy);
+  expect([unproxied.code, unproxied.stderr]).toEqual([
+    1,
+    expect.stringMatching(/through the proxy 127\.0\.0\.1:9: connect ECONN/),
+  ]);
   expect([machine.textOf(CONFIG), await machine.mainPid('agent')]).toEqual(before);
 
   const already = {
@@ -138,14 +144,15 @@ test('a node becomes a server, and has no settings of a node then', async () => 
   expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('then run this line again')]);
   await follow(commandsIn(refused.stderr)[0] ?? '');
   expect(machine.textOf(CONFIG)).toMatch(/^server: .*\ntoken-file: /m);
+  await machine.must('/bin/sh', '-c', `echo 'proxy: http://127.0.0.1:9' >> ${CONFIG}`);
   expect(await install('server', '--no-agent')).toMatchObject({
     code: 0,
     stdout: expect.stringContaining(
-      'note: server and token-file, of the node that this machine was, went out of /etc/skerry/config.yaml\n',
+      'note: server and proxy and token-file, of the node that this machine was, went out of /etc/skerry/config.yaml\n',
     ),
   });
   expect(machine.textOf(CONFIG)).toMatch(/^# Settings[^]*\nno-agent: true\n$/);
-  expect(machine.textOf(CONFIG)).not.toMatch(/^(?:server|token-file):/m);
+  expect(machine.textOf(CONFIG)).not.toMatch(/^(?:server|proxy|token-file):/m);
   expect(await unitsOf()).toBe('skerry-server.service');
 });
 
