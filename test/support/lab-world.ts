@@ -20,8 +20,9 @@ export type LabWorldOptions = Omit<LabOptions, 'nodes'> & {
 };
 
 export async function startLabWorld(nodes: number, { serverFlags = [], ...options }: LabWorldOptions = {}): Promise<LabWorld> {
+  const client = kubectl('1.36');
   const lab = await createLab({ nodes, ...options });
-  const stage = createStage(lab, kubectl('1.36'), () => undefined);
+  const stage = createStage(lab, client, () => undefined);
   const begin = async () => {
     await lab.server.boot({ engine: false });
     await lab.startServer(...serverFlags);
