@@ -1,6 +1,6 @@
-import type { Proxied, ServerFacts } from '../facts/server-facts.ts';
 import { layoutIn } from '#install/layout.ts';
 import { hostPort } from '#lib/host-port.ts';
+import type { Proxied, ServerFacts } from '../facts/server-facts.ts';
 import { ok, problem, warning, type Verdict } from '../finding.ts';
 import type { ServerProbe } from '../outside/probe-server.ts';
 
@@ -28,16 +28,14 @@ function judgeSetProxy(
   pins: readonly string[],
 ): readonly Verdict[] {
   if (probe.type === 'reached') return judgeReached(`${where} through the proxy ${name}, as the settings say,`, probe, pins);
-  const isNeeded = direct.type !== 'reached';
-  const step = probe.type === 'unusable' ? 'proxy' : probe.step;
+  const what = `the server is not reached by the proxy of the settings: ${probe.why}`;
+  if (direct.type === 'reached')
+    return [problem(what, `It is reached straight: take "proxy" out of ${CONFIG_FILE}, or mend the proxy.`)];
+  if (probe.type === 'failed' && probe.step === 'tls') return [problem(what, NO_SERVER)];
   return [
     problem(
-      `the server is not reached by the proxy of the settings: ${probe.why}`,
-      !isNeeded
-        ? `It is reached straight: take "proxy" out of ${CONFIG_FILE}, or mend the proxy.`
-        : step === 'proxy'
-          ? 'Is it the right proxy, does it allow CONNECT to that port, and does the server run? Pods that are here run on meanwhile.'
-          : NO_SERVER,
+      what,
+      'Is it the right proxy, does it allow CONNECT to that port, and does the server run? Pods that are here run on meanwhile.',
     ),
   ];
 }
