@@ -1,5 +1,6 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+import type { HostPort } from '#lib/host-port.ts';
 import type { Proxy } from '#net/proxy/proxy.ts';
 import type { Connection } from './connection.ts';
 import type { Proof } from './credentials.ts';
@@ -58,23 +59,18 @@ async function begin(
   { server, ca, insecure, serverName }: Pick<Connection, 'server' | 'ca' | 'insecure' | 'serverName'>,
   proxy: Proxy | undefined,
   own: Pick<ConnectionOptions, 'cert' | 'key'>,
-  { clock, idleMs }: Patience,
-  signal = new AbortController().signal,
+  patience: Patience,
+  signal: AbortSignal | undefined,
 ): Promise<{ readonly socket: Socket; readonly ready: 'connect' | 'secureConnect' }> {
   const url = new URL(server);
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const isTls = url.protocol === 'https:';
   const port = url.port === '' ? (isTls ? 443 : 80) : Number(url.port);
-  const timeoutMs = idleMs === 0 ? PROXY_MS_MAX : Math.min(idleMs, PROXY_MS_MAX);
-  const through = async (by: Proxy) => {
-    const { connectThrough } = await import('#net/proxy/connect-through.ts');
-    return connectThrough(by, { host, port, timeoutMs, clock }, signal);
-  };
   if (!isTls) return { socket: connectTcp({ host, port }), ready: 'connect' };
   const socket = connectTls({
     host,
     port,
-    ...(proxy === undefined ? {} : { socket: await through(proxy) }),
+    ...(proxy === undefined ? {} : { socket: await through(proxy, { host, port }, patience, signal) }),
     // An address is no name that may be asked for (RFC 6066 §3).
     ...(serverName === undefined ? (isIP(host) === 0 ? { servername: host } : {}) : { servername: serverName }),
     ALPNProtocols: ['http/1.1'],
@@ -83,6 +79,18 @@ async function begin(
     rejectUnauthorized: !insecure,
   });
   return { socket, ready: 'secureConnect' };
+}
+
+/** No longer than a command waits for anything. */
+async function through(
+  proxy: Proxy,
+  to: HostPort,
+  { clock, idleMs }: Patience,
+  signal = new AbortController().signal,
+): Promise<Socket> {
+  const { connectThrough } = await import('#net/proxy/connect-through.ts');
+  const timeoutMs = idleMs === 0 ? PROXY_MS_MAX : Math.min(idleMs, PROXY_MS_MAX);
+  return connectThrough(proxy, { ...to, timeoutMs, clock }, signal);
 }
 
 function opened(
