@@ -12,9 +12,9 @@ import { CONFIG_FILE, type Context } from './context.ts';
  */
 const CONFIG_VARIABLE = variableOf('config');
 const EVERYWHERE = ['data-dir', 'docker'];
-/** Beside them: where this machine's server is by now, and by which proxy. */
-const WAY = ['server', 'proxy'];
-const WAY_TOO = ['reset'];
+/** Verbs that go to this machine's server as its agent does, and the flags that say how. */
+const GO_AS_AGENT = ['reset'];
+const WAY_TO_SERVER = ['server', 'proxy'];
 
 type Kind = 'mode' | 'diagnosis' | 'other';
 
@@ -63,7 +63,7 @@ function kindOf(command: Command): Kind {
 }
 
 const isOthers = (option: Option, command: Command): boolean =>
-  EVERYWHERE.includes(option.name()) || (WAY.includes(option.name()) && WAY_TOO.includes(command.name()));
+  EVERYWHERE.includes(option.name()) || (WAY_TO_SERVER.includes(option.name()) && GO_AS_AGENT.includes(command.name()));
 
 /** Where the file is: as the flag says, or the variable; without a word of it there need be none in the usual place. */
 export function configPlace(named: unknown, environment: Context['environment']): ConfigPlace {

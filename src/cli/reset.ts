@@ -5,8 +5,8 @@ import type { SwitchedOff } from '#install/switch-off.ts';
 import { SkerryError, explain, hasCode } from '#lib/error.ts';
 import { ask } from './ask.ts';
 import { DATA_DIR, type Context, type ResetDone, type ResetFlags } from './context.ts';
-import { proxyOption } from './node-options.ts';
 import { folder, httpsUrl, parsedOption, unixSocket } from './flags.ts';
+import { proxyOption } from './node-options.ts';
 
 type Flags = Omit<ResetFlags, 'force'> & { readonly yes?: true; readonly force?: boolean };
 

@@ -96,7 +96,7 @@ function problemsOfSetting(
       ? [openSecret(key, path, at)]
       : [];
   } catch (error) {
-    return [badValue(known, { key, where: `${at}: ${key}`, text, error })];
+    return [badValue(known, { key, where: `${at}: ${key}`, text }, error)];
   }
 }
 
@@ -105,15 +105,10 @@ function openSecret(key: string, path: string, at: string): ConfigProblem {
   return { reason: 'OpenSecret', key, message };
 }
 
-function badValue(
-  { mayHoldLogin = false }: ConfigKey,
-  {
-    key,
-    where,
-    text,
-    error,
-  }: { readonly key: string; readonly where: string; readonly text: string | undefined; readonly error: unknown },
-): ConfigProblem {
+/** What stands somewhere for a key: `where` in words for people, `text` as far as it could be read. */
+type Given = { readonly key: string; readonly where: string; readonly text: string | undefined };
+
+function badValue({ mayHoldLogin = false }: ConfigKey, { key, where, text }: Given, error: unknown): ConfigProblem {
   const shown = text === undefined || mayHoldLogin ? '' : ` ${JSON.stringify(cutText(text, SHOWN_BYTES_MAX))}`;
   return {
     reason: 'BadValue',
@@ -151,7 +146,7 @@ export function environmentProblems(
       known.parse(text);
       return [];
     } catch (error) {
-      return [badValue(known, { key: variable, where: variable, text, error })];
+      return [badValue(known, { key: variable, where: variable, text }, error)];
     }
   });
 }
